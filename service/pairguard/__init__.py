@@ -1,0 +1,3 @@
+"""pairguard: judges a proposed pair of strangers before it meets."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Age evidence in, one posterior over the age out. Pure: no files, no clock, no network."""

@@ -1,0 +1,77 @@
+"""Which age checks a participant is asked for.
+
+Owns the step from a region's list of checks to those that would settle this participant's age. It
+looks at the participant's own region only: what is asked of one never depends on the partner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pairguard.age.admission import Admission, admission
+from pairguard.age.next_check import CheckForecast, CheckForecaster, UncertainZone
+from pairguard.age.posterior import AgeAssessment
+from pairguard.age.tables import AgeTables
+from pairguard.policy.decision import gates_of
+from pairguard.policy.document import RegionPolicy
+from pairguard.policy.reasons import ReasonCode
+from pairguard.policy.regions import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPlan:
+    """What to ask one participant for.
+
+    Attributes:
+        admission: The pool under the participant's own region.
+        adult_age: The adult age in years that the plan is about.
+        forecasts: Checks any one of which would do, cheapest first; empty: see ``reason``.
+        reason: Why to ask, or why not to.
+    """
+
+    admission: Admission
+    adult_age: int
+    forecasts: tuple[CheckForecast, ...]
+    reason: ReasonCode
+
+
+class CheckPlanner:
+    """Plan checks for participants under one policy and one set of age tables."""
+
+    def __init__(self, tables: AgeTables, policy: Policy) -> None:
+        self._tables = tables
+        self._policy = policy
+        self._forecasters: dict[int, CheckForecaster] = {}
+
+    def plan(self, region: str, assessment: AgeAssessment) -> CheckPlan:
+        """Return what to ask a participant of a region ("": unknown) for."""
+        lines = self._policy.for_participant(region)
+        pool = admission(assessment, gates_of(lines))
+        adult_age = max(lines.adult_ages)
+        if pool in (Admission.ADULTS, Admission.MINORS):
+            return CheckPlan(pool, adult_age, (), ReasonCode.AGE_CERTAIN_ENOUGH)
+        forecasts = self._forecaster(lines).sufficient(
+            assessment,
+            zone=UncertainZone(
+                adult_age=adult_age,
+                max_probability_minor=lines.adults_max_probability_minor,
+                max_probability_adult=lines.minors_max_probability_adult,
+            ),
+            min_probability_settled=lines.min_probability_settled,
+        )
+        if not forecasts:
+            return CheckPlan(pool, adult_age, (), ReasonCode.NO_CHECK_WOULD_SETTLE)
+        if pool is Admission.BARRED:
+            reason = ReasonCode.BELOW_MINIMUM_AGE
+        elif assessment.conflict:
+            reason = ReasonCode.AGE_EVIDENCE_CONFLICT
+        else:
+            reason = ReasonCode.AGE_UNKNOWN
+        return CheckPlan(pool, adult_age, forecasts, reason)
+
+    def _forecaster(self, lines: RegionPolicy) -> CheckForecaster:
+        key = id(lines)  # a policy's lines live as long as the policy, which this planner holds
+        forecaster = self._forecasters.get(key)
+        if forecaster is None:
+            forecaster = self._forecasters[key] = CheckForecaster(self._tables, lines.checks)
+        return forecaster

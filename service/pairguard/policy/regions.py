@@ -1,0 +1,129 @@
+"""Whose rules hold for a participant and for a pair.
+
+Owns the look-up of regions and the merge of several into the strictest, line by line. An absent
+region counts as every configured one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import reduce
+from typing import Any, Final
+
+from pairguard.age.next_check import CheckOption
+from pairguard.policy.document import RegionPolicy, parse_document
+
+_SMALLER_IS_STRICTER: Final = frozenset(
+    {
+        "minors_may_meet",
+        "minors_max_age_gap_years",
+        "unknown_may_meet",
+        "close_in_age_max_gap_years",
+        "allow_on_unread_state",
+        "allow_without_harm_model",
+        "adults_max_probability_minor",
+        "minors_max_probability_adult",
+        "minors_max_probability_gap",
+        "barred_min_probability",
+        "reroute_minor_adult",
+        "block_minor_adult",
+        "reroute_harm",
+        "block_harm",
+        "reroute_risk",
+        "block_risk",
+    }
+)
+_LARGER_IS_STRICTER: Final = frozenset(
+    {
+        "minimum_age",
+        "unknown_history_harm_floor",
+        "barred_hours",
+        "harm_hours",
+        "min_probability_settled",
+    }
+)
+
+
+class Policy:
+    """A whole policy, ready to be asked for a participant or a pair.
+
+    Attributes:
+        version: The document's own name for itself.
+        default: The lines of a region that is not configured.
+        regions: The configured regions by code.
+    """
+
+    def __init__(
+        self, version: str, default: RegionPolicy, regions: Mapping[str, RegionPolicy]
+    ) -> None:
+        self.version = version
+        self.default = default
+        self.regions = dict(regions)
+        self._everywhere = reduce(strictest, self.regions.values(), default)
+        self._pairs: dict[tuple[int, int], RegionPolicy] = {}
+
+    @classmethod
+    def from_mapping(cls, document: Mapping[str, Any]) -> Policy:
+        """Check a parsed document whole.
+
+        Raises:
+            PolicyRefused: With every problem found.
+        """
+        return cls(*parse_document(document))
+
+    def for_participant(self, region: str) -> RegionPolicy:
+        """Return the lines for one participant; "": the strictest of every region."""
+        if not region:
+            return self._everywhere
+        found = self.regions.get(region)
+        if found is None:
+            found = self.regions.get(region.partition("-")[0])
+        return self.default if found is None else found
+
+    def for_pair(self, region_a: str, region_b: str) -> RegionPolicy:
+        """Return the stricter of two participants' lines, rule by rule."""
+        a, b = self.for_participant(region_a), self.for_participant(region_b)
+        if a is b:
+            return a
+        key = (id(a), id(b))  # regions live as long as the policy, and there are few of them
+        merged = self._pairs.get(key)
+        if merged is None:
+            merged = self._pairs[key] = strictest(a, b)
+        return merged
+
+    def adult_ages(self) -> frozenset[int]:
+        """Return every adult age that the policy names."""
+        return self._everywhere.adult_ages
+
+
+def strictest(a: RegionPolicy, b: RegionPolicy) -> RegionPolicy:
+    """Return the stricter of each line; adult ages are joined, checks must be open to both."""
+    values: dict[str, Any] = {
+        "adult_ages": a.adult_ages | b.adult_ages,
+        "checks": _open_to_both(a.checks, b.checks),
+    }
+    for line in fields(RegionPolicy):
+        mine, theirs = getattr(a, line.name), getattr(b, line.name)
+        if line.name in _SMALLER_IS_STRICTER:
+            values[line.name] = min(mine, theirs)
+        elif line.name in _LARGER_IS_STRICTER:
+            values[line.name] = max(mine, theirs)
+    return RegionPolicy(**values)
+
+
+def _open_to_both(a: Sequence[CheckOption], b: Sequence[CheckOption]) -> tuple[CheckOption, ...]:
+    theirs = {option.method: option for option in b}
+    merged = []
+    for mine in a:
+        other = theirs.get(mine.method)
+        if other is not None:
+            merged.append(
+                CheckOption(
+                    mine.method,
+                    threshold_years=max(mine.threshold_years, other.threshold_years),
+                    cost=max(mine.cost, other.cost),
+                    document_free=mine.document_free and other.document_free,
+                )
+            )
+    return tuple(merged)

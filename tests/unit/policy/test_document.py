@@ -1,0 +1,217 @@
+"""Policy documents are validated whole, and the stricter region wins line by line."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pairguard.age.evidence import CheckMethod, CheckResult, FacialAgeEstimate, Liveness
+from pairguard.errors import PolicyRefused
+from pairguard.policy.checks import CheckPlanner
+from pairguard.policy.document import RegionPolicy, UnknownMayMeet
+from pairguard.policy.reasons import ReasonCode
+from pairguard.policy.regions import Policy, strictest
+from tests.domain import (
+    TABLES,
+    assessed,
+    default_policy_document,
+    document_check,
+    live,
+    merged,
+    verified,
+)
+
+DEFAULT = Policy.from_mapping(default_policy_document())
+
+
+def problems(changes: dict[str, Any]) -> tuple[str, ...]:
+    with pytest.raises(PolicyRefused) as caught:
+        Policy.from_mapping(merged(default_policy_document(), changes))
+    assert caught.value.reason == "POLICY_INVALID"
+    return caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"schema": 2}, "schema"),
+        ({"version": ""}, "version"),
+        ({"extra": 1}, "extra"),
+        ({"default": {"adult_age": 17}}, "default.adult_age"),
+        ({"default": {"adult_age": 18.0}}, "default.adult_age"),
+        ({"default": {"minimum_age": 12}}, "default.minimum_age"),
+        ({"default": {"minors_may_meet": 1}}, "default.minors_may_meet"),
+        ({"default": {"unknown_may_meet": "MINORS"}}, "default.unknown_may_meet"),
+        ({"default": {"wait_widens": True}}, "default.wait_widens"),
+        ({"default": {"close_in_age_max_gap_years": 3}}, "default.close_in_age_max_gap_years"),
+        (
+            {"default": {"thresholds": {"reroute_minor_adult": 0.31}}},
+            "default.thresholds.reroute_minor_adult",
+        ),
+        (
+            {"default": {"thresholds": {"reroute_harm": float("nan")}}},
+            "default.thresholds.reroute_harm",
+        ),
+        ({"default": {"gates": {"no_such": 1}}}, "default.gates.no_such"),
+        ({"default": {"gates": 3}}, "default.gates"),
+        (
+            {"default": {"age_checks": {"methods": {"PALMISTRY": {}}}}},
+            "default.age_checks.methods.PALMISTRY",
+        ),
+        (
+            {"default": {"age_checks": {"methods": {"EMAIL": {"cost": -1}}}}},
+            "default.age_checks.methods.EMAIL.cost",
+        ),
+        ({"regions": {"gb": {}}}, "regions.gb"),
+        ({"regions": {"GB": {"adult_age": 25}}}, "regions.GB.adult_age"),
+        ({"regions": {"GB": 3}}, "regions.GB"),
+    ],
+)
+def test_a_bad_line_is_named(changes: dict[str, Any], place: str) -> None:
+    assert [p for p in problems(changes) if p.startswith(f"{place}: ")]
+
+
+def test_every_problem_is_listed_at_once() -> None:
+    found = problems({"default": {"adult_age": 3, "minimum_age": 99}, "regions": {"x": {}}})
+    assert len({p.partition(":")[0] for p in found}) >= 3
+
+
+def test_a_missing_line_is_named() -> None:
+    document = default_policy_document()
+    del document["default"]["thresholds"]["reroute_harm"]
+    with pytest.raises(PolicyRefused, match=r"default\.thresholds\.reroute_harm: is missing"):
+        Policy.from_mapping(document)
+
+
+def test_a_region_takes_every_line_that_it_does_not_set_from_the_default() -> None:
+    korea = DEFAULT.for_participant("KR")
+    assert korea.adult_ages == {19}
+    assert korea.reroute_harm == DEFAULT.default.reroute_harm
+
+
+def test_a_subdivision_falls_back_to_its_country_and_then_to_the_default() -> None:
+    policy = Policy.from_mapping(
+        merged(default_policy_document(), {"regions": {"US": {"minimum_age": 16}}})
+    )
+    assert policy.for_participant("US-CA").minimum_age == 16
+    assert policy.for_participant("FR") is policy.default
+
+
+def test_an_absent_region_counts_as_every_configured_one() -> None:
+    assert DEFAULT.for_participant("").adult_ages == {18, 19}
+    assert DEFAULT.for_pair("", "US").adult_ages == {18, 19}
+
+
+def test_two_regions_keep_both_adult_ages() -> None:
+    assert DEFAULT.for_pair("US", "KR").adult_ages == {18, 19}
+    assert DEFAULT.for_pair("US", "US").adult_ages == {18}
+
+
+lines = st.fixed_dictionaries(
+    {
+        "adult_age": st.integers(18, 21),
+        "minimum_age": st.integers(13, 18),
+        "unknown_may_meet": st.sampled_from(list(UnknownMayMeet.__members__)),
+        "minors_may_meet": st.booleans(),
+        "thresholds": st.fixed_dictionaries({"reroute_minor_adult": st.floats(0, 0.3)}),
+        "holds": st.fixed_dictionaries({"barred_hours": st.floats(1, 1000)}),
+    }
+)
+
+
+@given(lines, lines)
+def test_the_merge_is_symmetric_idempotent_and_never_looser(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    policy = Policy.from_mapping(
+        merged(default_policy_document(), {"regions": {"AA": first, "BB": second}})
+    )
+    a, b = policy.for_participant("AA"), policy.for_participant("BB")
+    both = policy.for_pair("AA", "BB")
+    assert both == policy.for_pair("BB", "AA") == strictest(both, a)
+    assert both.reroute_minor_adult == min(a.reroute_minor_adult, b.reroute_minor_adult)
+    assert both.unknown_may_meet == min(a.unknown_may_meet, b.unknown_may_meet)
+    assert both.minimum_age == max(a.minimum_age, b.minimum_age)
+    assert both.barred_hours == max(a.barred_hours, b.barred_hours)
+    assert both.minors_may_meet == (a.minors_may_meet and b.minors_may_meet)
+
+
+def test_the_merge_knows_a_direction_for_every_line() -> None:
+    merged_lines = strictest(DEFAULT.default, DEFAULT.for_participant("KR"))
+    assert {f.name for f in fields(merged_lines)} == {f.name for f in fields(RegionPolicy)}
+
+
+def test_checks_must_be_open_to_both_regions() -> None:
+    policy = Policy.from_mapping(
+        merged(
+            default_policy_document(),
+            {
+                "regions": {
+                    "GB": {
+                        "age_checks": {
+                            "methods": {
+                                "EMAIL": {
+                                    "threshold_years": 18,
+                                    "cost": 1,
+                                    "document_free": True,
+                                    "available": False,
+                                }
+                            }
+                        }
+                    }
+                }
+            },
+        )
+    )
+    methods = {check.method for check in policy.for_pair("GB", "US").checks}
+    assert CheckMethod.EMAIL not in methods
+    assert CheckMethod.DIGITAL_WALLET in methods
+
+
+def planner(**changes: Any) -> CheckPlanner:
+    return CheckPlanner(
+        TABLES, Policy.from_mapping(merged(default_policy_document(), {"default": changes}))
+    )
+
+
+def test_a_bare_id_is_asked_for_checks_that_would_settle_it_cheapest_first() -> None:
+    plan = planner().plan("US", assessed())
+    assert plan.reason is ReasonCode.AGE_UNKNOWN
+    assert plan.forecasts
+    costs = [forecast.option.cost for forecast in plan.forecasts]
+    assert costs == sorted(costs)
+    assert all(f.probability_settled >= 0.6 for f in plan.forecasts)
+    # At least two routes that need no document.
+    assert sum(f.option.document_free for f in plan.forecasts) >= 2
+
+
+def test_nobody_is_asked_whose_age_is_settled() -> None:
+    for assessment in (
+        assessed(document_check(CheckResult.OVER), live(FacialAgeEstimate(33, Liveness.PASSED))),
+        assessed(verified(15)),
+    ):
+        plan = planner().plan("US", assessment)
+        assert (plan.reason, plan.forecasts) == (ReasonCode.AGE_CERTAIN_ENOUGH, ())
+
+
+def test_no_check_is_asked_for_that_would_settle_nothing() -> None:
+    document = default_policy_document()
+    document["default"]["age_checks"]["methods"] = {
+        "GUARDIAN": {"threshold_years": 18, "cost": 1, "document_free": True}
+    }
+    plan = CheckPlanner(TABLES, Policy.from_mapping(document)).plan("US", assessed())
+    assert (plan.reason, plan.forecasts) == (ReasonCode.NO_CHECK_WOULD_SETTLE, ())
+
+
+@given(st.floats(10, 60))
+def test_a_forecast_is_a_probability_and_its_expectation_is_the_present_belief(
+    years: float,
+) -> None:
+    assessment = assessed(live(FacialAgeEstimate(years, Liveness.PASSED)))
+    plan = planner(age_checks={"min_probability_settled": 0.05}).plan("US", assessment)
+    for forecast in plan.forecasts:
+        assert 0.05 <= forecast.probability_settled <= 1.0
