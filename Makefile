@@ -1,0 +1,127 @@
+# Everything this project does to itself. `make` or `make help` lists it.
+# What a target needs it makes first, once: a second `make run` starts the server and does nothing else.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.DEFAULT_GOAL := help
+
+# A Python to make the environment with: 3.11 or newer.
+PYTHON ?= python3
+# The pairs in the synthetic world that `make run` trains its first bundle on, and its seed.
+WORLD_PAIRS ?= 20000
+SEED ?= 1
+# More arguments for the tests: make test TEST='tests/unit -k posterior'
+TEST ?=
+# Locks keep what they pin; `make lock UPGRADE=--upgrade` moves all pins to the newest.
+UPGRADE ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+BUNDLES := var/bundles
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header $(UPGRADE)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHON
+
+.PHONY: help
+help: ## list the targets
+	@echo "targets:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "settings of the server: environment variables PAIRGUARD_*, see README.md"
+
+# ---- environment ------------------------------------------------------------------------------------
+
+$(VENV)/.locked: requirements/dev.txt deploy/prerequisites.sh
+	@deploy/prerequisites.sh
+	@test -x $(BIN)/pip || { echo "making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
+	@echo "installing the locked packages into $(VENV)"
+	@$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.editable: $(VENV)/.locked pyproject.toml
+	@echo "installing pairguard into $(VENV), editable"
+	@$(BIN)/pip install --quiet --no-deps --no-index --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: venv
+venv: $(VENV)/.editable ## the Python environment in .venv, from the hashed lock
+
+.PHONY: lock
+lock: $(VENV)/.locked ## write the hashed locks in requirements/ anew from pyproject.toml
+	@echo "requirements/server.txt: what the container installs"
+	@# The server loads LightGBM's shared library, never its Python package: scipy and narwhals,
+	@# which only that package imports, stay out of the image. Hence pip install --no-deps.
+	@$(COMPILE) pyproject.toml --extra server \
+		--no-emit-package scipy --no-emit-package narwhals --output-file requirements/server.txt
+	@echo "requirements/build.txt: what builds the wheel"
+	@$(COMPILE) --group build --output-file requirements/build.txt
+	@echo "requirements/dev.txt: all of it, and the tools"
+	@$(COMPILE) pyproject.toml --extra server --extra training --group dev \
+		--output-file requirements/dev.txt
+
+# ---- run --------------------------------------------------------------------------------------------
+
+.PHONY: run
+run: $(VENV)/.editable | $(BUNDLES)/current ## serve on this machine; trains a first bundle if there is none
+	@echo "serving $(BUNDLES)/current; stop with Ctrl-C"
+	@PAIRGUARD_BUNDLE_PATH="$${PAIRGUARD_BUNDLE_PATH:-$(BUNDLES)}" exec $(BIN)/pairguard-server
+
+# ---- checks -----------------------------------------------------------------------------------------
+
+.PHONY: test
+test: $(VENV)/.editable ## all tests, in random order (TEST=... narrows)
+	@$(BIN)/python -m pytest $(TEST)
+
+.PHONY: lint
+lint: $(VENV)/.editable ## style and likely mistakes
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "not formatted; make format does it"; exit 1; }
+
+.PHONY: format
+format: $(VENV)/.editable ## lay out the code and fix what can be fixed safely
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+.PHONY: type
+type: $(VENV)/.editable ## strict types, tests included
+	@$(BIN)/mypy
+
+.PHONY: arch
+arch: $(VENV)/.editable ## layers: who may import whom
+	@$(BIN)/lint-imports
+
+.PHONY: gen
+gen: $(VENV)/.editable ## generate service/pairguard/v1 from the contract
+	@$(BIN)/python proto/generate.py
+
+.PHONY: check-gen
+check-gen: $(VENV)/.editable ## the committed code is what the contract generates
+	@$(BIN)/python proto/generate.py --check
+
+.PHONY: buf-lint
+buf-lint: $(VENV)/.editable ## the contract's style and comments
+	@$(BIN)/buf lint
+
+.PHONY: buf-breaking
+buf-breaking: $(VENV)/.editable ## the contract breaks no caller of the released one
+	@$(BIN)/buf breaking --against proto/image.binpb
+
+.PHONY: buf-image
+buf-image: $(VENV)/.editable ## at a release: the contract that later changes must not break
+	@$(BIN)/buf build --output proto/image.binpb
+
+.PHONY: docker-lint
+docker-lint: $(VENV)/.editable ## the Dockerfile
+	@$(BIN)/hadolint Dockerfile
+
+.PHONY: bench
+bench: $(VENV)/.editable ## a ScorePair call against a null call on the same server
+	@$(BIN)/python -m tests.bench
+
+.PHONY: clean
+clean: ## remove the environment, caches and what `make run` made
+	rm -rf $(VENV) var build dist .mypy_cache .pytest_cache .ruff_cache \
+		.hypothesis .import_linter_cache

@@ -1,0 +1,165 @@
+"""The blocking client.
+
+Owns how a thread waits for an answer. Everything that does not wait is in ``session``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc
+
+from pairguard.client.assessment import AssessedAge
+from pairguard.client.channel import open_channel
+from pairguard.client.decision import PairDecision
+from pairguard.client.failure import ClientError, status_code
+from pairguard.client.options import ClientOptions, OnFailure
+from pairguard.client.participant import ParticipantInput
+from pairguard.client.request_messages import assess_age_request, score_pair_request
+from pairguard.client.response_values import assessed_age
+from pairguard.client.session import Call, Session
+from pairguard.client.vocabulary import Modality, View
+from pairguard.v1.age_assurance_service_pb2_grpc import AgeAssuranceServiceStub
+from pairguard.v1.pair_risk_service_pb2_grpc import PairRiskServiceStub
+
+_Response = TypeVar("_Response")
+
+
+class Client:
+    """Asks the service before two strangers are paired; blocks the calling thread.
+
+    One client serves all threads of a process and keeps one connection. Make it after a fork, never
+    before: a child that uses its parent's client may hang (servers that fork workers make one in
+    each worker). Close it, or use it in a ``with`` statement.
+
+    Args:
+        options: Options, or only the address.
+        channel: A channel of the caller's own, which the caller closes. None: one by ``options``.
+    """
+
+    def __init__(
+        self, options: ClientOptions | str, *, channel: grpc.Channel | None = None
+    ) -> None:
+        options = ClientOptions(options) if isinstance(options, str) else options
+        self._session = Session(options)
+        self._owns_channel = channel is None
+        self._channel = open_channel(options) if channel is None else channel
+        self._pair_risk = PairRiskServiceStub(self._channel)
+        self._age_assurance = AgeAssuranceServiceStub(self._channel)
+
+    def score_pair(
+        self,
+        participant_a: ParticipantInput,
+        participant_b: ParticipantInput,
+        *,
+        modality: Modality | None = None,
+        wait_seconds: float | None = None,
+        proposed_time: datetime | None = None,
+        request_id: str | None = None,
+        view: View = View.BASIC,
+        timeout_seconds: float | None = None,
+        on_failure: OnFailure | None = None,
+    ) -> PairDecision:
+        """Judge one proposed pair. Form it only if the answer is ``allowed``.
+
+        Without a usable answer of the service, whatever the cause, the answer is a REROUTE that
+        says ``DecidedBy.CLIENT`` and why.
+
+        Args:
+            participant_a: One of the two. Which one is a changes nothing.
+            participant_b: The other one.
+            modality: How the two would talk. None: unknown, the riskiest.
+            wait_seconds: How long the longer waiting one has waited. Recorded only.
+            proposed_time: When the pair was proposed. Recorded only.
+            request_id: The caller's id of this request; a repeat gets the same answer. None: a new
+                one, so that a retry of this call is not counted twice. Empty: none.
+            view: How much to return.
+            timeout_seconds: For all attempts together. None: as in the options.
+            on_failure: ``raise``: a ``ClientError`` in place of the REROUTE. None: as in the
+                options.
+
+        Raises:
+            TypeError: An argument has another type; raised before any call.
+            ValueError: An argument cannot be sent; raised before any call.
+            ClientError: There is no usable answer, and ``on_failure`` is ``raise``.
+        """
+        request = score_pair_request(
+            participant_a,
+            participant_b,
+            request_id=self._session.request_id(request_id),
+            modality=modality,
+            wait_seconds=wait_seconds,
+            proposed_time=proposed_time,
+            view=view,
+        )
+        call = self._session.start(timeout_seconds, on_failure)
+        try:
+            response = self._answer(self._pair_risk.ScorePair, request, call)
+            return self._session.decision(call, response)
+        except Exception as error:  # noqa: BLE001 - whatever it is, an unjudged pair is not formed
+            return self._session.decision_without_answer(call, error)
+
+    def assess_age(
+        self,
+        participant: ParticipantInput,
+        *,
+        view: View = View.BASIC,
+        timeout_seconds: float | None = None,
+    ) -> AssessedAge:
+        """Judge the age of one participant. Needs the scope of the full view.
+
+        Args:
+            participant: Who, with what is known.
+            view: How much to return.
+            timeout_seconds: For all attempts together. None: as in the options.
+
+        Raises:
+            TypeError: An argument has another type; raised before any call.
+            ValueError: An argument cannot be sent; raised before any call.
+            ClientError: There is no usable answer; no age is safe to make up.
+        """
+        request = assess_age_request(participant, view=view)
+        call = self._session.start(timeout_seconds)
+        try:
+            return assessed_age(self._answer(self._age_assurance.AssessAge, request, call))
+        except Exception as error:
+            raise ClientError(self._session.failure(call, error)) from error
+
+    def close(self) -> None:
+        """Give up the connection. Calls under way, and later ones, get no answer."""
+        self._session.closed = True
+        if self._owns_channel:
+            self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _answer(self, method: Callable[..., _Response], request: Any, call: Call) -> _Response:
+        """Return the answer of the first attempt that gets one; raises the last one's error."""
+        metadata = self._session.metadata()
+        while True:
+            try:
+                return method(
+                    request,
+                    timeout=call.budget.start_attempt(),
+                    metadata=metadata,
+                    wait_for_ready=self._session.options.wait_for_ready,
+                )
+            except grpc.RpcError as error:
+                delay_seconds = call.budget.delay_before_retry(status_code(error))
+                if delay_seconds is None or self._session.closed:
+                    raise
+            time.sleep(delay_seconds)
+            self._session.require_open()

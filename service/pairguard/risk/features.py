@@ -1,0 +1,182 @@
+"""Two participants as one row that does not know which of them was named first.
+
+Owns the features of a pair: their order, names, constraints and groups. It must not know how they
+are weighed. Swapping the two participants changes no bit of a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairguard.risk.catalogue import SignalCatalogue
+from pairguard.risk.signal import Direction
+
+Array = NDArray[np.float64]
+
+MINOR_ADULT_PROBABILITY = "minor_adult_probability"
+
+_CONSTRAINTS = {Direction.INCREASING: 1, Direction.DECREASING: -1}
+
+
+@dataclass(frozen=True, slots=True)
+class MemberVector:
+    """One participant as a member of a pair.
+
+    Attributes:
+        probability_minor: Probability of being under the adult age.
+        values: The catalogue's vector; NaN: unknown.
+    """
+
+    probability_minor: float
+    values: Array
+
+
+@dataclass(frozen=True, slots=True)
+class MemberMatrix:
+    """Many participants, each as a member of its own pair.
+
+    Attributes:
+        probability_minor: Shape ``(n,)``.
+        values: Shape ``(n, columns of the catalogue)``.
+    """
+
+    probability_minor: Array
+    values: Array
+
+
+class PairFeatures:
+    """The features of a pair over one catalogue.
+
+    First ``minor_adult_probability``. A signal with a direction enters as its least and greatest
+    value (of those known), each constrained to its direction. Any other number enters as the value
+    of the likelier minor, the value of the other and their gap; a category as both codes and
+    whether they are equal; interests as how many are shared and how many there are in all.
+
+    The likelier minor is told apart by ``probability_minor``, in a tie by the values that take
+    sides. Signals with a direction do not: more reports must never swap the two.
+
+    Attributes:
+        names: One per column.
+        groups: Name of the group that explains each column.
+        monotone_constraints: -1, 0 or 1 per column, as LightGBM takes them.
+        categorical_columns: Columns that hold category codes.
+    """
+
+    def __init__(self, catalogue: SignalCatalogue) -> None:
+        numbers, categories = catalogue.number_columns, catalogue.category_columns
+        free = [i for i, signal in enumerate(numbers) if signal.direction is Direction.NONE]
+        bound = [i for i, signal in enumerate(numbers) if signal.direction is not Direction.NONE]
+        codes = list(range(len(numbers), len(numbers) + len(categories)))
+        parts: list[tuple[str, list[int]]] = [
+            ("min", bound),
+            ("max", bound),
+            ("minor", free + codes),
+            ("other", free + codes),
+            ("gap", free),
+            ("same", codes),
+        ]
+        signals = (*numbers, *categories)
+        names, groups, constraints = [MINOR_ADULT_PROBABILITY], [MINOR_ADULT_PROBABILITY], [1]
+        self.categorical_columns: tuple[int, ...] = ()
+        slices = {}
+        for part, members in parts:
+            start = len(names)
+            slices[part] = slice(start, start + len(members))
+            names += [f"{part}:{signals[i].name}" for i in members]
+            groups += [signals[i].group for i in members]
+            constraints += [_CONSTRAINTS.get(signals[i].direction, 0) for i in members]
+            if part in {"minor", "other"}:
+                coded = range(start + len(free), start + len(members))
+                self.categorical_columns += tuple(coded)
+        if catalogue.interests:
+            names += ["interests:shared", "interests:union"]
+            groups += ["interests", "interests"]
+            constraints += [0, 0]
+        self.names = tuple(names)
+        self.groups = tuple(groups)
+        self.monotone_constraints = tuple(constraints)
+        self._slices = slices
+        self._bound = np.array(bound, dtype=np.intp)
+        self._sided = np.array(free + codes, dtype=np.intp)
+        self._free_count = len(free)
+        self._tags_from = len(signals)
+        self._has_interests = bool(catalogue.interests)
+
+    def row(
+        self, first: MemberVector, second: MemberVector, *, minor_adult_probability: float
+    ) -> Array:
+        """Return the features of one pair.
+
+        Args:
+            first: Either participant.
+            second: The other.
+            minor_adult_probability: Probability that exactly one of them is a minor.
+
+        Returns:
+            Shape ``(len(names),)``; NaN, of one bit pattern: unknown.
+        """
+        one, two = first.values, second.values
+        if first.probability_minor < second.probability_minor or (
+            first.probability_minor == second.probability_minor
+            and bool(self._is_behind(one[np.newaxis], two[np.newaxis])[0])
+        ):
+            one, two = two, one
+        return self._assemble(one, two, minor_adult_probability)
+
+    def rows(
+        self, first: MemberMatrix, second: MemberMatrix, *, minor_adult_probability: Array
+    ) -> Array:
+        """Return the features of many pairs, the same bits as one by one.
+
+        Args:
+            first: One participant of each pair.
+            second: The other.
+            minor_adult_probability: Shape ``(n,)``.
+
+        Returns:
+            Shape ``(n, len(names))``.
+        """
+        behind = first.probability_minor < second.probability_minor
+        tied = np.flatnonzero(first.probability_minor == second.probability_minor)
+        behind[tied] = self._is_behind(first.values[tied], second.values[tied])
+        swap = behind[:, np.newaxis]
+        one = np.where(swap, second.values, first.values)
+        two = np.where(swap, first.values, second.values)
+        return self._assemble(one, two, minor_adult_probability)
+
+    def _is_behind(self, one: Array, two: Array) -> NDArray[np.bool_]:
+        """Tell, for each tied pair, whether the second goes first; unknown goes last."""
+        if not self._sided.size:
+            return np.zeros(one.shape[0], dtype=np.bool_)
+        left, right = one[:, self._sided], two[:, self._sided]
+        left = np.where(np.isnan(left), np.inf, left)
+        right = np.where(np.isnan(right), np.inf, right)
+        deciding = np.argmax(left != right, axis=1)[:, np.newaxis]
+        behind = np.take_along_axis(right, deciding, 1) < np.take_along_axis(left, deciding, 1)
+        return np.asarray(behind[:, 0], dtype=np.bool_)
+
+    def _assemble(self, minor: Array, other: Array, mixed: float | Array) -> Array:
+        rows = np.empty((*minor.shape[:-1], len(self.names)))
+        slices = self._slices
+        rows[..., 0] = mixed
+        one, two = minor.take(self._bound, axis=-1), other.take(self._bound, axis=-1)
+        rows[..., slices["min"]] = np.fmin(one, two)
+        rows[..., slices["max"]] = np.fmax(one, two)
+        one, two = minor.take(self._sided, axis=-1), other.take(self._sided, axis=-1)
+        rows[..., slices["minor"]] = one
+        rows[..., slices["other"]] = two
+        gap = np.abs(one - two)
+        free = self._free_count
+        rows[..., slices["gap"]] = gap[..., :free]
+        # 1 where the codes are equal, 0 where not, NaN where one is unknown.
+        rows[..., slices["same"]] = np.maximum(1.0 - gap[..., free:], 0.0)
+        if self._has_interests:
+            one, two = minor[..., self._tags_from :], other[..., self._tags_from :]
+            rows[..., -2] = (one * two).sum(axis=-1)  # counts: exact in any order
+            rows[..., -1] = np.maximum(one, two).sum(axis=-1)
+        rows += 0.0  # -0.0 becomes 0.0
+        rows[np.isnan(rows)] = np.nan  # one bit pattern
+        return rows

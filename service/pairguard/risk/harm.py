@@ -1,0 +1,78 @@
+"""The harm model: from two participants to the probability of a harm report.
+
+Owns the composition of features, trees and calibration. It must not know where the participants'
+ages come from nor what is decided on the result.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairguard.errors import BundleRefused
+from pairguard.risk.attribution import Attribution, PathAttribution
+from pairguard.risk.calibration import Calibration
+from pairguard.risk.features import MemberMatrix, MemberVector, PairFeatures
+from pairguard.risk.monotonicity import features_out_of_order
+from pairguard.risk.trees import TreeModel
+
+Array = NDArray[np.float64]
+
+
+class HarmModel:
+    """Probability of a harm report within the report window, given that the pair meets.
+
+    Missing values that the trees never saw missing in training follow the majority of the
+    training rows; they are never read as 0.
+
+    Attributes:
+        features: The features of a pair.
+        calibration: Raw score to probability.
+    """
+
+    def __init__(self, trees: TreeModel, features: PairFeatures, calibration: Calibration) -> None:
+        """Join the parts.
+
+        Raises:
+            BundleRefused: With reason ``BUNDLE_INVALID`` where the trees take other rows, have
+                more than one output, or do not prove the features' monotone constraints.
+        """
+        if trees.num_features != len(features.names) or trees.num_outputs != 1:
+            raise BundleRefused(
+                f"harm model: {trees.num_features} features and {trees.num_outputs} outputs, but "
+                f"the catalogue makes {len(features.names)} features and harm is one output",
+                reason="BUNDLE_INVALID",
+            )
+        loose = features_out_of_order(trees.forest, features.monotone_constraints)
+        if loose:
+            names = ", ".join(features.names[index] for index in sorted(loose))
+            raise BundleRefused(
+                f"harm model: not monotone in {names}; train it with "
+                "monotone_constraints_method=basic, which keeps its word on missing values",
+                reason="BUNDLE_INVALID",
+            )
+        self.features = features
+        self.calibration = calibration
+        self._trees = trees.with_missing_as_majority()
+        self._attribution = PathAttribution(self._trees.forest, features.groups)
+
+    def probability(
+        self, a: MemberVector, b: MemberVector, minor_adult_probability: float
+    ) -> float:
+        """Return the harm probability of one pair; the same bits with a and b swapped."""
+        row = self.features.row(a, b, minor_adult_probability=minor_adult_probability)
+        return float(self.calibration.probabilities(self._trees.raw_score(row))[0])
+
+    def probabilities(
+        self, a: MemberMatrix, b: MemberMatrix, minor_adult_probability: Array
+    ) -> Array:
+        """Return the harm probability of many pairs, the same bits as one by one."""
+        rows = self.features.rows(a, b, minor_adult_probability=minor_adult_probability)
+        return self.calibration.probabilities(self._trees.raw_scores(rows)[:, 0])
+
+    def attribution(
+        self, a: MemberVector, b: MemberVector, minor_adult_probability: float
+    ) -> Attribution:
+        """Return the raw score of one pair taken apart by the groups of its signals."""
+        row = self.features.row(a, b, minor_adult_probability=minor_adult_probability)
+        return self._attribution.attribute(row)

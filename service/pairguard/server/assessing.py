@@ -1,0 +1,139 @@
+"""What ``AssessAge`` does, and the full view of ``ScorePair``: all that is believed about an age.
+
+Owns what is told of a belief: the plan of checks, the contributions, why the admission is as it
+is. It must not know messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pairguard.age.admission import Admission
+from pairguard.age.evidence import AgeEvidence
+from pairguard.age.posterior import AgeAssessment, contributions, distinct_evidence
+from pairguard.policy.checks import CheckPlan
+from pairguard.policy.reasons import ReasonCode
+from pairguard.risk.pair import ParticipantAssessment
+from pairguard.risk.participant import Participant
+from pairguard.server.call_facts import current_call
+from pairguard.server.generation import Generation, GenerationSlot
+from pairguard.server.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one item of evidence did.
+
+    Attributes:
+        item: The item; None: behaviour, attributes and interests together.
+        index: Its position in the request; None: it is no item.
+        nats: What it added to the log-odds of being a minor; positive: towards minor.
+    """
+
+    item: AgeEvidence | None
+    index: int | None
+    nats: float
+
+
+@dataclass(frozen=True, slots=True)
+class AssessedAge:
+    """All that is believed about one participant's age.
+
+    Attributes:
+        age: The posterior.
+        plan: Admission, adult age and checks, by the participant's own region.
+        contributions: What each item did, in the order of the request; None: not computed.
+        reasons: Why the admission is as it is.
+    """
+
+    age: AgeAssessment
+    plan: CheckPlan
+    contributions: tuple[Contribution, ...] | None
+    reasons: tuple[ReasonCode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredAge:
+    """What ``AssessAge`` answers."""
+
+    assessed: AssessedAge
+    generation: Generation
+    unknown_names: tuple[str, ...]
+
+
+class AgeAssessing:
+    """Assesses the age of single participants.
+
+    Args:
+        generations: Where what judges is found.
+        metrics: Where evidence is counted.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self, generations: GenerationSlot, metrics: Metrics, *, clock: Callable[[], float]
+    ) -> None:
+        self._generations = generations
+        self._metrics = metrics
+        self._clock = clock
+
+    def assess(self, participant: Participant, *, full_view: bool) -> AnsweredAge:
+        """Assess one participant.
+
+        Raises:
+            BundleRefused: No bundle is loaded yet.
+        """
+        generation = self._generations.current
+        assessment = generation.judge.model.assess_participant(participant, self._clock())
+        assessed = assessed_age(generation, participant, assessment, full_view=full_view)
+        facts = current_call.get()
+        facts.bundle_version = generation.bundle_version
+        facts.policy_version = generation.policy_version
+        for item in participant.age_evidence:
+            self._metrics.count_evidence(item.kind)
+        if assessment.unknown_names:
+            self._metrics.count_unknown_signals(len(assessment.unknown_names))
+        return AnsweredAge(assessed, generation, assessment.unknown_names)
+
+
+def assessed_age(
+    generation: Generation,
+    participant: Participant,
+    assessment: ParticipantAssessment,
+    *,
+    full_view: bool,
+) -> AssessedAge:
+    """Return all that is believed about an age; below the full view without what nobody needs."""
+    plan = generation.judge.planner.plan(participant.region, assessment.age)
+    wanted = full_view or plan.admission is not Admission.ADULTS
+    return AssessedAge(
+        age=assessment.age,
+        plan=plan,
+        contributions=(
+            _contributions(generation, participant, assessment, plan.adult_age) if wanted else None
+        ),
+        reasons=_reasons(assessment.age, plan.admission),
+    )
+
+
+def _contributions(
+    generation: Generation,
+    participant: Participant,
+    assessment: ParticipantAssessment,
+    adult_age: int,
+) -> tuple[Contribution, ...]:
+    nats = contributions(generation.judge.model.tables, assessment.age, adult_age_years=adult_age)
+    positions = {id(item): index for index, item in enumerate(participant.age_evidence)}
+    return tuple(
+        Contribution(item, positions[id(item)], value)
+        for item, value in zip(distinct_evidence(participant.age_evidence), nats, strict=True)
+    )
+
+
+def _reasons(age: AgeAssessment, admission: Admission) -> tuple[ReasonCode, ...]:
+    if admission is Admission.BARRED:
+        return (ReasonCode.BELOW_MINIMUM_AGE,)
+    if admission is Admission.UNKNOWN:
+        return (ReasonCode.AGE_EVIDENCE_CONFLICT if age.conflict else ReasonCode.AGE_UNKNOWN,)
+    return ()

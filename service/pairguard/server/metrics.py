@@ -1,0 +1,164 @@
+"""The figures that the server keeps of itself.
+
+Owns names, units, labels and buckets; ``docs/metrics.md`` explains each to people. Label values
+come from closed sets: enums, the methods of the contract, status codes, a version. It must not
+know where things happen: whoever sees one calls a method here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from pairguard.age.evidence import EVIDENCE_KINDS
+from pairguard.risk.pair import PairRisk
+
+_DURATION_BUCKETS = (
+    1e-4, 2e-4, 3e-4, 5e-4, 7e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 5.0
+)  # fmt: skip
+_PROBABILITY_BUCKETS = (1e-4, 1e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9, 1.0)
+
+
+class Metrics:
+    """All metrics of one server, in one registry.
+
+    Args:
+        registry: Where they are kept; one server, one registry.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._rpc_seconds = Histogram(
+            "pairguard_rpc_duration_seconds",
+            "Time from the start of a call's work to its answer.",
+            ["method", "code"],
+            registry=registry,
+            buckets=_DURATION_BUCKETS,
+        )
+        self._decisions = Counter(
+            "pairguard_decisions",
+            "Decisions on proposed pairs.",
+            ["decision", "leading_reason"],
+            registry=registry,
+        )
+        probabilities = Histogram(
+            "pairguard_pair_probability",
+            "Probabilities of judged pairs, by part.",
+            ["part"],
+            registry=registry,
+            buckets=_PROBABILITY_BUCKETS,
+        )
+        self._minor_adult = probabilities.labels("minor_adult")
+        self._harm = probabilities.labels("harm")
+        self._risk_score = probabilities.labels("risk_score")
+        evidence = Counter(
+            "pairguard_evidence_items",
+            "Items of age evidence in requests.",
+            ["kind"],
+            registry=registry,
+        )
+        self._evidence = {kind: evidence.labels(kind) for kind in EVIDENCE_KINDS}
+        self._unknown_signals = Counter(
+            "pairguard_unknown_signals",
+            "Names, categories and interests in requests that the catalogue does not have.",
+            registry=registry,
+        )
+        self._degradations = Counter(
+            "pairguard_degradations",
+            "Answers that had to do without something.",
+            ["kind"],
+            registry=registry,
+        )
+        self._holds = Counter(
+            "pairguard_holds_written",
+            "Holds put on participants, durable before the answer.",
+            ["reason"],
+            registry=registry,
+        )
+        self._store_errors = Counter(
+            "pairguard_hold_store_errors",
+            "Operations that the store of holds could not do.",
+            ["operation"],
+            registry=registry,
+        )
+        self._bundle_info = Gauge(
+            "pairguard_bundle_info",
+            "1 for the version of the bundle that serves.",
+            ["version"],
+            registry=registry,
+        )
+        self._policy_info = Gauge(
+            "pairguard_policy_info",
+            "1 for the version of the policy that serves.",
+            ["version"],
+            registry=registry,
+        )
+        self._bundle_load_seconds = Gauge(
+            "pairguard_bundle_load_seconds",
+            "Time that loading and verifying the bundle took.",
+            registry=registry,
+        )
+        self._log_errors = Counter(
+            "pairguard_log_write_errors",
+            "Log lines that could not be written.",
+            registry=registry,
+        )
+        ProcessCollector(registry=registry)
+        # Looking a child up by its labels costs more than counting with it.
+        self._rpc_children: dict[tuple[str, str], Histogram] = {}
+        self._decision_children: dict[tuple[str, str], Counter] = {}
+
+    def observe_rpc(self, method: str, code: str, duration_seconds: float) -> None:
+        """Count a call of one of pairguard's methods."""
+        child = self._rpc_children.get((method, code))
+        if child is None:
+            child = self._rpc_children[method, code] = self._rpc_seconds.labels(method, code)
+        child.observe(duration_seconds)
+
+    def observe_pair(self, decision: str, leading_reason: str, risk: PairRisk) -> None:
+        """Count a decision on a pair and its probabilities."""
+        child = self._decision_children.get((decision, leading_reason))
+        if child is None:
+            child = self._decisions.labels(decision, leading_reason)
+            self._decision_children[decision, leading_reason] = child
+        child.inc()
+        self._minor_adult.observe(risk.minor_adult_probability)
+        self._risk_score.observe(risk.risk_score)
+        if risk.harm_probability is not None:
+            self._harm.observe(risk.harm_probability)
+
+    def count_evidence(self, kind: str) -> None:
+        """Count an item of evidence by the name of its field in the contract."""
+        self._evidence[kind].inc()
+
+    def count_unknown_signals(self, count: int) -> None:
+        """Count names that were sent and ignored."""
+        self._unknown_signals.inc(count)
+
+    def count_degradations(self, kinds: Iterable[str]) -> None:
+        """Count what one answer had to do without."""
+        for kind in kinds:
+            self._degradations.labels(kind).inc()
+
+    def count_hold(self, reason: str) -> None:
+        """Count a hold that is durable now."""
+        self._holds.labels(reason).inc()
+
+    def count_store_error(self, operation: str) -> None:
+        """Count a read, a write or a purge that the store of holds could not do."""
+        self._store_errors.labels(operation).inc()
+
+    def count_log_error(self) -> None:
+        """Count a log line that was lost."""
+        self._log_errors.inc()
+
+    def tell_generation(
+        self, bundle_version: str, policy_version: str, bundle_load_seconds: float
+    ) -> None:
+        """Name what serves now, and nothing else."""
+        self._bundle_info.clear()
+        self._bundle_info.labels(bundle_version).set(1)
+        self._policy_info.clear()
+        self._policy_info.labels(policy_version).set(1)
+        self._bundle_load_seconds.set(bundle_load_seconds)

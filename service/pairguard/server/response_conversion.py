@@ -1,0 +1,172 @@
+"""Answers from values to messages; protobuf begins here.
+
+Owns how beliefs and decisions are written in the contract's words. It must not decide anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from pairguard.age.admission import Admission
+from pairguard.age.evidence import EVIDENCE_KINDS, CheckMethod
+from pairguard.age.posterior import BAND_LOWER_YEARS
+from pairguard.policy.checks import CheckPlan
+from pairguard.policy.decision import DecisionKind
+from pairguard.policy.reasons import Party, Reason, ReasonCode
+from pairguard.server.assessing import AnsweredAge, AssessedAge, Contribution
+from pairguard.server.scoring import ScoredPair
+from pairguard.v1 import (
+    age_assurance_service_pb2,
+    assessment_pb2,
+    pair_risk_service_pb2,
+    participant_pb2,
+)
+
+_Role = assessment_pb2.ParticipantRole
+_ROLES: Final[Mapping[Party | None, assessment_pb2.ParticipantRole.ValueType]] = {
+    None: _Role.PARTICIPANT_ROLE_UNSPECIFIED,
+    **{party: _Role.Value(f"PARTICIPANT_ROLE_{party}") for party in Party},
+}
+_DECISIONS: Final = {
+    kind: assessment_pb2.Decision.Value(f"DECISION_{kind.name}") for kind in DecisionKind
+}
+_ADMISSIONS: Final = {
+    pool: assessment_pb2.Admission.Value(f"ADMISSION_{pool}") for pool in Admission
+}
+_METHODS: Final = {
+    method: participant_pb2.CheckMethod.Value(f"CHECK_METHOD_{method}") for method in CheckMethod
+}
+_KINDS: Final = {
+    kind: assessment_pb2.EvidenceKind.Value(f"EVIDENCE_KIND_{kind.upper()}")
+    for kind in EVIDENCE_KINDS
+}
+# Reasons are few and their texts fixed: each is built once and copied into answers.
+_REASONS: Final = {
+    (code, party): assessment_pb2.Reason(
+        code=code,
+        participant=_ROLES[party],
+        analyst_text=Reason(code, party or Party.BOTH).analyst_text,
+        participant_text=Reason(code, party or Party.BOTH).participant_text,
+    )
+    for code in ReasonCode
+    for party in (None, *Party)
+}
+
+
+def score_pair_response(
+    scored: ScoredPair, ages: tuple[AssessedAge, AssessedAge] | None
+) -> pair_risk_service_pb2.ScorePairResponse:
+    """Write the answer to ``ScorePair``; ``ages`` only for the full view."""
+    judgement = scored.judgement
+    decision, risk = judgement.decision, judgement.decision.risk
+    response = pair_risk_service_pb2.ScorePairResponse()
+    answer = response.assessment
+    answer.decision_id = scored.decision_id
+    answer.decision = _DECISIONS[decision.kind]
+    _set_time(answer.decision_time, scored.decision_time)
+    if scored.expire_time is not None:
+        _set_time(answer.expire_time, scored.expire_time)
+    answer.minor_adult_probability = risk.minor_adult_probability
+    if risk.harm_probability is not None:
+        answer.harm_probability = risk.harm_probability
+    answer.risk_score = risk.risk_score
+    answer.reasons.extend([_REASONS[reason.code, reason.party] for reason in decision.reasons])
+    for party, plan in judgement.checks:
+        if plan.forecasts:
+            _write_check(answer.age_checks.add(), plan, party)
+    for held in scored.held:
+        item = answer.held_participants.add(
+            participant=_ROLES[held.reason.party],
+            reason=_REASONS[held.reason.code, held.reason.party],
+        )
+        if held.expire_time is not None:
+            _set_time(item.expire_time, held.expire_time)
+    answer.bundle_version = scored.generation.bundle_version
+    answer.policy_version = scored.generation.policy_version
+    answer.degradations.extend(scored.degradations)
+    for party, assessed in ((Party.A, judgement.a), (Party.B, judgement.b)):
+        if assessed.unknown_names:
+            answer.unknown_signals.add(participant=_ROLES[party], names=assessed.unknown_names)
+    if ages is not None:
+        _write_age(answer.participant_a_assessment, ages[0], Party.A)
+        _write_age(answer.participant_b_assessment, ages[1], Party.B)
+    return response
+
+
+def assess_age_response(answered: AnsweredAge) -> age_assurance_service_pb2.AssessAgeResponse:
+    """Write the answer to ``AssessAge``."""
+    response = age_assurance_service_pb2.AssessAgeResponse(
+        bundle_version=answered.generation.bundle_version,
+        policy_version=answered.generation.policy_version,
+        unknown_signals=answered.unknown_names,
+    )
+    _write_age(response.assessment, answered.assessed, None)
+    return response
+
+
+def _write_age(
+    message: assessment_pb2.AgeAssessment, assessed: AssessedAge, party: Party | None
+) -> None:
+    age, plan = assessed.age, assessed.plan
+    probabilities = age.band_probabilities()
+    for (lower, upper), probability in zip(
+        pairwise([*BAND_LOWER_YEARS, None]), probabilities, strict=True
+    ):
+        message.bands.add(
+            lower_years=lower,
+            upper_years=None if upper is None else upper - 1,
+            probability=probability,
+        )
+    message.probability_minor = age.probability_below(plan.adult_age)
+    message.adult_age_years = plan.adult_age
+    message.admission = _ADMISSIONS[plan.admission]
+    message.entropy_nats = age.entropy_nats
+    message.conflict = age.conflict
+    _write_contributions(message, assessed.contributions or ())
+    if plan.forecasts:
+        _write_check(message.next_best_check, plan, party)
+    else:
+        message.no_next_check.CopyFrom(_REASONS[plan.reason, party])
+    message.reasons.extend([_REASONS[code, party] for code in assessed.reasons])
+
+
+def _write_contributions(
+    message: assessment_pb2.AgeAssessment, contributions: Iterable[Contribution]
+) -> None:
+    for contribution in contributions:
+        written = message.contributions.add(contribution_nats=contribution.nats)
+        item = contribution.item
+        if item is None:
+            written.kind = assessment_pb2.EVIDENCE_KIND_BEHAVIOUR
+            continue
+        written.evidence_id = item.evidence_id
+        written.kind = _KINDS[item.kind]
+        written.provider = item.provider
+        if contribution.index is not None:
+            written.evidence_index = contribution.index
+
+
+def _write_check(
+    message: assessment_pb2.RequestedAgeCheck, plan: CheckPlan, party: Party | None
+) -> None:
+    message.participant = _ROLES[party]
+    for forecast in plan.forecasts:
+        option = forecast.option
+        message.options.add(
+            method=_METHODS[option.method],
+            threshold_years=option.threshold_years,
+            cost=option.cost,
+            document_free=option.document_free,
+            settle_probability=forecast.probability_settled,
+        )
+    message.reason.CopyFrom(_REASONS[plan.reason, party])
+
+
+def _set_time(message: Timestamp, seconds: float) -> None:
+    whole = int(seconds)
+    message.seconds = whole
+    message.nanos = int((seconds - whole) * 1e9)

@@ -1,0 +1,122 @@
+"""The process around a server: what it says to people, and how a signal ends it.
+
+Owns signals, exit codes and the words on standard error. It must not know the parts of a server.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from pairguard import __version__
+from pairguard.errors import PairguardError
+from pairguard.server.application import Application
+from pairguard.server.composition import compose
+from pairguard.server.generation import Generation, load_generation
+from pairguard.server.settings import Settings
+
+EXIT_OK: Final = 0
+EXIT_REFUSED: Final = 2
+
+
+class StopSignal:
+    """SIGTERM and SIGINT as something to wait for; a second one ends the drain delay."""
+
+    def __init__(self) -> None:
+        self._first = threading.Event()
+        self._second = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._receive)
+
+    def wait(self) -> None:
+        """Return after the first."""
+        self._first.wait()
+
+    def wait_for_second(self, timeout_seconds: float) -> None:
+        """Return after the second, or after a time."""
+        self._second.wait(timeout_seconds)
+
+    def _receive(self, _number: int, _frame: FrameType | None) -> None:
+        (self._second if self._first.is_set() else self._first).set()
+
+
+def serve(settings: Settings) -> int:
+    """Serve until a signal; return the exit code.
+
+    0: a signal ended it. 2: it could not begin, and standard error says all that is wrong.
+    """
+    stop = StopSignal()
+    application = compose(settings, log_stream=sys.stdout)
+    try:
+        application.listen()
+        generation = application.load()
+    except PairguardError as error:
+        say_refused(error)
+        application.stop()
+        return EXIT_REFUSED
+    _say_serving(settings, application, generation)
+    stop.wait()
+    _say("stopping: not ready any more, calls under way are answered")
+    application.drain()
+    stop.wait_for_second(settings.drain_delay_seconds)
+    application.stop()
+    sys.stdout.flush()
+    _say("stopped")
+    return EXIT_OK
+
+
+def check(settings: Settings) -> int:
+    """Load what the settings name without serving; return the exit code, 0 or 2."""
+    try:
+        generation = load_generation(settings.bundle_path, settings.policy_file)
+    except PairguardError as error:
+        say_refused(error)
+        return EXIT_REFUSED
+    _say(
+        f"right: bundle {generation.bundle_version}, policy {generation.policy_version}, "
+        f"gRPC {settings.grpc_address}"
+    )
+    return EXIT_OK
+
+
+def say_refused(error: PairguardError) -> None:
+    """Say why the server does not begin, each problem on a line of its own."""
+    _say(f"refused ({error.reason}):")
+    for problem in getattr(error, "problems", (str(error),)):
+        _say(f"  {problem}")
+
+
+def _say_serving(settings: Settings, application: Application, generation: Generation) -> None:
+    address = application.address
+    scope = "this machine only" if address.is_loopback else "other machines too, NOT ENCRYPTED"
+    metrics = application.metrics_address
+    _say(f"pairguard {__version__} serves")
+    _say(f"  gRPC     {address}  ({scope}; reflection {_on(settings.reflection_on)})")
+    _say(f"  metrics  {'nowhere' if metrics is None else f'http://{metrics}/metrics'}")
+    _say(f"  bundle   {generation.bundle_version}  (from {settings.bundle_path})")
+    if generation.judge.model.harm is None:
+        _say("           it has no harm model: see allow_without_harm_model in the policy")
+    _say(f"  policy   {generation.policy_version}  (from {settings.policy_file or 'the package'})")
+    _say(f"  holds    {settings.hold_store_file}")
+    _say("try it in another terminal:")
+    _say(f"  {_python()} -m pairguard.server.example {address.to_call()}")
+
+
+def _on(value: bool) -> str:  # noqa: FBT001 - a word for it
+    return "on" if value else "off"
+
+
+def _python() -> str:
+    """Return this interpreter as one would type it here."""
+    relative = os.path.relpath(sys.executable)
+    return sys.executable if relative.startswith("..") else str(Path(relative))
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,212 @@
+"""What the server can be told, read once from one file and the environment.
+
+Owns names, defaults, bounds and contradictions; nothing else reads the environment. It must not
+know what is built from them. ``docs/settings.md`` explains each to people.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pairguard.errors import ConfigurationRefused
+from pairguard.server.addresses import Address, parse_address
+
+PREFIX: Final = "PAIRGUARD_"
+FILE_VARIABLE: Final = "PAIRGUARD_SETTINGS_FILE"
+
+# An orchestrator describes a service named "pairguard" to every container in such variables.
+_SERVICE_LINK = re.compile(r"PAIRGUARD_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)\w*)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings; a name is a line of the file, and PAIRGUARD_ with it in capitals a variable."""
+
+    bundle_path: Path = Path("var/bundles")
+    """A bundle, or a root of bundles whose ``current`` is served."""
+    policy_file: Path | None = None
+    """The policy document, TOML. Absent: the cautious one of the package."""
+    hold_store_file: Path = Path("var/state/holds.sqlite3")
+    """The SQLite file of holds; made at the first start, with its directory."""
+    identity_key_file: Path | None = None
+    """File of the 32-byte key that ids are hashed with. Absent: made beside ``hold_store_file``."""
+    listen_address: str = "127.0.0.1:50051"
+    """Where gRPC is served."""
+    allow_insecure_bind: bool = False
+    """Serve other machines although nothing is encrypted and no caller is known."""
+    metrics_address: str | None = "127.0.0.1:9464"
+    """Where Prometheus metrics are served, over HTTP. Empty: nowhere."""
+    allow_full_view: bool | None = None
+    """Tell callers what is believed about an age. Absent: only if loopback is listened on."""
+    reflection: bool | None = None
+    """Describe the contract to callers. Absent: only if loopback is listened on."""
+    worker_threads: int = 4
+    """Calls that are worked on at once."""
+    max_concurrent_rpcs: int = 64
+    """Calls that are worked on or wait; more are refused with RESOURCE_EXHAUSTED."""
+    max_request_bytes: int = 1_048_576
+    """Size of a request message; a larger one is refused with RESOURCE_EXHAUSTED."""
+    allow_expire_seconds: float = 60.0
+    """How long an ALLOW may be acted on."""
+    drain_delay_seconds: float = 1.0
+    """Time from "not ready" to refusing new calls, in which callers turn elsewhere."""
+    drain_timeout_seconds: float = 10.0
+    """Time for calls under way to end after that; then they are cut off."""
+    log_one_ok_call_in: int = 100
+    """One of so many calls that end OK is logged, the first included; the others always are."""
+
+    @property
+    def grpc_address(self) -> Address:
+        """``listen_address`` in parts."""
+        return parse_address(self.listen_address)
+
+    @property
+    def full_view_allowed(self) -> bool:
+        """Whether callers may have the full view."""
+        chosen = self.allow_full_view
+        return self.grpc_address.is_loopback if chosen is None else chosen
+
+    @property
+    def reflection_on(self) -> bool:
+        """Whether reflection is served."""
+        chosen = self.reflection
+        return self.grpc_address.is_loopback if chosen is None else chosen
+
+
+BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
+    "worker_threads": (1, 64),
+    "max_concurrent_rpcs": (1, 10_000),
+    "max_request_bytes": (1_024, 64 * 1_048_576),
+    "allow_expire_seconds": (1, 3_600),
+    "drain_delay_seconds": (0, 300),
+    "drain_timeout_seconds": (0, 3_600),
+    "log_one_ok_call_in": (1, 1_000_000),
+}
+"""Lowest and highest value of each number."""
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read the file that the environment names, if any, and the environment, which wins.
+
+    Raises:
+        ConfigurationRefused: With every problem found; none of them repeats a value.
+    """
+    problems: list[str] = []
+    types_by_name = typing.get_type_hints(Settings)
+    given: dict[str, Any] = {}
+    for name, value in _file_lines(environment.get(FILE_VARIABLE, ""), problems).items():
+        if name in types_by_name:
+            given[name] = _from_toml(name, value, types_by_name[name], problems)
+        else:
+            problems.append(f"{name}: is no setting (in the settings file)")
+    for variable, text in environment.items():
+        if not variable.startswith(PREFIX) or variable == FILE_VARIABLE:
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name in types_by_name and variable.isupper():
+            given[name] = _from_text(variable, text, types_by_name[name], problems)
+        elif _SERVICE_LINK.fullmatch(variable) is None:
+            problems.append(f"{variable}: is no setting")
+    if problems:
+        raise ConfigurationRefused(problems)
+    settings = Settings(**given)
+    problems = _violations(settings)
+    if problems:
+        raise ConfigurationRefused(problems)
+    return settings
+
+
+def _file_lines(path: str, problems: list[str]) -> Mapping[str, Any]:
+    if not path:
+        return {}
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"{FILE_VARIABLE}: {path} cannot be read: {error.strerror}")
+    except ValueError as error:
+        problems.append(f"{FILE_VARIABLE}: {path} is not TOML: {error}")
+    return {}
+
+
+def _from_toml(name: str, value: object, kind: Any, problems: list[str]) -> Any:
+    wanted = _plain(kind)
+    if wanted is bool and isinstance(value, bool):
+        return value
+    if wanted in (int, float) and not isinstance(value, bool):
+        if isinstance(value, int) or (wanted is float and isinstance(value, float)):
+            return wanted(value)
+    elif wanted in (str, Path) and isinstance(value, str):
+        return _text_value(name, value, kind, problems)
+    problems.append(f"{name}: must be {_DESCRIPTIONS[wanted]}")
+    return None
+
+
+def _from_text(variable: str, text: str, kind: Any, problems: list[str]) -> Any:
+    wanted = _plain(kind)
+    if wanted in (str, Path):
+        return _text_value(variable, text, kind, problems)
+    try:
+        if wanted is bool:
+            return {"true": True, "false": False}[text.lower()]
+        return wanted(text)
+    except (KeyError, ValueError):
+        problems.append(f"{variable}: must be {_DESCRIPTIONS[wanted]}")
+        return None
+
+
+def _text_value(name: str, text: str, kind: Any, problems: list[str]) -> Any:
+    wanted = _plain(kind)
+    if text:
+        return wanted(text)
+    if kind is wanted:
+        problems.append(f"{name}: must not be empty")
+    return None
+
+
+def _plain(kind: Any) -> type:
+    """Return the type itself of ``X`` and of ``X | None``."""
+    if isinstance(kind, types.UnionType):
+        (kind,) = (part for part in typing.get_args(kind) if part is not types.NoneType)
+    assert isinstance(kind, type)
+    return kind
+
+
+_DESCRIPTIONS: Final[Mapping[type, str]] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    Path: "a path",
+}
+
+
+def _violations(settings: Settings) -> list[str]:
+    problems = []
+    for name, (low, high) in BOUNDS.items():
+        value = getattr(settings, name)
+        if not (math.isfinite(value) and low <= value <= high):
+            problems.append(f"{name}: must be from {low:g} to {high:,.0f}")
+    for name in ("listen_address", "metrics_address"):
+        text = getattr(settings, name)
+        try:
+            address = None if text is None else parse_address(text)
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+            continue
+        insecure = address is not None and not address.is_loopback
+        if name == "listen_address" and insecure and not settings.allow_insecure_bind:
+            problems.append(
+                "listen_address: is not loopback, and nothing would be encrypted nor any caller "
+                "known; set allow_insecure_bind = true if the network in between is trusted"
+            )
+    if settings.worker_threads > settings.max_concurrent_rpcs:
+        problems.append("worker_threads: must not be above max_concurrent_rpcs")
+    return problems

@@ -1,0 +1,77 @@
+"""What is installed: everything the packages read, and nothing else."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from configparser import ConfigParser
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {"service": "pairguard", "training": "pairguard_training"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZipFile]:
+    """The wheel of this tree, built without network."""
+    directory = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", directory],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    (path,) = directory.glob("*.whl")
+    with ZipFile(path) as archive:
+        yield archive
+
+
+def test_every_file_of_the_packages_is_installed(wheel: ZipFile) -> None:
+    sources = {
+        str(path.relative_to(ROOT / folder))
+        for folder, package in PACKAGES.items()
+        for path in (ROOT / folder / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+    installed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+
+    assert installed == sources
+    assert {"pairguard/py.typed", "pairguard_training/py.typed"} <= installed
+    assert "pairguard/policy/default.toml" in installed
+    assert "pairguard/age/default_tables.json" in installed
+
+
+def test_the_commands_are_installed(wheel: ZipFile) -> None:
+    (name,) = (name for name in wheel.namelist() if name.endswith("/entry_points.txt"))
+    entry_points = ConfigParser()
+    entry_points.read_string(wheel.read(name).decode())
+
+    assert dict(entry_points["console_scripts"]) == {
+        "pairguard-server": "pairguard.server.__main__:main",
+        "pairguard-train": "pairguard_training.__main__:main",
+    }
+    for target in entry_points["console_scripts"].values():
+        assert target.partition(":")[0].replace(".", "/") + ".py" in wheel.namelist()
+
+
+def test_the_license_is_installed(wheel: ZipFile) -> None:
+    licenses = [name for name in wheel.namelist() if name.endswith("/licenses/LICENSE")]
+
+    assert len(licenses) == 1
+    assert b"Apache License" in wheel.read(licenses[0])
+
+
+def test_the_base_install_is_the_client(wheel: ZipFile) -> None:
+    (name,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
+    required = [
+        line.removeprefix("Requires-Dist: ")
+        for line in wheel.read(name).decode().splitlines()
+        if line.startswith("Requires-Dist: ") and "extra ==" not in line
+    ]
+
+    names = {requirement.partition(">")[0].partition("<")[0] for requirement in required}
+    assert names == {"googleapis-common-protos", "grpcio", "grpcio-status", "protobuf"}

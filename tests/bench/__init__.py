@@ -1,0 +1,1 @@
+"""Benchmarks: they print numbers and are never part of a test run."""

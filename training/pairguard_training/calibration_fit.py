@@ -1,0 +1,150 @@
+"""Fitting the map from a harm model's raw scores to probabilities, on people it has not seen.
+
+Owns the choice of the map by the number of positives, and its estimate. It must not know which
+model made the scores.
+
+- fewer than 20 positives: a shift of the log-odds alone, to where the sums agree;
+- fewer than 1,000: beta calibration (Kull, Silva Filho, Flach 2017), a and b >= 0;
+- more: a piecewise linear map of log-odds, each piece rising.
+
+Each makes the sum of the predictions that of the labels. Isotonic regression is not used: it makes
+steps and zeros out of rare events.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq, minimize
+from sklearn.linear_model import LogisticRegression
+
+from pairguard.risk.calibration import Calibration
+
+Array = NDArray[np.float64]
+
+FEWEST_FOR_BETA = 20
+FEWEST_FOR_SPLINE = 1_000
+
+_SPLINE_PIECES = 8
+_FLATTEST = 0.05  # slope of a piece, log-odds per log-odds
+_STEEPEST = 5.0
+_BENDING = 1e-3  # weight of the squared difference of neighbouring slopes, per positive
+_SLOPE_DIGITS = 12
+
+
+def fit_calibration(raw_scores: Array, labels: NDArray[np.bool_]) -> Calibration:
+    """Fit the map; with no positives, or nothing else, the scores themselves.
+
+    Args:
+        raw_scores: (n,) log-odds as the model says them.
+        labels: (n,) what happened.
+    """
+    positives = int(labels.sum())
+    if positives == 0 or positives == labels.size:
+        return Calibration.from_mapping({"kind": "identity"})
+    happened = labels.astype(np.float64)
+    if positives < FEWEST_FOR_BETA or np.ptp(raw_scores) == 0.0:
+        mapping = _shift(raw_scores, happened)
+    elif positives < FEWEST_FOR_SPLINE:
+        mapping = _beta(raw_scores, happened)
+    else:
+        mapping = _spline(raw_scores, happened)
+    return Calibration.from_mapping(mapping)
+
+
+def _shift(raw: Array, happened: Array) -> dict[str, Any]:
+    return {"kind": "beta", "a": 1.0, "b": 1.0, "c": _level(raw, happened)}
+
+
+def _beta(raw: Array, happened: Array) -> dict[str, Any]:
+    tail = np.log1p(np.exp(-np.abs(raw)))
+    low, high = np.minimum(raw, 0.0) - tail, np.maximum(raw, 0.0) + tail  # log p, -log(1 - p)
+    kept = [low, high]
+    slopes = _slopes(kept, happened)
+    if min(slopes) < 0.0:
+        # The better of the two maps with one slope: the other is at its bound of 0.
+        kept = [low] if slopes[1] < slopes[0] else [high]
+        (slope,) = _slopes(kept, happened)
+        if slope <= 0.0:
+            return _shift(raw, happened)
+        slopes = [slope, 0.0] if kept[0] is low else [0.0, slope]
+    a, b = (round(slope, _SLOPE_DIGITS) for slope in slopes)
+    return {"kind": "beta", "a": a, "b": b, "c": _level(a * low + b * high, happened)}
+
+
+def _slopes(columns: list[Array], happened: Array) -> list[float]:
+    # At a base rate of 1e-4 the usual solver and tolerance stop far from the optimum.
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-9, max_iter=1_000)
+    model.fit(np.column_stack(columns), happened)
+    return [float(slope) for slope in model.coef_[0]]
+
+
+def _spline(raw: Array, happened: Array) -> dict[str, Any]:
+    knots = _knots(raw, happened)
+    if knots.size < 2:
+        return _shift(raw, happened)
+    widths = np.diff(knots)
+    # One column a piece: how much of it lies below the score. The first and the last are open.
+    starts, ends = knots[:-1], knots[1:].copy()
+    columns = np.clip(raw[:, np.newaxis], starts, ends) - starts
+    columns[:, 0] += np.minimum(raw - knots[0], 0.0)
+    columns[:, -1] += np.maximum(raw - knots[-1], 0.0)
+    bending = _BENDING * happened.sum()
+
+    def loss(parameters: Array) -> tuple[float, Array]:
+        level, slopes = parameters[0], parameters[1:]
+        log_odds = level + columns @ slopes
+        chance = 1.0 / (1.0 + np.exp(-log_odds))
+        value = float(np.logaddexp(0.0, log_odds).sum() - (happened * log_odds).sum())
+        surprise = chance - happened
+        gradient = np.concatenate([[surprise.sum()], surprise @ columns])
+        steps = np.diff(slopes)
+        value += float(bending * (steps**2).sum())
+        gradient[1:-1] -= 2.0 * bending * steps
+        gradient[2:] += 2.0 * bending * steps
+        return value, gradient
+
+    start = np.concatenate([[float(knots[0])], np.ones(widths.size)])
+    found = minimize(
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(None, None), *[(_FLATTEST, _STEEPEST)] * widths.size],
+        options={"maxiter": 2_000, "ftol": 1e-13, "gtol": 1e-7},
+    )
+    slopes = np.round(found.x[1:], _SLOPE_DIGITS)
+    level = _level(columns @ slopes, happened)
+    values = level + np.concatenate([[0.0], np.cumsum(slopes * widths)])
+    return {"kind": "logit_spline", "knots": knots.tolist(), "values": values.tolist()}
+
+
+def _knots(raw: Array, happened: Array) -> Array:
+    """Return knots where positives and negatives both are: quantiles of the two mixed evenly."""
+    weights = np.where(happened > 0.0, 1.0 / happened.sum(), 1.0 / (1.0 - happened).sum())
+    order = np.argsort(raw, kind="stable")
+    position = np.cumsum(weights[order])
+    wanted = np.linspace(0.02, 0.98, _SPLINE_PIECES + 1) * position[-1]
+    at = raw[order][np.minimum(np.searchsorted(position, wanted), raw.size - 1)]
+    distinct = np.unique(at)
+    # Pieces narrower than this would be steps.
+    kept = [float(distinct[0])]
+    for knot in distinct[1:]:
+        if knot - kept[-1] >= 0.05:
+            kept.append(float(knot))
+    return np.array(kept)
+
+
+def _level(log_odds: Array, happened: Array) -> float:
+    """Return the shift of log-odds at which the sum of the predictions is that of the labels."""
+    total = float(happened.sum())
+
+    def excess(level: float) -> float:
+        return float((1.0 / (1.0 + np.exp(-np.clip(log_odds + level, -700.0, 700.0)))).sum()) - total
+
+    middle = float(np.log(total / (happened.size - total)))
+    low = middle - float(log_odds.max()) - 1.0
+    high = middle - float(log_odds.min()) + 1.0
+    return float(brentq(excess, low, high, xtol=1e-13, rtol=1e-14))

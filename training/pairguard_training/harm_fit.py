@@ -1,0 +1,177 @@
+"""Fitting the harm model: boosted trees on pairs that met, calibrated on people they never saw.
+
+Owns the training of the trees and of their calibration. It must not know which pairs may teach
+(``harm_labels``) nor how assessments come about: features are made by the functions that serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from pairguard.risk.features import PairFeatures
+from pairguard.risk.harm import HarmModel
+from pairguard.risk.trees import TreeModel
+from pairguard_training.boosting import Compute, Rows, best_rounds, model_text, train
+from pairguard_training.calibration_fit import fit_calibration
+from pairguard_training.splitting import hash_fraction
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+FEWEST_POSITIVES = 20
+"""Harmed pairs in training below which there is no harm model."""
+HELD_OUT_SHARE = 0.4
+"""Of the people, for the number of rounds; a pair is held out when both are."""
+FEWEST_FOR_ROUNDS = 10
+MOST_ROUNDS = 200
+
+_SETTINGS: dict[str, Any] = {
+    "objective": "binary",
+    "learning_rate": 0.04,
+    "num_leaves": 15,
+    "max_bin": 127,
+    "min_data_in_leaf": 40,
+    "min_sum_hessian_in_leaf": 0.3,
+    "lambda_l2": 10.0,
+    "feature_fraction": 0.7,
+    "min_data_per_group": 100,
+    "cat_smooth": 50.0,
+    "monotone_constraints_method": "advanced",
+}
+_FEW_ROUNDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class HarmPairs:
+    """Rows of pairs that met.
+
+    Attributes:
+        features: (n, f) by ``PairFeatures``.
+        harmed: (n,) the labels.
+        groups_a: (n,) group of the first person, those of one household share it.
+        groups_b: (n,) group of the second.
+    """
+
+    features: Array
+    harmed: Mask
+    groups_a: Sequence[str]
+    groups_b: Sequence[str]
+
+    @property
+    def positives(self) -> int:
+        """Number of harmed pairs."""
+        return int(self.harmed.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class HarmFit:
+    """A trained and calibrated harm model.
+
+    Attributes:
+        model: Ready to serve.
+        text: LightGBM's text of its trees.
+        booster: As trained.
+        rows: What it was trained on.
+        rounds: Boosting rounds.
+        notes: What should be known about it, in sentences.
+    """
+
+    model: HarmModel
+    text: str
+    booster: lightgbm.Booster
+    rows: Array
+    rounds: int
+    notes: tuple[str, ...]
+
+    def calibrated(self, features: Array) -> Array:
+        """Return the harm probability of each row, the same bits as when it is served."""
+        if not features.shape[0]:
+            return np.empty(0)
+        trees = TreeModel(self.text).with_missing_as_majority()
+        return self.model.calibration.probabilities(trees.raw_scores(features)[:, 0])
+
+
+def fit_harm(
+    features: PairFeatures, learned: HarmPairs, held_out: HarmPairs, *, compute: Compute
+) -> HarmFit | str:
+    """Train and calibrate, or say in a sentence why there is no harm model.
+
+    Args:
+        features: What the columns are, and which way harm may move with them.
+        learned: Pairs of the training part.
+        held_out: Pairs of the calibration part: other people.
+        compute: Threads and seed.
+    """
+    if learned.positives < FEWEST_POSITIVES:
+        return (
+            f"{learned.positives} of {learned.harmed.size} pairs to learn from came to harm; "
+            f"{FEWEST_POSITIVES} are needed"
+        )
+    if learned.positives == learned.harmed.size:
+        return "every pair to learn from came to harm: there is nothing to tell it from"
+    settings = {**_SETTINGS, "monotone_constraints": list(features.monotone_constraints)}
+    rows = Rows(
+        learned.features, learned.harmed.astype(np.float64), np.ones(learned.harmed.size)
+    )
+    rounds = _rounds(learned, rows, settings, features.categorical_columns, compute)
+    booster = train(
+        rows,
+        settings,
+        rounds=rounds,
+        compute=compute,
+        categorical=features.categorical_columns,
+        title="harm model",
+    )
+    text = model_text(booster)
+    # As the harm model calls its trees when it serves.
+    served = TreeModel(text).with_missing_as_majority()
+    calibration = fit_calibration(served.raw_scores(held_out.features)[:, 0], held_out.harmed)
+    notes = []
+    if held_out.positives < FEWEST_POSITIVES:
+        notes.append(
+            f"The harm model is calibrated on {held_out.positives} harmed pairs only: its level "
+            "is uncertain and its slope unchecked."
+        )
+    return HarmFit(
+        model=HarmModel(TreeModel(text), features, calibration),
+        text=text,
+        booster=booster,
+        rows=learned.features,
+        rounds=rounds,
+        notes=tuple(notes),
+    )
+
+
+def _rounds(
+    pairs: HarmPairs,
+    rows: Rows,
+    settings: dict[str, Any],
+    categorical: Sequence[int],
+    compute: Compute,
+) -> int:
+    """Return the rounds that did best on pairs of which both people were held out."""
+
+    def aside(groups: Sequence[str]) -> Mask:
+        fractions = [hash_fraction(f"rounds {group}", seed=compute.seed) for group in groups]
+        return np.array(fractions) < HELD_OUT_SHARE
+
+    first, second = aside(pairs.groups_a), aside(pairs.groups_b)
+    inner, outer = ~first & ~second, first & second
+    enough = min(pairs.harmed[inner].sum(), pairs.harmed[outer].sum()) >= FEWEST_FOR_ROUNDS
+    if not enough:
+        return _FEW_ROUNDS
+    return best_rounds(
+        Rows(rows.features[inner], rows.labels[inner], rows.weights[inner]),
+        Rows(rows.features[outer], rows.labels[outer], rows.weights[outer]),
+        settings,
+        most=MOST_ROUNDS,
+        compute=compute,
+        categorical=categorical,
+        title="harm model, rounds",
+    )

@@ -1,0 +1,129 @@
+"""Who and when is for training, for calibration and for the test.
+
+Owns the split by person and by time. It must not know what is fitted on which part.
+
+People are divided, never rows: everybody who shares a cluster (household or device) falls into the
+same part, by a hash of the group's smallest participant id and the seed. A pair belongs to a part
+only if both of its people do; pairs across parts are left out. The test part is later than the
+other two as well, where the data set knows several times.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pairguard_training.tables.reading import Tables
+
+TRAIN_SHARE = 0.5
+CALIBRATION_SHARE = 0.25
+LATER_SHARE = 0.3
+"""Share of the latest pairs (or snapshots) that the test looks at."""
+
+_HASH_RANGE = float(1 << 64)
+
+
+class Part(StrEnum):
+    """What a participant or a pair is used for."""
+
+    TRAIN = "train"
+    CALIBRATION = "calibration"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A division of one data set.
+
+    Attributes:
+        parts: Part of each participant.
+        groups: Group of each participant: those who share clusters share it.
+        later_from: Seconds since 1970 from which on the test looks, up to which the other parts
+            do; None: the data set knows too few times to be divided by them.
+    """
+
+    parts: Mapping[str, Part]
+    groups: Mapping[str, str]
+    later_from: float | None
+
+    def of_pairs(
+        self, first: list[str], second: list[str], seconds: NDArray[np.float64]
+    ) -> NDArray[np.str_]:
+        """Return (n,) the part of each pair; "" for pairs across parts or in the wrong time.
+
+        Args:
+            first: Participant ids.
+            second: Participant ids, as many.
+            seconds: (n,) times at which the pairs were proposed.
+        """
+        chosen = []
+        for one, other, time in zip(first, second, seconds, strict=True):
+            part = self.parts[one]
+            chosen.append(part.value if part is self.parts[other] and self.admits(part, time) else "")
+        return np.array(chosen, dtype=np.str_)
+
+    def admits(self, part: Part, seconds: float) -> bool:
+        """Return whether a part may use something of this time."""
+        if self.later_from is None:
+            return True
+        return bool(seconds >= self.later_from) == (part is Part.TEST)
+
+
+def split_tables(tables: Tables, *, seed: int) -> Split:
+    """Divide the people of a data set, and its time."""
+    groups = _groups(tables.snapshots)
+    parts = {person: _part(hash_fraction(group, seed=seed)) for person, group in groups.items()}
+    return Split(parts=parts, groups=groups, later_from=_later_from(tables))
+
+
+def hash_fraction(text: str, *, seed: int) -> float:
+    """Return a number in [0, 1) that depends on a text and a seed alone."""
+    digest = hashlib.blake2b(
+        text.encode("utf-8", "surrogatepass"), digest_size=8, key=seed.to_bytes(8, "big")
+    )
+    return int.from_bytes(digest.digest(), "big") / _HASH_RANGE
+
+
+def _part(fraction: float) -> Part:
+    if fraction < TRAIN_SHARE:
+        return Part.TRAIN
+    return Part.CALIBRATION if fraction < TRAIN_SHARE + CALIBRATION_SHARE else Part.TEST
+
+
+def _groups(snapshots: pl.DataFrame) -> dict[str, str]:
+    """Return the smallest participant id among those connected through clusters."""
+    leader: dict[str, str] = {}
+
+    def find(person: str) -> str:
+        root = person
+        while leader[root] != root:
+            root = leader[root]
+        while leader[person] != root:
+            leader[person], person = root, leader[person]
+        return root
+
+    first_of: dict[str, str] = {}
+    rows = snapshots.select("participant_id", "cluster_id").unique(maintain_order=True)
+    for person, cluster in rows.iter_rows():
+        leader.setdefault(person, person)
+        if cluster is not None:
+            one, other = find(person), find(first_of.setdefault(cluster, person))
+            leader[max(one, other)] = min(one, other)
+    return {person: find(person) for person in leader}
+
+
+def _later_from(tables: Tables) -> float | None:
+    times = tables.snapshots["observed_time"]
+    if not tables.pairs.is_empty():
+        times = tables.pairs["proposed_time"]
+    seconds = np.asarray(times.dt.epoch("us").to_numpy(), dtype=np.float64) / 1e6
+    line = float(np.quantile(seconds, 1.0 - LATER_SHARE, method="lower"))
+    later = float((seconds >= line).mean())
+    # Many rows at one time: no line divides them into an earlier and a later share.
+    return line if 0.5 * LATER_SHARE <= later <= 2.0 * LATER_SHARE else None

@@ -1,0 +1,1 @@
+"""The five Parquet tables that training reads: their schema, checks, reading and writing."""

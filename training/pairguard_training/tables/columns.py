@@ -1,0 +1,203 @@
+"""Bringing one column to its type, and checking its values.
+
+Owns what is repaired in silence (an integer where a number is due, a category where a text is due,
+a column without any value) and what is a problem (text where a number is due, a number out of
+range). It must not know how columns of different tables belong together (``relations``).
+
+Problems name the table, the column and the first rows, never an id or a value of a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from pairguard_training.tables.schema import Column, ColumnType
+
+_INTEGERS = (
+    pl.Int8,
+    pl.Int16,
+    pl.Int32,
+    pl.Int64,
+    pl.UInt8,
+    pl.UInt16,
+    pl.UInt32,
+    pl.UInt64,
+)
+_TIME = pl.Datetime("us", "UTC")
+_SHOWN = 5
+
+DTYPES: dict[ColumnType, pl.DataType] = {
+    ColumnType.TEXT: pl.String(),
+    ColumnType.NUMBER: pl.Float64(),
+    ColumnType.WHOLE: pl.Int64(),
+    ColumnType.TIME: _TIME,
+    ColumnType.FLAG: pl.Boolean(),
+    ColumnType.TEXTS: pl.List(pl.String()),
+    ColumnType.ANY: pl.String(),
+}
+
+
+def conform(table: str, series: pl.Series, column: Column, problems: list[str]) -> pl.Series:
+    """Return the column in its type; a column that cannot be has a problem and is all null.
+
+    Args:
+        table: Name of the table, for messages.
+        series: The column as it was read.
+        column: What it should be.
+        problems: Receives one line for each problem.
+    """
+    where = f"{table}.{column.name}"
+    if series.null_count() == len(series):
+        result: pl.Series | None = pl.Series(
+            series.name, [None] * len(series), dtype=DTYPES[column.type]
+        )
+    else:
+        result = _cast(series, column.type)
+    if result is None:
+        problems.append(
+            f"{where}: holds {series.dtype}, which is no {column.type.value}; {_advice(column)}"
+        )
+        return pl.Series(series.name, [None] * len(series), dtype=DTYPES[column.type])
+    if column.type in (ColumnType.NUMBER, ColumnType.WHOLE):
+        result = _check_numbers(where, result, column, problems)
+    elif column.type is ColumnType.TIME:
+        _report(problems, where, result.dt.epoch("us") < 0, "is before 1970")
+    elif column.words:
+        _check_words(where, result, column.words, problems)
+    if column.required:
+        _report(problems, where, result.is_null(), "is missing; every row needs a value")
+    if column.unique:
+        present = result.drop_nulls()
+        if present.n_unique() < len(present):
+            repeats = result.is_duplicated() & result.is_not_null()
+            _report(problems, where, repeats, "holds an id that another row holds too")
+    return result
+
+
+def rows_where(mask: pl.Series) -> str:
+    """Describe the rows of a mask: how many, and the first few (counted from 0)."""
+    hits = mask.fill_null(value=False).arg_true()
+    first = ", ".join(str(row) for row in hits.head(_SHOWN).to_list())
+    more = ", ..." if len(hits) > _SHOWN else ""
+    return f"{len(hits)} row{'s' if len(hits) != 1 else ''} (row {first}{more})"
+
+
+def _report(problems: list[str], where: str, mask: pl.Series, text: str) -> None:
+    if mask.fill_null(value=False).any():
+        problems.append(f"{where}: {text}: {rows_where(mask)}")
+
+
+def _cast(series: pl.Series, column_type: ColumnType) -> pl.Series | None:
+    """Return the series in the type, or None when that would need a guess."""
+    dtype = series.dtype
+    if column_type is ColumnType.TEXT:
+        return _text(series)
+    if column_type is ColumnType.TIME:
+        return _time(series)
+    if column_type is ColumnType.TEXTS:
+        return _texts(series)
+    if column_type is ColumnType.ANY:
+        return _number(series) if dtype.is_numeric() or dtype == pl.Boolean else _text(series)
+    if column_type is ColumnType.NUMBER:
+        return _number(series)
+    if column_type is ColumnType.WHOLE:
+        return _whole(series)
+    if dtype == pl.Boolean:
+        return series
+    if dtype in _INTEGERS and series.drop_nulls().is_in([0, 1]).all():
+        return series.cast(pl.Boolean)
+    return None
+
+
+def _number(series: pl.Series) -> pl.Series | None:
+    if series.dtype.is_numeric() or series.dtype == pl.Boolean:
+        return series.cast(pl.Float64)
+    return None
+
+
+def _whole(series: pl.Series) -> pl.Series | None:
+    if series.dtype in _INTEGERS:
+        return series.cast(pl.Int64, strict=False)
+    if series.dtype.is_numeric():
+        numbers = series.cast(pl.Float64)
+        # NaN and infinities are no whole numbers either; they are named as a wrong type.
+        if numbers.drop_nulls().is_finite().all() and (numbers == numbers.round(0)).all():
+            return numbers.cast(pl.Int64, strict=False)
+    return None
+
+
+def _text(series: pl.Series) -> pl.Series | None:
+    dtype = series.dtype
+    if dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum):
+        text = series.cast(pl.String)
+        # "" is how many exports write "absent".
+        return text.set(text == "", None) if (text == "").any() else text
+    if dtype in _INTEGERS:
+        return series.cast(pl.String)
+    return None
+
+
+def _texts(series: pl.Series) -> pl.Series | None:
+    if not isinstance(series.dtype, pl.List):
+        return None
+    inner = series.dtype.inner
+    if inner in (pl.String, pl.Null) or isinstance(inner, pl.Categorical | pl.Enum):
+        return series.cast(pl.List(pl.String)).list.drop_nulls()
+    return None
+
+
+def _time(series: pl.Series) -> pl.Series | None:
+    dtype = series.dtype
+    if dtype == pl.Date:
+        series = series.cast(pl.Datetime("us"))
+        dtype = series.dtype
+    if not isinstance(dtype, pl.Datetime):
+        return None
+    if dtype.time_zone is None:
+        # A timestamp without a zone is UTC by the convention of the tables.
+        return series.dt.cast_time_unit("us").dt.replace_time_zone("UTC")
+    return series.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
+
+
+def _check_numbers(where: str, series: pl.Series, column: Column, problems: list[str]) -> pl.Series:
+    if series.dtype == pl.Float64:
+        not_a_number = series.is_nan()
+        if not_a_number.any():
+            if column.nan_is_missing:
+                series = series.fill_nan(None)
+            else:
+                _report(problems, where, not_a_number, "is NaN; a value that is absent is null")
+        _report(problems, where, series.is_infinite(), "is infinite")
+    low, high = column.minimum, column.maximum
+    if low is not None:
+        _report(problems, where, series < low, f"is below {low:g}")
+    if high is not None:
+        above = (series > high) & series.cast(pl.Float64).is_finite()
+        _report(problems, where, above, f"is above {high:g}")
+    return series
+
+
+def _check_words(where: str, series: pl.Series, words: Sequence[str], problems: list[str]) -> None:
+    unknown = ~series.is_in(words)
+    if not unknown.fill_null(value=False).any():
+        return
+    found = series.filter(unknown).drop_nulls().unique().sort().head(_SHOWN).to_list()
+    shown = ", ".join(repr(word[:60]) for word in found)
+    problems.append(
+        f"{where}: unknown word {shown} in {rows_where(unknown)}; known are {', '.join(words)}"
+    )
+
+
+def _advice(column: Column) -> str:
+    """Say what would be right for a column of the wrong type."""
+    return {
+        ColumnType.TEXT: "write it as a string",
+        ColumnType.NUMBER: "write it as a double",
+        ColumnType.WHOLE: "write it as an integer, null where it is absent",
+        ColumnType.TIME: "write it as a timestamp in microseconds, UTC",
+        ColumnType.FLAG: "write it as a boolean",
+        ColumnType.TEXTS: "write it as a list of strings",
+        ColumnType.ANY: "write it as a string or a double",
+    }[column.type]

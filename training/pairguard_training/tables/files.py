@@ -1,0 +1,104 @@
+"""Finding and reading the Parquet files of a data set.
+
+Owns where a table's files are (one file or a folder of parts) and how unreadable ones are told.
+It must not know what the columns mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_READ_CHUNK_BYTES = 1 << 20
+
+
+def table_files(directory: Path, name: str) -> tuple[Path, ...]:
+    """Return the files of one table in a fixed order; empty when the table is absent.
+
+    A table is ``NAME.parquet`` or every ``*.parquet`` below a folder ``NAME`` (files and folders
+    whose names start with ``_`` or ``.`` are left out, as other readers do).
+    """
+    single = directory / f"{name}.parquet"
+    folder = directory / name
+    files = [single] if single.is_file() else []
+    if folder.is_dir():
+        files += [
+            path
+            for path in sorted(folder.rglob("*.parquet"))
+            if path.is_file()
+            and not any(part.startswith(("_", ".")) for part in path.relative_to(folder).parts)
+        ]
+    return tuple(files)
+
+
+def content_hash(directory: Path, files: tuple[Path, ...]) -> str:
+    """Return the sha256 (hex) over the names and the bytes of the files."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        inner = hashlib.sha256()
+        with path.open("rb") as stream:
+            while chunk := stream.read(_READ_CHUNK_BYTES):
+                inner.update(chunk)
+        name = path.relative_to(directory).as_posix()
+        digest.update(f"{name}\0{inner.hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def read_parts(directory: Path, files: tuple[Path, ...], problems: list[str]) -> pl.DataFrame:
+    """Read the parts of one table into one frame; what cannot be read goes to ``problems``.
+
+    Parts may lack columns that others have (they become null) and may differ in number types.
+    """
+    frames: list[pl.DataFrame] = []
+    for path in files:
+        shown = path.relative_to(directory).as_posix()
+        frame = _read_part(path, shown, problems)
+        if frame is not None:
+            frames.append(frame)
+    if not frames:
+        return pl.DataFrame()
+    if len(frames) == 1:
+        return frames[0]
+    try:
+        return pl.concat(frames, how="diagonal_relaxed", rechunk=True)
+    except pl.exceptions.PolarsError as error:
+        shown = files[0].parent.relative_to(directory).as_posix()
+        problems.append(f"{shown}: the parts disagree about the type of a column: {_line(error)}")
+        return pl.DataFrame()
+
+
+def _read_part(path: Path, shown: str, problems: list[str]) -> pl.DataFrame | None:
+    if path.stat().st_size == 0:
+        problems.append(f"{shown}: the file is empty (0 bytes); write a Parquet file or remove it")
+        return None
+    try:
+        # The file's own columns only: names of partition folders are no data of the table.
+        table: Any = pq.ParquetFile(path).read()
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        problems.append(f"{shown}: not a readable Parquet file: {_line(error)}")
+        return None
+    names = list(table.column_names)
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        problems.append(
+            f"{shown}: columns that occur more than once: {', '.join(map(repr, repeated))}; "
+            "rename or drop all but one"
+        )
+        return None
+    try:
+        frame = pl.from_arrow(table)
+    except (pl.exceptions.PolarsError, pa.ArrowException, ValueError, TypeError) as error:
+        problems.append(f"{shown}: holds a column of a type that cannot be used: {_line(error)}")
+        return None
+    return frame if isinstance(frame, pl.DataFrame) else None
+
+
+def _line(error: Exception) -> str:
+    """Return the first line of a library's message, so that no trace reaches the reader."""
+    text = str(error).strip().splitlines()
+    return text[0][:200] if text else type(error).__name__

@@ -1,0 +1,228 @@
+"""Rows of the tables as the domain's values, so that training sees what serving sees.
+
+Owns the conversion from columns to ``Participant`` and ``AgeEvidence``. It must not check: the
+tables were checked when they were read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pairguard.age.evidence import (
+    AgeCheck,
+    AgeEvidence,
+    Binding,
+    CheckMethod,
+    CheckResult,
+    FacialAgeEstimate,
+    Liveness,
+    Observation,
+    Platform,
+    PlatformAgeRange,
+    PlatformAssurance,
+    SelfDeclared,
+    VerificationMethod,
+    VerifiedAge,
+)
+from pairguard.risk.participant import Participant
+from pairguard_training.tables.reading import Tables
+from pairguard_training.tables.schema import ATTRIBUTE_PREFIX, HISTORY_PREFIX, SIGNAL_PREFIX
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+_Row = dict[str, Any]
+
+
+def participants(
+    tables: Tables,
+    snapshot_ids: Sequence[str] | None = None,
+    *,
+    before_labels: bool = False,
+) -> list[Participant]:
+    """Return the participants of snapshots.
+
+    Args:
+        tables: The data set.
+        snapshot_ids: Which snapshots, in which order, repeats allowed; None: all, in their order.
+        before_labels: Whether to leave out the check that gave a participant its age label, and
+            everything observed at or after it: a label must not be learned from itself.
+
+    Raises:
+        KeyError: For a snapshot that is not in the tables.
+    """
+    snapshots = tables.snapshots
+    order = _order(snapshots, snapshot_ids)
+    evidence_rows = age_evidence_before_labels(tables) if before_labels else tables.age_evidence
+    evidence = _evidence_by_snapshot(
+        evidence_rows.filter(pl.col("snapshot_id").is_in(snapshots["snapshot_id"][order].implode()))
+    )
+    rows = snapshots[order]
+    signals, histories = _signals(rows)
+    attributes = _attributes(rows)
+    interests = rows["interests"].to_list()
+    return [
+        Participant(
+            participant_id=participant_id,
+            age_evidence=evidence.get(snapshot_id, ()),
+            signals=signals[index],
+            attributes=attributes[index],
+            interests=tuple(interests[index] or ()),
+            region=region or "",
+            language=language or "",
+            entry_path=entry_path or "",
+            history=histories[index],
+        )
+        for index, (snapshot_id, participant_id, region, language, entry_path) in enumerate(
+            rows.select(
+                "snapshot_id", "participant_id", "region", "language", "entry_path"
+            ).iter_rows()
+        )
+    ]
+
+
+def observed_seconds(
+    tables: Tables, snapshot_ids: Sequence[str] | None = None
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return (n,) seconds since 1970 UTC at which snapshots were taken: the ``now`` of a score."""
+    times = tables.snapshots["observed_time"][_order(tables.snapshots, snapshot_ids)]
+    return np.asarray(times.dt.epoch("us").to_numpy(), dtype=np.float64) / 1e6
+
+
+def age_evidence_before_labels(tables: Tables) -> pl.DataFrame:
+    """Return the age evidence without the checks that labelled somebody, and anything later."""
+    if tables.age_labels.is_empty() or tables.age_evidence.is_empty():
+        return tables.age_evidence
+    labels = tables.age_labels.select(
+        "participant_id", "verified_time", pl.col("evidence_id").alias("label_evidence_id")
+    )
+    owners = tables.snapshots.select("snapshot_id", "participant_id")
+    joined = tables.age_evidence.join(
+        owners, on="snapshot_id", how="left", maintain_order="left"
+    ).join(labels, on="participant_id", how="left", maintain_order="left")
+    labelled = (pl.col("evidence_id") == pl.col("label_evidence_id")).fill_null(value=False)
+    later = (pl.col("observed_time") >= pl.col("verified_time")).fill_null(value=False)
+    return joined.filter(~(labelled | later)).select(tables.age_evidence.columns)
+
+
+def _order(
+    snapshots: pl.DataFrame, snapshot_ids: Sequence[str] | None
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    if snapshot_ids is None:
+        return np.arange(snapshots.height)
+    positions = {name: row for row, name in enumerate(snapshots["snapshot_id"].to_list())}
+    return np.array([positions[name] for name in snapshot_ids], dtype=np.int64)
+
+
+def _signals(
+    rows: pl.DataFrame,
+) -> tuple[list[Mapping[str, float]], list[Mapping[str, float] | None]]:
+    """Split the signal columns into what a caller sends and what the service counts itself."""
+    columns = [name for name in rows.columns if name.startswith(SIGNAL_PREFIX)]
+    names = [name.removeprefix(SIGNAL_PREFIX) for name in columns]
+    own = [(c, n) for c, n in zip(columns, names, strict=True) if n.startswith(HISTORY_PREFIX)]
+    sent = [(c, n) for c, n in zip(columns, names, strict=True) if not n.startswith(HISTORY_PREFIX)]
+    histories = _known(rows, own)
+    return _known(rows, sent), [history or None for history in histories]
+
+
+def _attributes(rows: pl.DataFrame) -> list[Mapping[str, str]]:
+    columns = [name for name in rows.columns if name.startswith(ATTRIBUTE_PREFIX)]
+    return _known(rows, [(name, name.removeprefix(ATTRIBUTE_PREFIX)) for name in columns])
+
+
+def _known(rows: pl.DataFrame, columns: list[tuple[str, str]]) -> list[Mapping[str, Any]]:
+    """Return for each row the values that are known, by name; null (NaN was made null) is not."""
+    if not columns:
+        return [_EMPTY] * rows.height
+    names = [name for _, name in columns]
+    return [
+        {name: value for name, value in zip(names, row, strict=True) if value is not None}
+        for row in rows.select([column for column, _ in columns]).iter_rows()
+    ]
+
+
+def _evidence_by_snapshot(evidence: pl.DataFrame) -> dict[str, tuple[AgeEvidence, ...]]:
+    """Return the items of each snapshot in the order of the table."""
+    collected: dict[str, list[AgeEvidence]] = {}
+    times = [
+        (pl.col(name).dt.epoch("us") / 1e6).alias(name)
+        for name in ("observed_time", "declared_time", "expire_time")
+    ]
+    for row in evidence.with_columns(times).iter_rows(named=True):
+        collected.setdefault(row["snapshot_id"], []).append(
+            AgeEvidence(
+                observation=_OBSERVATIONS[row["kind"]](row),
+                evidence_id=row["evidence_id"] or "",
+                observed_time=row["observed_time"],
+                expire_time=row["expire_time"],
+                provider=row["provider"] or "",
+                binding=_BINDINGS[row["binding"] or "UNSPECIFIED"],
+            )
+        )
+    return {snapshot_id: tuple(items) for snapshot_id, items in collected.items()}
+
+
+# Looking a member up in a plain dict is several times faster than calling its enum.
+_BINDINGS = {member.value: member for member in Binding}
+_METHODS = {member.value: member for member in CheckMethod}
+_RESULTS = {member.value: member for member in CheckResult}
+_LIVENESS = {member.value: member for member in Liveness}
+_PLATFORMS = {member.value: member for member in Platform}
+_ASSURANCES = {member.value: member for member in PlatformAssurance}
+_VERIFICATIONS = {member.value: member for member in VerificationMethod}
+
+
+def _self_declared(row: _Row) -> Observation:
+    return SelfDeclared(
+        age_years=row["age_years"],
+        birth_year=row["birth_year"],
+        declared_time=row["declared_time"],
+        gate_years=row["gate_years"],
+    )
+
+
+def _platform_age_range(row: _Row) -> Observation:
+    return PlatformAgeRange(
+        platform=_PLATFORMS[row["platform"] or "UNSPECIFIED"],
+        assurance=_ASSURANCES[row["assurance"] or "UNSPECIFIED"],
+        lower_years=row["lower_years"],
+        upper_years=row["upper_years"],
+    )
+
+
+def _facial_age_estimate(row: _Row) -> Observation:
+    return FacialAgeEstimate(
+        mean_years=row["mean_years"],
+        liveness=_LIVENESS[row["liveness"] or "UNSPECIFIED"],
+        quality=row["quality"],
+        capture_session=row["capture_session"] or "",
+    )
+
+
+def _age_check(row: _Row) -> Observation:
+    return AgeCheck(
+        method=_METHODS[row["method"]],
+        threshold_years=row["threshold_years"],
+        result=_RESULTS[row["result"]],
+    )
+
+
+def _verified_age(row: _Row) -> Observation:
+    return VerifiedAge(
+        method=_VERIFICATIONS[row["method"]],
+        age_years=row["age_years"],
+        birth_year=row["birth_year"],
+    )
+
+
+_OBSERVATIONS: dict[str, Callable[[_Row], Observation]] = {
+    "self_declared": _self_declared,
+    "platform_age_range": _platform_age_range,
+    "facial_age_estimate": _facial_age_estimate,
+    "age_check": _age_check,
+    "verified_age": _verified_age,
+}

@@ -1,0 +1,141 @@
+"""Checks that need more than one column: references between tables, and evidence by its kind.
+
+Owns what rows must agree on. It must not know how files are read; it sees columns that already
+have their types. Problems name tables, columns and rows, never ids.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pairguard.age.evidence import CheckMethod, VerificationMethod
+from pairguard_training.tables.columns import rows_where
+from pairguard_training.tables.schema import MAXIMUM_AGE_YEARS
+
+# Clocks of a platform's machines differ by seconds; evidence later than this is from the future.
+CLOCK_TOLERANCE_SECONDS = 300
+
+_CHECK_METHODS = [member.value for member in CheckMethod]
+_VERIFICATION_METHODS = [member.value for member in VerificationMethod]
+
+
+def check_references(frames: dict[str, pl.DataFrame], problems: list[str]) -> None:
+    """Check that what a row points to exists."""
+    snapshots = frames["snapshots"]["snapshot_id"]
+    for table, column in (
+        ("age_evidence", "snapshot_id"),
+        ("pairs", "snapshot_a"),
+        ("pairs", "snapshot_b"),
+    ):
+        _check_reference(frames, table, column, snapshots, "snapshots.snapshot_id", problems)
+    _check_reference(
+        frames, "outcomes", "pair_id", frames["pairs"]["pair_id"], "pairs.pair_id", problems
+    )
+
+
+def check_pairs(frames: dict[str, pl.DataFrame], problems: list[str]) -> None:
+    """Check that a pair joins two different participants."""
+    pairs = frames["pairs"]
+    if pairs.is_empty():
+        return
+    owners = frames["snapshots"].select("snapshot_id", "participant_id").unique("snapshot_id")
+    joined = pairs.select("snapshot_a", "snapshot_b")
+    for side in ("a", "b"):
+        joined = joined.join(
+            owners.rename({"snapshot_id": f"snapshot_{side}", "participant_id": f"owner_{side}"}),
+            on=f"snapshot_{side}",
+            how="left",
+            maintain_order="left",
+        )
+    same = joined["owner_a"] == joined["owner_b"]
+    _report(problems, "pairs", same, "both snapshots belong to one participant")
+
+
+def check_evidence(frames: dict[str, pl.DataFrame], problems: list[str]) -> None:
+    """Check that each item of evidence has the fields that its kind needs."""
+    evidence = frames["age_evidence"]
+    if evidence.is_empty():
+        return
+    kind = evidence["kind"]
+    one_of_two = evidence["age_years"].is_null() == evidence["birth_year"].is_null()
+    for name in ("self_declared", "verified_age"):
+        mask = (kind == name) & one_of_two
+        _report(
+            problems,
+            "age_evidence",
+            mask,
+            f"{name} needs one of age_years and birth_year, not both",
+        )
+    for name, column in (
+        ("facial_age_estimate", "mean_years"),
+        ("age_check", "method"),
+        ("age_check", "threshold_years"),
+        ("age_check", "result"),
+        ("verified_age", "method"),
+    ):
+        mask = (kind == name) & evidence[column].is_null()
+        _report(problems, "age_evidence", mask, f"{name} needs {column}")
+    for name, words in (("age_check", _CHECK_METHODS), ("verified_age", _VERIFICATION_METHODS)):
+        mask = (kind == name) & ~evidence["method"].is_in(words)
+        _report(
+            problems, "age_evidence", mask, f"method of {name} must be one of {', '.join(words)}"
+        )
+    crossed = evidence["lower_years"] > evidence["upper_years"]
+    _report(problems, "age_evidence", crossed, "lower_years is above upper_years")
+    open_range = (
+        (kind == "platform_age_range")
+        & evidence["lower_years"].is_null()
+        & evidence["upper_years"].is_null()
+    )
+    _report(
+        problems,
+        "age_evidence",
+        open_range,
+        "platform_age_range needs lower_years or upper_years; leave out what was not shared",
+    )
+    _check_times(frames, problems)
+
+
+def _check_times(frames: dict[str, pl.DataFrame], problems: list[str]) -> None:
+    """Check that no evidence was observed, and nobody born, after the snapshot."""
+    evidence = frames["age_evidence"].select(
+        "snapshot_id", "observed_time", "declared_time", "birth_year"
+    )
+    snapshots = (
+        frames["snapshots"]
+        .select("snapshot_id", pl.col("observed_time").alias("snapshot_time"))
+        .unique("snapshot_id")
+    )
+    joined = evidence.join(snapshots, on="snapshot_id", how="left", maintain_order="left")
+    limit = joined["snapshot_time"] + pl.duration(seconds=CLOCK_TOLERANCE_SECONDS)
+    limits = joined.select(limit=limit)["limit"]
+    for column in ("observed_time", "declared_time"):
+        _report(
+            problems,
+            f"age_evidence.{column}",
+            joined[column] > limits,
+            "is later than the observed_time of its snapshot: evidence from the future",
+        )
+    ages = joined["snapshot_time"].dt.year() - joined["birth_year"]
+    out_of_range = (ages < 0) | (ages > MAXIMUM_AGE_YEARS)
+    _report(problems, "age_evidence.birth_year", out_of_range, "gives an age outside 0-120 years")
+
+
+def _check_reference(
+    frames: dict[str, pl.DataFrame],
+    table: str,
+    column: str,
+    targets: pl.Series,
+    target: str,
+    problems: list[str],
+) -> None:
+    series = frames[table][column]
+    if series.is_empty():
+        return
+    dangling = ~series.is_in(targets.implode()) & series.is_not_null()
+    _report(problems, f"{table}.{column}", dangling, f"refers to nothing in {target}")
+
+
+def _report(problems: list[str], where: str, mask: pl.Series, text: str) -> None:
+    if mask.fill_null(value=False).any():
+        problems.append(f"{where}: {text}: {rows_where(mask)}")

@@ -1,0 +1,126 @@
+"""How far behaviour may be believed: the temperature of the behaviour age model.
+
+Owns its estimate, on labelled people that the model was not trained on. It must not know how the
+model was trained.
+
+Two estimates, and the smaller one counts. The first makes the likelihood row as a whole fit the
+true ages of everybody. The second looks at true ages from 15 to 20 only, where a classifier that
+is right about children and grown-ups can still be far too sure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from pairguard.age.parameters import AGE_GRID
+from pairguard.risk.behaviour import CLIP_NATS, BehaviourAgeModel
+from pairguard_training.age_labels import AgeRows
+from pairguard_training.calibration_line import calibration_line
+
+Array = NDArray[np.float64]
+
+LINE_YEARS = (15, 21)
+"""Ages around the line: from the first up to below the second."""
+ADULT_AGE_YEARS = 18
+HIGHEST = 1.0
+LOWEST = 0.02
+"""Below it behaviour says nothing worth a model."""
+FEWEST_PEOPLE = 50
+UNCHECKED = 0.5
+"""The temperature where too few people near the line could check it (assumed, cautious)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemperatureFit:
+    """The temperature and how it came about.
+
+    Attributes:
+        temperature: What counts; 0: the model should not be used.
+        over_all_ages: By maximum likelihood over all true ages.
+        around_the_line: The same at true ages 15-20; NaN: too few people there.
+        slope_around_the_line: Calibration slope of P(minor) at true ages 15-20 with the
+            temperature that counts, on the people who chose it; NaN: cannot be told.
+        people: Labelled people.
+        people_around_the_line: Those of true age 15-20.
+    """
+
+    temperature: float
+    over_all_ages: float
+    around_the_line: float
+    slope_around_the_line: float
+    people: int
+    people_around_the_line: int
+
+
+def fit_temperature(
+    model: BehaviourAgeModel, prior: Array, rows: AgeRows, vectors: Array
+) -> TemperatureFit:
+    """Estimate the temperature.
+
+    Args:
+        model: With temperature 1 and no clipping to speak of.
+        prior: (101,) over the age grid.
+        rows: Labelled people that the model has not seen.
+        vectors: (n, columns) their catalogue vectors.
+    """
+    likelihoods = model.log_likelihoods(vectors)
+    ages = rows.ages.astype(np.int64)
+    low, high = LINE_YEARS
+    near = (ages >= low) & (ages < high)
+    near_rows = rows.where(near)
+    over_all = _most_likely(likelihoods, prior, ages, rows.weights)
+    around = float("nan")
+    if near_rows.people >= FEWEST_PEOPLE:
+        inside = np.where((AGE_GRID >= low) & (AGE_GRID < high), prior, 0.0)
+        around = _most_likely(likelihoods[near], inside, ages[near], rows.weights[near])
+    if rows.people < FEWEST_PEOPLE:
+        chosen = UNCHECKED
+    else:
+        chosen = min(over_all, UNCHECKED if np.isnan(around) else around)
+    return TemperatureFit(
+        temperature=chosen if chosen > LOWEST else 0.0,
+        over_all_ages=over_all,
+        around_the_line=around,
+        slope_around_the_line=_slope(
+            _tempered(likelihoods[near], chosen),
+            prior,
+            ages[near],
+            rows.weights[near],
+        ),
+        people=rows.people,
+        people_around_the_line=near_rows.people,
+    )
+
+
+def _tempered(likelihoods: Array, temperature: float) -> Array:
+    # The model clips each band and then draws lines between them, here the lines are clipped:
+    # they differ only beside a band that is clipped.
+    return np.clip(likelihoods * temperature, -CLIP_NATS, CLIP_NATS)
+
+
+def _most_likely(
+    likelihoods: Array, prior: Array, ages: NDArray[np.int64], weights: Array
+) -> float:
+    rows = np.arange(len(ages))
+
+    def loss(temperature: float) -> float:
+        tempered = _tempered(likelihoods, temperature)
+        total = np.log((np.exp(tempered) * prior).sum(axis=1))
+        return float((weights * (total - tempered[rows, ages])).sum() / weights.sum())
+
+    if not len(ages):
+        return float("nan")
+    found = minimize_scalar(loss, bounds=(0.0, HIGHEST), method="bounded", options={"xatol": 1e-4})
+    # The search never reaches its bounds.
+    return float(min((0.0, float(found.x), HIGHEST), key=loss))
+
+
+def _slope(likelihoods: Array, prior: Array, ages: NDArray[np.int64], weights: Array) -> float:
+    posterior = np.exp(likelihoods) * prior
+    minor = posterior[:, :ADULT_AGE_YEARS].sum(axis=1) / posterior.sum(axis=1)
+    inside = np.clip(minor, 1e-9, 1.0 - 1e-9)
+    return calibration_line(inside, (ages < ADULT_AGE_YEARS).astype(np.float64), weights).slope
