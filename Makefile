@@ -9,9 +9,9 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 # A Python to make the environment with: 3.11 or newer.
 PYTHON ?= python3
-# The pairs in the synthetic world that `make run` trains its first bundle on, and its seed.
-WORLD_PAIRS ?= 20000
-SEED ?= 1
+# More arguments for the simulated platform that the first bundle is trained on:
+# make run SIMULATE='--participants 60000 --pairs 240000 --seed 7'
+SIMULATE ?=
 # More arguments for the tests: make test TEST='tests/unit -k posterior'
 TEST ?=
 # Locks keep what they pin; `make lock UPGRADE=--upgrade` moves all pins to the newest.
@@ -30,7 +30,7 @@ export PYTHON
 help: ## list the targets
 	@echo "targets:"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "settings of the server: environment variables PAIRGUARD_*, see README.md"
+	@echo "settings of the server: environment variables PAIRGUARD_*, explained in docs/settings.md"
 
 # ---- environment ------------------------------------------------------------------------------------
 
@@ -48,6 +48,7 @@ $(VENV)/.editable: $(VENV)/.locked pyproject.toml
 
 .PHONY: venv
 venv: $(VENV)/.editable ## the Python environment in .venv, from the hashed lock
+	@echo "$(VENV) is ready"
 
 .PHONY: lock
 lock: $(VENV)/.locked ## write the hashed locks in requirements/ anew from pyproject.toml
@@ -64,10 +65,25 @@ lock: $(VENV)/.locked ## write the hashed locks in requirements/ anew from pypro
 
 # ---- run --------------------------------------------------------------------------------------------
 
+# Each step writes its directory whole or not at all, so that what is there need not be made again.
+var/simulated/snapshots.parquet: | $(VENV)/.editable
+	@echo "there is no bundle: simulating a chat platform and training one, once, in var/"
+	@$(BIN)/pairguard-train simulate --out var/simulated $(SIMULATE)
+
+var/fitted/bundle.json: | var/simulated/snapshots.parquet
+	@$(BIN)/pairguard-train fit --tables var/simulated --out var/fitted
+
+$(BUNDLES)/current/bundle.json: | $(VENV)/.editable
+	@$(MAKE) var/fitted/bundle.json
+	@$(BIN)/pairguard-train evaluate --tables var/simulated --bundle var/fitted
+	@$(BIN)/pairguard-train publish var/fitted --to $(BUNDLES)
+
+.PHONY: bundle
+bundle: $(BUNDLES)/current/bundle.json ## a first bundle in var/bundles, if there is none
+
 .PHONY: run
-run: $(VENV)/.editable | $(BUNDLES)/current ## serve on this machine; trains a first bundle if there is none
-	@echo "serving $(BUNDLES)/current; stop with Ctrl-C"
-	@PAIRGUARD_BUNDLE_PATH="$${PAIRGUARD_BUNDLE_PATH:-$(BUNDLES)}" exec $(BIN)/pairguard-server
+run: $(VENV)/.editable $(if $(PAIRGUARD_BUNDLE_PATH),,bundle) ## serve on this machine; settings: PAIRGUARD_* in the environment
+	@exec $(BIN)/pairguard-server
 
 # ---- checks -----------------------------------------------------------------------------------------
 

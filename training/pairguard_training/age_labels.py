@@ -52,6 +52,16 @@ class AgeRows:
             self.seconds[kept],
         )
 
+    def joined(self, other: AgeRows) -> AgeRows:
+        """Return these rows and then the other's."""
+        return AgeRows(
+            self.snapshot_ids + other.snapshot_ids,
+            self.participants + other.participants,
+            np.concatenate([self.ages, other.ages]),
+            np.concatenate([self.weights, other.weights]),
+            np.concatenate([self.seconds, other.seconds]),
+        )
+
     @property
     def people(self) -> int:
         """Number of people."""
@@ -69,8 +79,8 @@ class AgeRows:
         return float(each.sum() ** 2 / (each**2).sum())
 
 
-def age_rows(tables: Tables) -> AgeRows:
-    """Return the snapshots of everybody with an age label.
+def age_rows(tables: Tables, *, snapshots_per_person: int | None = SNAPSHOTS_PER_PERSON) -> AgeRows:
+    """Return snapshots of everybody with an age label, None: all of them.
 
     A whole number of years means the middle of that year of life. An unknown sampling probability
     counts as 1; a label without a time is taken for the age at every snapshot.
@@ -78,6 +88,7 @@ def age_rows(tables: Tables) -> AgeRows:
     labels = tables.age_labels.select(
         "participant_id", "age_years", "verified_time", "sampling_probability"
     )
+    most = tables.snapshots.height if snapshots_per_person is None else snapshots_per_person
     joined = (
         tables.snapshots.select("snapshot_id", "participant_id", "observed_time")
         .join(labels, on="participant_id", how="inner", maintain_order="left")
@@ -87,8 +98,8 @@ def age_rows(tables: Tables) -> AgeRows:
         )
         # Of many snapshots those at even distances in their order.
         .filter(
-            (pl.col("rank") * SNAPSHOTS_PER_PERSON).floordiv(pl.col("taken"))
-            > ((pl.col("rank") - 1) * SNAPSHOTS_PER_PERSON).floordiv(pl.col("taken"))
+            (pl.col("rank") * most).floordiv(pl.col("taken"))
+            > ((pl.col("rank") - 1) * most).floordiv(pl.col("taken"))
         )
         .with_columns(taken=pl.len().over("participant_id"))
     )

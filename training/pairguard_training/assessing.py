@@ -107,7 +107,10 @@ def pair_rows(
         a, b = assessed.assessments[name_a].age, assessed.assessments[name_b].age
         ages = adult_ages_of(policy, assessed.participants[name_a], assessed.participants[name_b])
         minor_adult[row] = minor_adult_probability(a, b, ages)
-        minors_a[row], minors_b[row] = a.probability_below(max(ages)), b.probability_below(max(ages))
+        minors_a[row], minors_b[row] = (
+            a.probability_below(max(ages)),
+            b.probability_below(max(ages)),
+        )
     if not count:
         return PairRows(np.empty((0, len(features.names))), minor_adult)
     values_a = np.stack([assessed.assessments[name].values for name in snapshots_a])

@@ -3,8 +3,8 @@
 Owns the choice of bands, the training and the model's parameters. It must not know how the
 posterior combines the result with other evidence.
 
-Only people with age labels teach it, each weighted by 1 / sampling probability. The temperature
-comes from other people (``temperature_fit``).
+Only people with age labels teach it, each weighted by 1 / sampling probability. Its temperature
+comes from people whom the scoring model has not seen (``temperature_fit``).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from pairguard.age.parameters import AGE_COUNT
 from pairguard.risk.behaviour import CLIP_NATS, BehaviourAgeModel
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.trees import TreeModel
@@ -31,6 +32,7 @@ so that the likelihood is a slope there and not a step."""
 FEWEST_PEOPLE_IN_BAND = 25
 FEWEST_PEOPLE = 150
 HELD_OUT_SHARE = 0.25
+FOLDS = 3
 MOST_ROUNDS = 120
 
 _SETTINGS: dict[str, Any] = {
@@ -59,6 +61,7 @@ class BehaviourFit:
         rows: What it was trained on, in the order of its columns.
         rounds: Boosting rounds.
         people: Labelled people it was trained on.
+        bands: What it was trained on, to be trained again on parts of it.
     """
 
     model: BehaviourAgeModel
@@ -67,6 +70,30 @@ class BehaviourFit:
     rows: Array
     rounds: int
     people: int
+    bands: _Bands
+
+    def out_of_fold(self, vectors: Array, *, compute: Compute) -> Array:
+        """Return the untempered log-likelihoods of the training rows by models without them.
+
+        Args:
+            vectors: (n, columns) catalogue vectors of the training rows.
+            compute: Threads and seed.
+
+        Returns:
+            (n, 101); NaN where so few people were left that no model could be made.
+        """
+        people, seed = self.bands.rows.participants, compute.seed
+        folds = np.array([int(FOLDS * hash_fraction(f"fold {p}", seed=seed)) for p in people])
+        likelihoods = np.full((len(people), AGE_COUNT), np.nan)
+        for fold in range(FOLDS):
+            inside = folds == fold
+            if np.unique(self.bands.bands[~inside]).size < len(self.bands.edges):
+                continue
+            _, _, model = self.bands.train(
+                ~inside, self.rounds, compute, title=f"behaviour age model, fold {fold + 1}"
+            )
+            likelihoods[inside] = model.log_likelihoods(vectors[inside])
+        return likelihoods
 
     def tempered(self, temperature: float) -> BehaviourAgeModel:
         """Return the model as it is to serve, with a temperature and clipped."""
@@ -100,32 +127,54 @@ def fit_behaviour(
         bands.astype(np.float64),
         rows.weights / rows.weights.mean(),
     )
-    categorical = _categorical(catalogue, columns)
-    settings = {**_SETTINGS, "num_class": len(edges)}
-    rounds = _rounds(rows, learned, settings, categorical, compute)
-    booster = train(
-        learned,
-        settings,
-        rounds=rounds,
-        compute=compute,
-        categorical=categorical,
-        title="behaviour age model",
+    bands_of = _Bands(edges, bands, rows, learned, columns, _categorical(catalogue, columns))
+    rounds = _rounds(bands_of, compute)
+    text, booster, model = bands_of.train(
+        np.ones(len(bands), dtype=np.bool_), rounds, compute, title="behaviour age model"
     )
-    text = model_text(booster)
-    shares = np.bincount(bands, weights=rows.weights, minlength=len(edges))
-    model = BehaviourAgeModel(
-        TreeModel(text),
-        columns=columns,
-        band_edges=edges,
-        log_prior=np.log(shares / shares.sum()),
-        temperature=1.0,
-        clip_nats=_UNCLIPPED,
-        band_centres=[
-            float(np.average(rows.ages[bands == k], weights=rows.weights[bands == k]))
-            for k in range(len(edges))
-        ],
-    )
-    return BehaviourFit(model, text, booster, learned.features, rounds, rows.people)
+    return BehaviourFit(model, text, booster, learned.features, rounds, rows.people, bands_of)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bands:
+    """Labelled rows, sorted into bands, from which a model can be made of any subset."""
+
+    edges: tuple[int, ...]
+    bands: NDArray[np.intp]
+    rows: AgeRows
+    learned: Rows
+    columns: list[int]
+    categorical: list[int]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {**_SETTINGS, "num_class": len(self.edges)}
+
+    def train(
+        self, mask: NDArray[np.bool_], rounds: int, compute: Compute, *, title: str
+    ) -> tuple[str, lightgbm.Booster, BehaviourAgeModel]:
+        booster = train(
+            _taken(self.learned, mask),
+            self.settings,
+            rounds=rounds,
+            compute=compute,
+            categorical=self.categorical,
+            title=title,
+        )
+        text = model_text(booster)
+        weights, bands, ages = self.rows.weights[mask], self.bands[mask], self.rows.ages[mask]
+        shares = np.bincount(bands, weights=weights, minlength=len(self.edges))
+        centres = np.bincount(bands, weights=weights * ages, minlength=len(self.edges)) / shares
+        model = BehaviourAgeModel(
+            TreeModel(text),
+            columns=self.columns,
+            band_edges=self.edges,
+            log_prior=np.log(shares / shares.sum()),
+            temperature=1.0,
+            clip_nats=_UNCLIPPED,
+            band_centres=centres.tolist(),
+        )
+        return text, booster, model
 
 
 def _telling_columns(catalogue: SignalCatalogue, vectors: Array) -> list[int]:
@@ -147,7 +196,7 @@ def _categorical(catalogue: SignalCatalogue, columns: list[int]) -> list[int]:
 
 
 def _band_edges(rows: AgeRows) -> tuple[int, ...]:
-    """Return the bands, those with too few people joined to the next, and the last to the former."""
+    """Return the bands; one with too few people joins the next, the last the one before."""
     edges = [0]
     bounds = (*BAND_EDGES[1:], None)
     for upper in bounds:
@@ -164,26 +213,21 @@ def _band_edges(rows: AgeRows) -> tuple[int, ...]:
     return tuple(edges)
 
 
-def _rounds(
-    rows: AgeRows,
-    learned: Rows,
-    settings: dict[str, Any],
-    categorical: list[int],
-    compute: Compute,
-) -> int:
+def _rounds(bands: _Bands, compute: Compute) -> int:
+    people = bands.rows.participants
     aside = np.array(
-        [hash_fraction(f"rounds {p}", seed=compute.seed) < HELD_OUT_SHARE for p in rows.participants]
+        [hash_fraction(f"rounds {p}", seed=compute.seed) < HELD_OUT_SHARE for p in people]
     )
-    inner = _taken(learned, ~aside)
-    if np.unique(inner.labels).size < settings["num_class"] or aside.sum() < FEWEST_PEOPLE_IN_BAND:
+    inner = _taken(bands.learned, ~aside)
+    if np.unique(inner.labels).size < len(bands.edges) or aside.sum() < FEWEST_PEOPLE_IN_BAND:
         return _FEW_ROUNDS
     return best_rounds(
         inner,
-        _taken(learned, aside),
-        settings,
+        _taken(bands.learned, aside),
+        bands.settings,
         most=MOST_ROUNDS,
         compute=compute,
-        categorical=categorical,
+        categorical=bands.categorical,
         title="behaviour age model, rounds",
     )
 

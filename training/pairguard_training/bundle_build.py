@@ -29,14 +29,11 @@ from pairguard.bundle.manifest import (
     Manifest,
 )
 from pairguard.bundle.writing import write_bundle
-from pairguard.risk.catalogue import SignalCatalogue
 from pairguard_training.boosting import raw_scores
-from pairguard_training.fitting import Fit, Reference
+from pairguard_training.fitting import Fit
+from pairguard_training.reference import reference_document
 
 Array = NDArray[np.float64]
-
-_QUANTILES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
-_DIGITS = 9
 
 
 def bundle_files(fit: Fit) -> dict[str, bytes]:
@@ -96,51 +93,6 @@ def write_fit(
         metrics=fit.metrics,
         notes=fit.notes,
     )
-
-
-def reference_document(catalogue: SignalCatalogue, reference: Reference) -> dict[str, Any]:
-    """Return the distributions of a sample of the training part.
-
-    Numbers as quantiles and the share that is unknown, categories and flags as shares.
-    """
-    columns: dict[str, Any] = {}
-    numbers, codes = len(catalogue.number_columns), len(catalogue.category_columns)
-    for index, name in enumerate(catalogue.columns):
-        values = reference.vectors[:, index]
-        known = values[~np.isnan(values)]
-        entry: dict[str, Any] = {"unknown_share": _rounded(1.0 - known.size / values.size)}
-        if numbers <= index < numbers + codes:
-            categories = catalogue.category_columns[index - numbers].categories
-            entry["shares"] = {
-                text: _rounded(float((known == code).mean())) if known.size else None
-                for code, text in enumerate(categories)
-            }
-        else:
-            entry |= _distribution(known)
-        columns[name] = entry
-    return {
-        "sample": "hashed sample of the training part",
-        "snapshots": int(reference.vectors.shape[0]),
-        "pairs": int(reference.minor_adult.size),
-        "quantile_levels": list(_QUANTILES),
-        "columns": columns,
-        "probability_minor": _distribution(reference.probability_minor),
-        "minor_adult_probability": _distribution(reference.minor_adult),
-        "harm_probability": None if reference.harm is None else _distribution(reference.harm),
-    }
-
-
-def _distribution(values: Array) -> dict[str, Any]:
-    if not values.size:
-        return {"mean": None, "quantiles": None}
-    return {
-        "mean": _rounded(float(values.mean())),
-        "quantiles": [_rounded(float(q)) for q in np.quantile(values, _QUANTILES)],
-    }
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.{_DIGITS}g}")
 
 
 def _parity(prefix: str, booster: lightgbm.Booster, rows: Array) -> dict[str, Array]:

@@ -42,7 +42,7 @@ def fit_calibration(raw_scores: Array, labels: NDArray[np.bool_]) -> Calibration
         labels: (n,) what happened.
     """
     positives = int(labels.sum())
-    if positives == 0 or positives == labels.size:
+    if positives in {0, labels.size}:
         return Calibration.from_mapping({"kind": "identity"})
     happened = labels.astype(np.float64)
     if positives < FEWEST_FOR_BETA or np.ptp(raw_scores) == 0.0:
@@ -142,7 +142,9 @@ def _level(log_odds: Array, happened: Array) -> float:
     total = float(happened.sum())
 
     def excess(level: float) -> float:
-        return float((1.0 / (1.0 + np.exp(-np.clip(log_odds + level, -700.0, 700.0)))).sum()) - total
+        return (
+            float((1.0 / (1.0 + np.exp(-np.clip(log_odds + level, -700.0, 700.0)))).sum()) - total
+        )
 
     middle = float(np.log(total / (happened.size - total)))
     low = middle - float(log_odds.max()) - 1.0

@@ -1,9 +1,10 @@
 """Which pairs the harm model may learn from, and which of them came to harm.
 
 Owns the definition of the label: a harm report within the report window after the pair was
-proposed, of either about the other, which counts only as upheld where it was reviewed. Pairs that were not allowed never met
-and have no label; pairs whose window is still open have none yet. Reports that were never made
-cannot be seen: the label under-counts harm, and that is stated, not corrected.
+proposed, of either about the other, which counts only as upheld where it was reviewed. Pairs that
+were not allowed never met and have no label; pairs whose window is still open have none yet.
+Reports that were never made cannot be seen: the label under-counts harm, and that is stated, not
+corrected.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ def pairs_with_people(tables: Tables) -> pl.DataFrame:
     pairs = tables.pairs
     for side in ("a", "b"):
         pairs = pairs.join(
-            owners.rename({"snapshot_id": f"snapshot_{side}", "participant_id": f"participant_{side}"}),
+            owners.rename(
+                {"snapshot_id": f"snapshot_{side}", "participant_id": f"participant_{side}"}
+            ),
             on=f"snapshot_{side}",
             how="left",
             maintain_order="left",
@@ -110,7 +113,8 @@ def _harmed_pairs(tables: Tables, window: pl.Expr) -> pl.Series:
         when <= pl.col("proposed_time") + window,
     )
     verdicts = outcomes.filter(
-        pl.col("kind") == "review_verdict", pl.col("verdict").is_in(["UPHELD", "CLEARED", "INCONCLUSIVE"])
+        pl.col("kind") == "review_verdict",
+        pl.col("verdict").is_in(["UPHELD", "CLEARED", "INCONCLUSIVE"]),
     ).select(
         "pair_id",
         # A verdict that names nobody is about both.

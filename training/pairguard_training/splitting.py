@@ -65,7 +65,9 @@ class Split:
         chosen = []
         for one, other, time in zip(first, second, seconds, strict=True):
             part = self.parts[one]
-            chosen.append(part.value if part is self.parts[other] and self.admits(part, time) else "")
+            chosen.append(
+                part.value if part is self.parts[other] and self.admits(part, time) else ""
+            )
         return np.array(chosen, dtype=np.str_)
 
     def admits(self, part: Part, seconds: float) -> bool:

@@ -22,6 +22,9 @@ class Admission(StrEnum):
     BARRED = "BARRED"
 
 
+_LIKELY = 0.5
+
+
 @dataclass(frozen=True, slots=True)
 class AdmissionGates:
     """The lines between the pools.
@@ -42,7 +45,11 @@ class AdmissionGates:
 
 
 def admission(assessment: AgeAssessment, gates: AdmissionGates) -> Admission:
-    """Return the pool of a participant; with nothing known about the age: UNKNOWN."""
+    """Return the pool of a participant; with nothing known about the age: UNKNOWN.
+
+    Nobody who is more likely than not below the minimum age is admitted to the minors' pool,
+    whatever the gate for barring is.
+    """
     if assessment.probability_below(gates.minimum_age) >= gates.barred_min_probability:
         return Admission.BARRED
     if assessment.informative_count == 0 or assessment.conflict:
@@ -51,6 +58,10 @@ def admission(assessment: AgeAssessment, gates: AdmissionGates) -> Admission:
     if probability_minor <= gates.adults_max_probability_minor:
         return Admission.ADULTS
     probability_adult = 1.0 - assessment.probability_below(min(gates.adult_ages))
-    if assessment.established and probability_adult <= gates.minors_max_probability_adult:
+    if (
+        assessment.established_minor
+        and probability_adult <= gates.minors_max_probability_adult
+        and assessment.probability_below(gates.minimum_age) < _LIKELY
+    ):
         return Admission.MINORS
     return Admission.UNKNOWN

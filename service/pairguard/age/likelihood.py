@@ -2,17 +2,17 @@
 
 Owns the step from an item to its *relative likelihood*: the likelihood over the age grid divided
 by its maximum, so that 1 is the best any age explains the item. It must not know how items are
-combined (``pairguard.age.posterior``).
+combined (``pairguard.age.fusion``).
 
 Three things happen to the likelihood f(x | age then) on the way:
 
 1. It is moved from the age at observation to the age now: an estimate of 15 two years ago speaks of
-   17 now.
+   17 now. A year of birth moves by calendar years.
 2. For ages below those the item points at it is lifted towards what the item would say of a random
-   older adult, by the probability that it speaks of such a person: a borrowed account, or a
-   hand-over since the observation. So evidence for adulthood loses force with time and evidence of
-   minority does not.
-3. Expired evidence is lifted all the way: it no longer speaks for adulthood, still for minority.
+   older adult, by the probability of a hand-over since the observation. So evidence for adulthood
+   loses force with time and evidence of minority does not.
+3. Where the item has expired, its liveness failed, or the session was tampered with, it is made
+   never to rise with age: it no longer speaks for adulthood at any line, still for minority.
 """
 
 from __future__ import annotations
@@ -24,73 +24,56 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pairguard.age.declaration import year_of_birth_ages
 from pairguard.age.evidence import (
-    AgeCheck,
     AgeEvidence,
     Binding,
-    CheckMethod,
-    CheckResult,
     FacialAgeEstimate,
-    Liveness,
-    Observation,
-    PlatformAgeRange,
-    PlatformAssurance,
     SelfDeclared,
-    VerificationMethod,
     VerifiedAge,
 )
+from pairguard.age.observation import ObservationModel, observation_model
 from pairguard.age.parameters import AGE_GRID, Array
 from pairguard.age.tables import AgeTables
 
 DAYS_PER_YEAR = 365.2425
 
-_CACHE_ITEMS = 8192  # about 1 kB each
-_UNINFORMATIVE = 0.95  # an item that no age explains worse than this says nothing
-
-_DECLARED_ASSURANCES = frozenset(
-    {PlatformAssurance.SELF_DECLARED, PlatformAssurance.TIER_A, PlatformAssurance.DECLARED}
-)
-_RANGE_CLASS: dict[PlatformAssurance, str] = {
-    PlatformAssurance.GUARDIAN_DECLARED: "GUARDIAN",
-    PlatformAssurance.TIER_B: "GUARDIAN",
-    PlatformAssurance.CONFIRMED: "CONFIRMED",
-    PlatformAssurance.CHECKED_BY_OTHER_METHOD: "CONFIRMED",
-    PlatformAssurance.GUARDIAN_CHECKED_BY_OTHER_METHOD: "CONFIRMED",
-    PlatformAssurance.TIER_C: "CONFIRMED",
-    PlatformAssurance.VERIFIED: "CONFIRMED",
-    PlatformAssurance.PAYMENT_CHECKED: "PAYMENT",
-    PlatformAssurance.GUARDIAN_PAYMENT_CHECKED: "PAYMENT",
-    PlatformAssurance.GOVERNMENT_ID_CHECKED: "DOCUMENT",
-    PlatformAssurance.GUARDIAN_GOVERNMENT_ID_CHECKED: "DOCUMENT",
-    PlatformAssurance.TIER_D: "DOCUMENT",
-    PlatformAssurance.SUPERVISED: "SUPERVISED",
-    PlatformAssurance.SUPERVISED_APPROVAL_PENDING: "SUPERVISED",
-    PlatformAssurance.SUPERVISED_APPROVAL_DENIED: "SUPERVISED",
-}
-_VERIFIED_FLOOR = 1e-6
-_FACE_FLOOR_LOG = -40.0
+_CACHE_ITEMS = 8192  # about 2 kB each
+_UNCACHED = object()
+_INFORMATIVE_NATS = 0.05  # an item that moves the log-odds at the line less than this says nothing
+_LONGEST_YEARS = 20.0  # a time further back is a wrong clock: the age in the item counts as of now
 
 
 @dataclass(frozen=True, slots=True)
 class ItemLikelihood:
-    """What one item says, before it is combined with others.
+    """What one item says about the age now, before it is combined with others.
 
     Attributes:
+        model: What it said at the observation.
         relative: (101,) likelihood by age now, divided by its maximum; in [0, 1].
-        attack_group: Items of one group are made up together or not at all.
-        attack: (101,) rate by true age at which that happens.
-        correlation_group: Items of one group repeat each other; "": none.
-        correlation: Correlation of the errors within the correlation group, 0-1.
-        informative: Whether some age explains the item clearly better than another.
+        row: (101,) the same with the item's own attack mixed in.
+        live: Whether it is bound to the live person.
+        dated: Whether its time is told and it has not expired.
+        alone_probability_minor: P(under the reference age | this item alone), default prior.
+        informative: Whether it moves the log-odds at the reference age.
     """
 
+    model: ObservationModel
     relative: Array
-    attack_group: str
-    attack: Array
-    correlation_group: str
-    correlation: float
+    row: Array
+    live: bool
+    dated: bool
+    alone_probability_minor: float
     informative: bool
+
+
+class _Moment(NamedTuple):
+    """When an item was true, seen from now."""
+
+    elapsed_years: float
+    observed_days: int | None
+    stated_year: int
+    expired: bool
+    tampered: bool
 
 
 def item_likelihood(
@@ -105,190 +88,47 @@ def item_likelihood(
         tables: The parameters.
         evidence: The item; a time after ``now`` counts as now.
         now: Seconds since 1970.
-        tampered_capture: Whether the session shows signs of a virtual camera or injected media: a
-            capture then counts as one whose liveness test failed.
+        tampered_capture: Whether the session shows signs of a virtual camera or injected media.
     """
-    stated_time = _stated_time(evidence)
-    moment = _Moment(
-        elapsed_days=_days_before(stated_time, now, unknown=0),
-        observed_days=_days_before(
-            evidence.observed_time, now, unknown=int(tables.unknown_observed_age_years * 365.2425)
-        ),
-        stated_year=_year(now if stated_time is None else min(stated_time, now)),
-        expired=evidence.expire_time is not None and evidence.expire_time <= now,
-        tampered=tampered_capture,
-    )
+    moment = _moment(evidence, now, tampered_capture=tampered_capture)
     observation = evidence.observation
     if isinstance(observation, SelfDeclared) and observation.declared_time is not None:
         observation = replace(observation, declared_time=None)  # it is in the moment
     if isinstance(observation, FacialAgeEstimate):
-        estimate = round(observation.mean_years, 1)
-        observation = FacialAgeEstimate(estimate, observation.liveness)
+        observation = FacialAgeEstimate(round(observation.mean_years, 1), observation.liveness)
+    # One look-up: another thread may empty the cache between two.
     key = (observation, evidence.provider, evidence.binding, moment)
-    if key in tables.item_cache:
-        cached: ItemLikelihood | None = tables.item_cache[key]
-        return cached
-    result = _compute(tables, observation, evidence, moment)
+    cached = tables.item_cache.get(key, _UNCACHED)
+    if cached is not _UNCACHED:
+        known: ItemLikelihood | None = cached
+        return known
+    plain = AgeEvidence(observation, provider=evidence.provider, binding=evidence.binding)
+    result = _compute(tables, plain, moment)
     if len(tables.item_cache) >= _CACHE_ITEMS:
         tables.item_cache.clear()
     tables.item_cache[key] = result
     return result
 
 
-class _Moment(NamedTuple):
-    """When an item was true, seen from now."""
-
-    elapsed_days: int
-    observed_days: int
-    stated_year: int
-    expired: bool
-    tampered: bool
-
-
-def _compute(
-    tables: AgeTables, observation: Observation, evidence: AgeEvidence, moment: _Moment
-) -> ItemLikelihood | None:
-    described = _at_observation(tables, observation, evidence.provider, moment)
-    if described is None:
-        return None
-    at_observation, attack_group, attack, correlation_group, correlation = described
-    likelihood = at_observation
-    if moment.elapsed_days > 0:
-        then = AGE_GRID - moment.elapsed_days / DAYS_PER_YEAR
-        likelihood = np.interp(then, AGE_GRID, at_observation, left=0.0)
-    peak = float(likelihood.max())
-    if not peak > 0.0:  # observed before anybody on the grid was born
-        return None
-    of_older = _of_somebody_older(tables, at_observation, likelihood)
-    someone_older = _someone_older(tables, evidence.binding, moment)
-    # Nothing is ever lowered: an older person's evidence only hides that somebody is younger.
-    relative = (likelihood + someone_older * np.maximum(of_older - likelihood, 0.0)) / peak
-    relative = np.minimum(relative, 1.0)
-    relative.setflags(write=False)
-    informative = float(relative.min()) < _UNINFORMATIVE
-    return ItemLikelihood(
-        relative, attack_group, attack, correlation_group, correlation, informative
-    )
-
-
-_Described = tuple[Array, str, Array, str, float]
-
-
-def _at_observation(
-    tables: AgeTables, observation: Observation, provider: str, moment: _Moment
-) -> _Described | None:
-    """Return likelihood by age then, attack group and rate, correlation group and value."""
-    match observation:
-        case SelfDeclared() as declared:
-            likelihood = _self_declared(tables, declared, moment.stated_year)
-            return (
-                likelihood,
-                "account",
-                tables.declaration_attack,
-                "declared",
-                tables.declared_correlation,
-            )
-        case PlatformAgeRange() as reported:
-            return _platform_age_range(tables, reported)
-        case FacialAgeEstimate() as estimate:
-            log_density = tables.face_model(provider).log_density(estimate.mean_years)
-            liveness = Liveness.FAILED if moment.tampered else estimate.liveness
-            return (
-                np.exp(np.maximum(log_density - log_density.max(), _FACE_FLOOR_LOG)),
-                "capture",
-                tables.face_attack[liveness],
-                f"face:{provider.lower()}",
-                tables.face_correlation,
-            )
-        case AgeCheck() as check:
-            return _age_check(tables, check, provider, moment)
-        case VerifiedAge() as verified:
-            group = "review" if verified.method is VerificationMethod.MODERATOR else "identity"
-            return (
-                _verified_age(tables, verified, moment.stated_year),
-                group,
-                tables.verified_attack[verified.method],
-                "",
-                0.0,
-            )
-
-
-def _self_declared(tables: AgeTables, declared: SelfDeclared, year: int) -> Array:
-    model = tables.declaration
-    if declared.birth_year is not None:
-        younger, older = year_of_birth_ages(declared.birth_year, year)
-        gate = declared.gate_years
-        return model.likelihood(younger, gate) + model.likelihood(older, gate)
-    return model.likelihood(declared.age_years or 0.0, declared.gate_years)
-
-
-def _platform_age_range(tables: AgeTables, reported: PlatformAgeRange) -> _Described | None:
-    lower, upper = reported.lower_years, reported.upper_years
-    if lower is None and upper is None:
-        return None
-    if reported.assurance in _DECLARED_ASSURANCES:
-        likelihood = tables.declaration.range_likelihood(lower, upper)
-        return (
-            likelihood,
-            "account",
-            tables.declaration_attack,
-            "declared",
-            tables.declared_correlation,
-        )
-    # An assurance that is not known is worth what a guardian's word is worth.
-    overstated, understated = tables.range_errors[_RANGE_CLASS.get(reported.assurance, "GUARDIAN")]
-    inside = 1.0 - (overstated if lower is not None else 0.0)
-    inside -= understated if upper is not None else 0.0
-    likelihood = np.full_like(AGE_GRID, inside)
-    if lower is not None:
-        likelihood[lower > AGE_GRID] = overstated
-    if upper is not None:
-        likelihood[upper < AGE_GRID] = understated
-    return likelihood, "account", tables.range_attack, "", 0.0
-
-
-def _age_check(
-    tables: AgeTables, check: AgeCheck, provider: str, moment: _Moment
-) -> _Described | None:
-    if check.result is CheckResult.INCONCLUSIVE:
-        return None
-    over = probability_over(tables, check.method, check.threshold_years, provider)
-    likelihood = over if check.result is CheckResult.OVER else 1.0 - over
-    if check.method is CheckMethod.FACIAL_THRESHOLD:
-        liveness = Liveness.FAILED if moment.tampered else Liveness.PASSED
-        attack = tables.face_attack[liveness]
-        return likelihood, "capture", attack, f"face:{provider.lower()}", tables.face_correlation
-    return likelihood, "identity", tables.checks[check.method].attack, "", 0.0
-
-
-def probability_over(
-    tables: AgeTables, method: CheckMethod, threshold_years: float, provider: str = ""
-) -> Array:
-    """Return (101,) P(result OVER | true age) of a check that comes to a result.
-
-    The point g of the grid stands for [g, g + 1): a year that holds the threshold counts as over by
-    its part above.
-    """
-    if method is CheckMethod.FACIAL_THRESHOLD:
-        return tables.face_model(provider).probability_at_least(threshold_years)
-    rates = tables.checks[method]
-    part_above = np.clip(AGE_GRID + 1.0 - threshold_years, 0.0, 1.0)
-    result: Array = rates.false_over + (1.0 - rates.false_over - rates.false_under) * part_above
-    return result
-
-
-def _verified_age(tables: AgeTables, verified: VerifiedAge, year: int) -> Array:
-    neighbour = tables.verified_neighbour[verified.method]
-    if verified.birth_year is not None:
-        ages = year_of_birth_ages(verified.birth_year, year)
+def _moment(evidence: AgeEvidence, now: float, *, tampered_capture: bool) -> _Moment:
+    stated_time = _stated_time(evidence)
+    stated_year = _year(now if stated_time is None else min(stated_time, now))
+    if stated_time is None:
+        elapsed_years = 0.0
+    elif _is_birth_year(evidence):
+        elapsed_years = float(_year(now) - stated_year)
     else:
-        ages = (verified.age_years or 0.0, verified.age_years or 0.0)
-    likelihood = np.full_like(AGE_GRID, _VERIFIED_FLOOR)
-    for age in ages:
-        distance = np.abs(AGE_GRID - min(math.floor(age), int(AGE_GRID[-1])))
-        likelihood[distance == 0.0] += 1.0 - neighbour
-        likelihood[distance == 1.0] += neighbour / 2.0
-    return likelihood
+        elapsed_years = _days_before(stated_time, now) / DAYS_PER_YEAR
+    if elapsed_years > _LONGEST_YEARS:
+        elapsed_years, stated_year = 0.0, _year(now)
+    observed = evidence.observed_time
+    return _Moment(
+        elapsed_years=elapsed_years,
+        observed_days=None if observed is None else _days_before(observed, now),
+        stated_year=stated_year,
+        expired=evidence.expire_time is not None and evidence.expire_time <= now,
+        tampered=tampered_capture,
+    )
 
 
 def _stated_time(evidence: AgeEvidence) -> float | None:
@@ -300,23 +140,69 @@ def _stated_time(evidence: AgeEvidence) -> float | None:
     return evidence.observed_time
 
 
-def _days_before(time: float | None, now: float, *, unknown: int) -> int:
-    return unknown if time is None else max(int((now - time) // 86400.0), 0)
+def _is_birth_year(evidence: AgeEvidence) -> bool:
+    observation = evidence.observation
+    return (
+        isinstance(observation, (SelfDeclared, VerifiedAge)) and observation.birth_year is not None
+    )
+
+
+def _days_before(time: float, now: float) -> int:
+    return max(int((now - time) // 86400.0), 0)
 
 
 def _year(time: float) -> int:
-    return datetime.fromtimestamp(time, UTC).year
+    return datetime.fromtimestamp(max(time, 0.0), UTC).year
 
 
-def _someone_older(tables: AgeTables, binding: Binding, moment: _Moment) -> Array | float:
-    """Return the probability that the item speaks of somebody older than the participant."""
-    if moment.expired:
-        return 1.0
-    years = moment.observed_days / DAYS_PER_YEAR
-    kept = math.exp(-tables.handover_per_year[binding] * years)
-    if binding is Binding.LIVE_PERSON:
-        return 1.0 - kept
-    return 1.0 - (1.0 - tables.borrowed_account) * kept
+def _compute(tables: AgeTables, evidence: AgeEvidence, moment: _Moment) -> ItemLikelihood | None:
+    model = observation_model(tables, evidence, year=moment.stated_year)
+    if model is None:
+        return None
+    likelihood = model.likelihood
+    if moment.elapsed_years > 0.0:
+        likelihood = np.interp(AGE_GRID - moment.elapsed_years, AGE_GRID, likelihood)
+    tampered = moment.tampered and model.attack_group == "capture"
+    if moment.expired or model.rejected or tampered:
+        # Also read as not aged: whatever an unusable item said of minority stays said.
+        relative = np.maximum.accumulate(likelihood[::-1])[::-1]
+    else:
+        of_older = _of_somebody_older(tables, model.likelihood, likelihood)
+        handed_over = _handed_over(tables, evidence.binding, moment)
+        # Nothing is ever lowered: an older person's evidence only hides that somebody is younger.
+        relative = likelihood + handed_over * np.maximum(of_older - likelihood, 0.0)
+    relative = relative / relative.max()
+    row = (1.0 - model.attack) * relative
+    row += model.attack * (tables.presented_age * relative).sum()
+    relative.setflags(write=False)
+    row.setflags(write=False)
+    alone = _probability_minor(tables, row)
+    prior = _probability_minor(tables, np.ones_like(row))
+    moved_nats = math.log(alone / (1.0 - alone)) - math.log(prior / (1.0 - prior))
+    return ItemLikelihood(
+        model=model,
+        relative=relative,
+        row=row,
+        live=evidence.binding is Binding.LIVE_PERSON,
+        dated=moment.observed_days is not None and not moment.expired,
+        alone_probability_minor=alone,
+        informative=abs(moved_nats) >= _INFORMATIVE_NATS,
+    )
+
+
+def _probability_minor(tables: AgeTables, row: Array) -> float:
+    weighted = tables.priors["", ""] * row
+    line = tables.reference_age_years
+    return float(weighted[:line].sum() / weighted.sum())
+
+
+def _handed_over(tables: AgeTables, binding: Binding, moment: _Moment) -> float:
+    """Return the probability that somebody else has the account now."""
+    if moment.observed_days is None:
+        years = tables.unknown_observed_age_years
+    else:
+        years = moment.observed_days / DAYS_PER_YEAR
+    return 1.0 - math.exp(-tables.handover_per_year[binding] * years)
 
 
 def _of_somebody_older(tables: AgeTables, at_observation: Array, likelihood: Array) -> Array:
@@ -325,9 +211,7 @@ def _of_somebody_older(tables: AgeTables, at_observation: Array, likelihood: Arr
     The older adult is drawn from the ages that borrowed evidence speaks of: for a minor from all
     adults as they were at the observation, for an adult from those at least as old now.
     """
+    result = tables.mean_over_older(likelihood)
     line = tables.reference_age_years
-    weighted = (tables.presented_age * likelihood)[::-1].cumsum()[::-1]
-    result: Array = weighted / tables.presented_age_at_least
-    adults = (tables.presented_age[line:] * at_observation[line:]).sum()
-    result[:line] = adults / tables.presented_age_at_least[line]
+    result[:line] = tables.mean_over_older(at_observation)[line]
     return result

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pairguard.age.evidence import AgeCheck, AgeEvidence, Binding, CheckMethod, CheckResult
-from pairguard.age.likelihood import item_likelihood, probability_over
+from pairguard.age.observation import observation_model, probability_over
 from pairguard.age.parameters import Array
 from pairguard.age.posterior import AgeAssessment
 from pairguard.age.tables import AgeTables
+
+_ANY_YEAR = 2000  # checks against a threshold know no years of birth
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +111,14 @@ class CheckForecaster:
 
 def _result_probability(tables: AgeTables, option: CheckOption, result: CheckResult) -> Array:
     """Return (101,) P(result | age), attacks included."""
-    item = item_likelihood(
-        tables,
-        AgeEvidence(
-            AgeCheck(option.method, option.threshold_years, result),
-            observed_time=0.0,
-            binding=Binding.LIVE_PERSON,
-        ),
-        now=0.0,
+    check = AgeCheck(option.method, option.threshold_years, result)
+    model = observation_model(
+        tables, AgeEvidence(check, binding=Binding.LIVE_PERSON), year=_ANY_YEAR
     )
-    if item is None:
+    if model is None:
         raise ValueError("a result other than INCONCLUSIVE always says something")
     over = probability_over(tables, option.method, option.threshold_years)
     chance = over if result is CheckResult.OVER else 1.0 - over
     presented = float((tables.presented_age * chance).sum())
-    probability: Array = (1.0 - item.attack) * chance + item.attack * presented
+    probability: Array = (1.0 - model.attack) * chance + model.attack * presented
     return probability

@@ -6,7 +6,6 @@ over age ``{"ages", "values", "source"}``. It must not know what any of them mea
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -19,6 +18,7 @@ from pairguard.errors import FieldViolation, InvalidInput
 Array = NDArray[np.float64]
 
 AGE_COUNT = 101
+_LARGEST = 1e300
 AGE_GRID: Array = np.arange(AGE_COUNT, dtype=np.float64)
 """Whole years 0..100; the point g stands for the ages in [g, g + 1)."""
 AGE_GRID.setflags(write=False)
@@ -88,4 +88,6 @@ class ParameterReader:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= _LARGEST  # also false for NaN, and for whole numbers beyond any float

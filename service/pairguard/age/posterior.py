@@ -1,25 +1,16 @@
 """One posterior over the age of one participant.
 
-Owns the fusion of all evidence:
+Owns the step from evidence to belief:
 
-    log p(age) = log prior + sum over attack groups of log[(1 - e(age)) F(age) + e(age) G]
-                 + log L(behaviour, interests | age)
+    log p(age) = log prior + log L(all evidence | age) + log L(behaviour, interests | age)
 
-F is the product of the likelihoods of the group's items, e the group's attack rate at that true age
-(the largest of its items), and G what the items would say of the person an attack presents: the
-mean of F over the ages that borrowed or made-up evidence speaks of. However many items share one
-attack, they are one other person's evidence and not so many proofs. Items of one correlation group
-repeat each other: k of them with correlation r enter with weight 1 / (1 + (k - 1) r) each, which
-for equally correlated Gaussian errors is exact.
-
-It must not know thresholds (``pairguard.policy``) nor how the behaviour row was learned
-(``pairguard.risk.behaviour``).
+The second term is ``pairguard.age.fusion``'s. It must not know thresholds (``pairguard.policy``)
+nor how the behaviour row was learned (``pairguard.risk.behaviour``).
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -35,15 +26,19 @@ from pairguard.age.evidence import (
     Liveness,
     VerifiedAge,
 )
+from pairguard.age.fusion import combined_likelihood, contradict
 from pairguard.age.likelihood import ItemLikelihood, item_likelihood
 from pairguard.age.parameters import Array
 from pairguard.age.tables import AgeTables
+from pairguard.errors import FieldViolation, InvalidInput
 
 PROBABILITY_FLOOR = 1e-9
 """No posterior probability is reported nearer to 0 or 1: models are never that right."""
 
 BAND_LOWER_YEARS = (0, 13, 16, 18, 21, 25)
 """Lower ends of the reported bands; the last is open."""
+
+_ESTABLISHING_CHECKS = frozenset({CheckMethod.ID_DOCUMENT, CheckMethod.FACIAL_THRESHOLD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +47,23 @@ class AgeAssessment:
 
     Attributes:
         probabilities: (101,) posterior by whole year, sums to 1.
-        conflict: Whether items contradict each other beyond what their error models explain.
-        informative_count: Items that say anything about the age.
-        established: Whether an informative item is bound to the live person or was verified.
-        verified_live_years: The whole year that verified, live-bound, unexpired evidence states;
+        cumulative: (101,) running sum of ``probabilities``.
+        conflict: Whether items of evidence contradict each other beyond what their error models
+            explain. Behaviour is no party to it: it is an inference and only weighs.
+        informative_count: Items that say anything about being under or over the reference age.
+        established_minor: Whether one dated item that is verified, or a capture or document check
+            bound to the live person, makes a minor by itself.
+        verified_live_years: The whole year that verified, live-bound, dated evidence states now;
             None: there is none or several that differ.
+        items: What each of ``distinct_evidence`` says; None: nothing.
+        base: (101,) prior with behaviour, not normalised.
     """
 
     probabilities: Array
     cumulative: Array
     conflict: bool
     informative_count: int
-    established: bool
+    established_minor: bool
     verified_live_years: int | None
     items: tuple[ItemLikelihood | None, ...]
     base: Array
@@ -103,17 +103,25 @@ def assess_age(
         behaviour_log: (101,) log likelihood of behaviour and interests; None: unknown.
         now: Seconds since 1970.
         tampered_capture: Signs of a virtual camera or injected media in this session.
+
+    Raises:
+        InvalidInput: A number is not finite; edges refuse such evidence before.
     """
     distinct = distinct_evidence(evidence)
     items = tuple(
         item_likelihood(tables, item, now=now, tampered_capture=tampered_capture)
         for item in distinct
     )
-    behaviour = None if behaviour_log is None else np.exp(behaviour_log)
-    base = prior if behaviour is None else prior * behaviour
-    rows, agreement = _group_rows(tables, items)
-    probabilities = _posterior(base, rows)
-    informative = [
+    likelihood, agreement = combined_likelihood(tables, items)
+    base = prior if behaviour_log is None else prior * np.exp(behaviour_log)
+    probabilities = _posterior(base, likelihood)
+    conflict = agreement < tables.agreement_floor or contradict(tables, items)
+    if tampered_capture and not conflict:
+        # A flag on the session must not end a conflict by taking one of its sides away.
+        conflict = contradict(
+            tables, tuple(item_likelihood(tables, item, now=now) for item in distinct)
+        )
+    told = [
         (item, likelihood)
         for item, likelihood in zip(distinct, items, strict=True)
         if likelihood is not None and likelihood.informative
@@ -121,12 +129,15 @@ def assess_age(
     return AgeAssessment(
         probabilities=probabilities,
         cumulative=np.cumsum(probabilities),
-        conflict=agreement < tables.agreement_floor or _opposed(tables, prior, rows, behaviour),
-        informative_count=len(informative),
-        established=any(
-            _establishes(item, tampered_capture=tampered_capture) for item, _ in informative
+        conflict=conflict,
+        informative_count=len(told),
+        established_minor=any(
+            likelihood.alone_probability_minor >= tables.established_minor_probability
+            and likelihood.dated
+            and _can_establish(item, tampered_capture=tampered_capture)
+            for item, likelihood in told
         ),
-        verified_live_years=_verified_live_years(informative),
+        verified_live_years=_verified_live_years(told),
         items=items,
         base=base,
     )
@@ -164,45 +175,17 @@ def contributions(
             result.append(0.0)
             continue
         rest = assessment.items[:index] + assessment.items[index + 1 :]
-        without = _posterior(assessment.base, _group_rows(tables, rest)[0])
+        without = _posterior(assessment.base, combined_likelihood(tables, rest)[0])
         result.append(with_all - _log_odds(without, adult_age_years))
     return tuple(result)
 
 
-def _group_rows(
-    tables: AgeTables, items: Sequence[ItemLikelihood | None]
-) -> tuple[list[Array], float]:
-    """Return each attack group's (101,) likelihood, and how well any age explains the worst."""
-    present = [item for item in items if item is not None]
-    if len(present) > 1:
-        # Products of floats depend on their order: an order of content makes them independent of
-        # the caller's.
-        present.sort(key=lambda item: (item.attack_group, item.relative.tobytes()))
-    repeats = Counter(item.correlation_group for item in present if item.correlation_group)
-    groups: dict[str, tuple[Array, Array]] = {}
-    for item in present:
-        relative, attack = item.relative, item.attack
-        copies = repeats.get(item.correlation_group, 1)
-        if copies > 1:
-            relative = relative ** (1.0 / (1.0 + (copies - 1) * item.correlation))
-        if item.attack_group in groups:
-            product, rate = groups[item.attack_group]
-            relative, attack = product * relative, np.maximum(rate, attack)
-        groups[item.attack_group] = relative, attack
-    rows, agreement = [], 1.0
-    for product, attack in groups.values():
-        presented = (tables.presented_age * product).sum()
-        rows.append((1.0 - attack) * product + attack * presented)
-        agreement = min(agreement, float(product.max()))
-    return rows, agreement
-
-
-def _posterior(base: Array, rows: Sequence[Array]) -> Array:
-    """Return the (101,) posterior; the rows are linear, few, and bounded below by their attacks."""
-    weights = base
-    for row in rows:
-        weights = weights * row
-    result: Array = weights / weights.sum()
+def _posterior(base: Array, likelihood: Array) -> Array:
+    weights = base * likelihood
+    total = float(weights.sum())
+    if not 0.0 < total < math.inf:
+        raise InvalidInput([FieldViolation("age_evidence", "holds a number that is not finite")])
+    result: Array = weights / total
     return result
 
 
@@ -212,42 +195,32 @@ def _log_odds(probabilities: Array, adult_age_years: int) -> float:
     return math.log(below) - math.log1p(-below)
 
 
-def _opposed(
-    tables: AgeTables, prior: Array, rows: Sequence[Array], behaviour: Array | None
-) -> bool:
-    """Return whether two sources move the log-odds far in opposite directions."""
-    sources = rows if behaviour is None else [*rows, behaviour]
-    if len(sources) < 2:
-        return False
-    line = tables.reference_age_years
-    weighted = np.array(sources) * prior
-    below, above = weighted[:, :line].sum(axis=1), weighted[:, line:].sum(axis=1)
-    ratio = below / above * (float(prior[line:].sum()) / float(prior[:line].sum()))
-    limit = math.exp(tables.opposed_nats)
-    return float(ratio.max()) >= limit and float(ratio.min()) <= 1.0 / limit
+def _can_establish(item: AgeEvidence, *, tampered_capture: bool) -> bool:
+    """Return whether an item is of a kind that can open the minors' pool.
 
-
-def _establishes(item: AgeEvidence, *, tampered_capture: bool) -> bool:
-    """Return whether an item can establish an age: live-bound and not attacked, or verified."""
+    "No card" and "no adult's account" are not: an adult gets those by showing nothing.
+    """
     observation = item.observation
-    if isinstance(observation, FacialAgeEstimate):
-        live = item.binding is Binding.LIVE_PERSON and observation.liveness is Liveness.PASSED
-        return live and not tampered_capture
-    if isinstance(observation, AgeCheck) and observation.method is CheckMethod.FACIAL_THRESHOLD:
-        return item.binding is Binding.LIVE_PERSON and not tampered_capture
+    live = item.binding is Binding.LIVE_PERSON
     if isinstance(observation, VerifiedAge):
         return True
-    return item.binding is Binding.LIVE_PERSON and isinstance(observation, AgeCheck)
+    if isinstance(observation, FacialAgeEstimate):
+        return live and observation.liveness is Liveness.PASSED and not tampered_capture
+    if isinstance(observation, AgeCheck) and observation.method in _ESTABLISHING_CHECKS:
+        capture = observation.method is CheckMethod.FACIAL_THRESHOLD
+        return live and not (capture and tampered_capture)
+    return False
 
 
-def _verified_live_years(
-    informative: Sequence[tuple[AgeEvidence, ItemLikelihood]],
-) -> int | None:
-    years = {
-        int(np.argmax(likelihood.relative))
-        for item, likelihood in informative
+def _verified_live_years(told: Sequence[tuple[AgeEvidence, ItemLikelihood]]) -> int | None:
+    verified = [
+        (item.observation, likelihood)
+        for item, likelihood in told
         if isinstance(item.observation, VerifiedAge)
-        and item.observation.age_years is not None
-        and item.binding is Binding.LIVE_PERSON
-    }
-    return years.pop() if len(years) == 1 else None
+    ]
+    years = {int(np.argmax(likelihood.relative)) for _, likelihood in verified}
+    exact = all(
+        observation.age_years is not None and likelihood.live and likelihood.dated
+        for observation, likelihood in verified
+    )
+    return years.pop() if exact and len(years) == 1 else None

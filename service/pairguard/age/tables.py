@@ -20,6 +20,7 @@ from pairguard.age.parameters import Array, ParameterReader
 FORMAT_VERSION: Final = 1
 _RANGE_ASSURANCES: Final = ("GUARDIAN", "CONFIRMED", "PAYMENT", "DOCUMENT", "SUPERVISED")
 _MIN_ATTACK: Final = 1e-4
+_MIN_ERROR: Final = 1e-6  # no check is without errors, and none makes another impossible
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class AgeTables:
     reference_age_years: int
     opposed_nats: float
     agreement_floor: float
+    established_minor_probability: float
     unknown_observed_age_years: float
     presented_age: Array
     presented_age_at_least: Array
@@ -58,6 +60,7 @@ class AgeTables:
     handover_per_year: Mapping[Binding, float]
     declared_correlation: float
     face_correlation: float
+    check_correlation: float
     declaration: DeclarationModel
     declaration_attack: Array
     range_errors: Mapping[str, tuple[float, float]]
@@ -99,7 +102,7 @@ class AgeTables:
         face = read.section("facial_age_estimate")
         default_preset = face.get("default_preset")
         for provider, preset in [*providers.items(), ("(default)", default_preset)]:
-            if preset not in face_models:
+            if not isinstance(preset, str) or preset not in face_models:
                 read.problem(
                     "facial_age_estimate.providers", f"{provider}: no preset named {preset!r}"
                 )
@@ -112,6 +115,7 @@ class AgeTables:
             reference_age_years=int(read.number("reference_age_years", 13, 25)),
             opposed_nats=read.number("conflict.opposed_nats", 0.1, 20),
             agreement_floor=read.number("conflict.agreement_floor", 0, 1),
+            established_minor_probability=read.number("established_minor_probability", 0.5, 1),
             unknown_observed_age_years=read.number("unknown_observed_age_years", 0, 100),
             presented_age=presented_age,
             presented_age_at_least=presented_age[::-1].cumsum()[::-1],
@@ -121,7 +125,8 @@ class AgeTables:
                 for binding in Binding
             },
             declared_correlation=read.number("correlation.declared", 0, 1),
-            face_correlation=read.number("correlation.same_provider_face", 0, 1),
+            face_correlation=read.number("correlation.faces", 0, 1),
+            check_correlation=read.number("correlation.same_check", 0, 1),
             declaration=DeclarationModel.from_curves(
                 adult_claim=read.curve(f"{declared}.adult_claim", 0, 0.6),
                 older_claim=read.curve(f"{declared}.older_claim", 0, 0.35),
@@ -133,8 +138,12 @@ class AgeTables:
             declaration_attack=read.curve(f"{declared}.attack", _MIN_ATTACK, 1),
             range_errors={
                 name: (
-                    read.number(f"platform_age_range.assurance.{name}.overstated", 0, 0.49),
-                    read.number(f"platform_age_range.assurance.{name}.understated", 0, 0.49),
+                    read.number(
+                        f"platform_age_range.assurance.{name}.overstated", _MIN_ERROR, 0.49
+                    ),
+                    read.number(
+                        f"platform_age_range.assurance.{name}.understated", _MIN_ERROR, 0.49
+                    ),
                 )
                 for name in _RANGE_ASSURANCES
             },
@@ -148,8 +157,8 @@ class AgeTables:
             },
             checks={
                 method: CheckRates(
-                    read.number(f"age_check.{method.value}.false_over", 0, 0.49),
-                    read.number(f"age_check.{method.value}.false_under", 0, 0.49),
+                    read.number(f"age_check.{method.value}.false_over", _MIN_ERROR, 0.49),
+                    read.number(f"age_check.{method.value}.false_under", _MIN_ERROR, 0.49),
                     read.curve(f"age_check.{method.value}.attack", _MIN_ATTACK, 1),
                 )
                 for method in CheckMethod
@@ -170,14 +179,28 @@ class AgeTables:
     def prior(self, region: str, entry_path: str) -> Array:
         """Return the (101,) prior of a region and entry path; "" or unlisted: the default.
 
-        A prior for the region counts before one for the entry path.
+        A prior for the region counts before one for its country, and that before one for the entry
+        path.
         """
         if len(self.priors) > 1:
-            for key in ((region, entry_path), (region, ""), ("", entry_path)):
+            country = region.partition("-")[0]
+            regional = [(place, path) for place in (region, country) for path in (entry_path, "")]
+            for key in (*regional, ("", entry_path)):
                 prior = self.priors.get(key)
                 if prior is not None:
                     return prior
         return self.priors["", ""]
+
+    def mean_over_older(self, likelihood: Array) -> Array:
+        """Return (101,) the mean of a likelihood over random adults at least as old as each age.
+
+        Adults are drawn from ``presented_age``; for ages under the reference age from all adults.
+        """
+        line = self.reference_age_years
+        weighted = (self.presented_age * likelihood)[::-1].cumsum()[::-1]
+        mean: Array = weighted / self.presented_age_at_least
+        mean[:line] = mean[line]
+        return mean
 
     def face_model(self, provider: str) -> FaceErrorModel:
         """Return the error model of a provider; unlisted: the default preset."""

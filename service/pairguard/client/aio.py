@@ -63,7 +63,7 @@ class AioClient:
         modality: Modality | None = None,
         wait_seconds: float | None = None,
         proposed_time: datetime | None = None,
-        request_id: str | None = None,
+        request_id: str = "",
         view: View = View.BASIC,
         timeout_seconds: float | None = None,
         on_failure: OnFailure | None = None,
@@ -72,7 +72,7 @@ class AioClient:
         request = score_pair_request(
             participant_a,
             participant_b,
-            request_id=self._session.request_id(request_id),
+            request_id=request_id,
             modality=modality,
             wait_seconds=wait_seconds,
             proposed_time=proposed_time,

@@ -59,7 +59,7 @@ class Client:
         modality: Modality | None = None,
         wait_seconds: float | None = None,
         proposed_time: datetime | None = None,
-        request_id: str | None = None,
+        request_id: str = "",
         view: View = View.BASIC,
         timeout_seconds: float | None = None,
         on_failure: OnFailure | None = None,
@@ -75,8 +75,8 @@ class Client:
             modality: How the two would talk. None: unknown, the riskiest.
             wait_seconds: How long the longer waiting one has waited. Recorded only.
             proposed_time: When the pair was proposed. Recorded only.
-            request_id: The caller's id of this request; a repeat gets the same answer. None: a new
-                one, so that a retry of this call is not counted twice. Empty: none.
+            request_id: The caller's id of this request; a service that keeps ids gives a repeat
+                the same answer, and one that does not says so in the degradations. Empty: none.
             view: How much to return.
             timeout_seconds: For all attempts together. None: as in the options.
             on_failure: ``raise``: a ``ClientError`` in place of the REROUTE. None: as in the
@@ -90,7 +90,7 @@ class Client:
         request = score_pair_request(
             participant_a,
             participant_b,
-            request_id=self._session.request_id(request_id),
+            request_id=request_id,
             modality=modality,
             wait_seconds=wait_seconds,
             proposed_time=proposed_time,

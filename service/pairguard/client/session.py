@@ -7,7 +7,6 @@ wait, each in its way. It must not know channels.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from uuid import uuid4
 
 from pairguard.client.decision import PairDecision
 from pairguard.client.failure import CallFailure, ClientError, FailureKind, LocalFailure, failure_of
@@ -52,13 +51,6 @@ class Session:
         require_on_failure(on_failure)
         budget = CallBudget(timeout_seconds=timeout_seconds, max_attempts=self.options.max_attempts)
         return Call(budget, on_failure)
-
-    def request_id(self, given: str | None) -> str:
-        """Return the id of a request; a new one if none is given.
-
-        With an id a repeat gets the same answer, so that a retry is never judged or counted twice.
-        """
-        return uuid4().hex if given is None else given
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Return the metadata of a call.

@@ -6,7 +6,7 @@ looks at the participant's own region only: what is asked of one never depends o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pairguard.age.admission import Admission, admission
 from pairguard.age.next_check import CheckForecast, CheckForecaster, UncertainZone
@@ -73,5 +73,11 @@ class CheckPlanner:
         key = id(lines)  # a policy's lines live as long as the policy, which this planner holds
         forecaster = self._forecasters.get(key)
         if forecaster is None:
-            forecaster = self._forecasters[key] = CheckForecaster(self._tables, lines.checks)
+            # A check below the adult age would settle nothing where people are adults later.
+            adult_age = max(lines.adult_ages)
+            options = [
+                replace(option, threshold_years=max(option.threshold_years, adult_age))
+                for option in lines.checks
+            ]
+            forecaster = self._forecasters[key] = CheckForecaster(self._tables, options)
         return forecaster

@@ -44,6 +44,8 @@ class Side:
 
     Attributes:
         age: The age assessment.
+        lines: The policy lines of the participant's own region. What one participant is held for,
+            or told about itself, follows from these and never from the partner's.
         behaviour_known: Whether behaviour or interests said anything about the age.
         history_known: Whether the service's own counts could be read.
         held: Whether a hold on any of the participant's ids has not ended.
@@ -51,6 +53,7 @@ class Side:
     """
 
     age: AgeAssessment
+    lines: RegionPolicy
     behaviour_known: bool = False
     history_known: bool = False
     held: bool = False
@@ -88,6 +91,7 @@ class Decision:
 
 
 _LIKELY = 0.5
+_RULE_ORDER = {code: rank for rank, code in enumerate(ReasonCode)}
 _Finding = tuple[DecisionKind, Reason]
 
 
@@ -129,12 +133,12 @@ def decide(
         risk = risk.with_harm_floor(policy.unknown_history_harm_floor)
     findings: list[_Finding] = []
     holds: list[Hold] = []
-    for party, side, pool in ((Party.A, a, pools[0]), (Party.B, b, pools[1])):
+    for party, side in ((Party.A, a), (Party.B, b)):
         if side.held:
             findings.append((DecisionKind.BLOCK, Reason(ReasonCode.HELD, party)))
-        if pool is Admission.BARRED:
+        if own_admission(side) is Admission.BARRED:
             findings.append((DecisionKind.BLOCK, Reason(ReasonCode.BELOW_MINIMUM_AGE, party)))
-            holds.append(Hold(party, ReasonCode.BELOW_MINIMUM_AGE, policy.barred_hours))
+            holds.append(Hold(party, ReasonCode.BELOW_MINIMUM_AGE, side.lines.barred_hours))
     if personal_block:
         findings.append(_reroute(ReasonCode.PERSONAL_BLOCK, Party.BOTH))
     if recent_partner:
@@ -143,8 +147,8 @@ def decide(
         findings.append(_reroute(ReasonCode.STORE_UNAVAILABLE, Party.BOTH))
     refusals, allowed_as = _admission_rules(policy, a, b, pools)
     findings += [_reroute(reason.code, reason.party) for reason in refusals]
-    threshold_findings = _threshold_rules(policy, risk, close_in_age=allowed_as.code is _CLOSE)
-    for code, blocks in threshold_findings:
+    close_in_age = allowed_as is ReasonCode.CLOSE_IN_AGE
+    for code, blocks in _threshold_rules(policy, risk, close_in_age=close_in_age):
         offenders = [p for p, side in ((Party.A, a), (Party.B, b)) if blocks and side.upheld_harm]
         for party in offenders:
             findings.append((DecisionKind.BLOCK, Reason(code, party)))
@@ -152,15 +156,16 @@ def decide(
         if not offenders:
             findings.append(_reroute(code, Party.BOTH))
     if not findings:
-        return Decision(DecisionKind.ALLOW, (allowed_as,), risk, *pools)
+        return Decision(DecisionKind.ALLOW, (Reason(allowed_as, Party.BOTH),), risk, *pools)
     # The codes stand in the order of the rules, so that swapping the two swaps only labels.
     findings.sort(key=lambda found: (-found[0], _RULE_ORDER[found[1].code], found[1].party))
     reasons = tuple(dict.fromkeys(reason for _, reason in findings))
     return Decision(findings[0][0], reasons, risk, *pools, holds=_distinct(holds))
 
 
-_CLOSE = ReasonCode.CLOSE_IN_AGE
-_RULE_ORDER = {code: rank for rank, code in enumerate(ReasonCode)}
+def own_admission(side: Side) -> Admission:
+    """Return the pool of a participant under the lines of its own region."""
+    return admission(side.age, gates_of(side.lines))
 
 
 def _reroute(code: ReasonCode, party: Party) -> _Finding:
@@ -169,53 +174,65 @@ def _reroute(code: ReasonCode, party: Party) -> _Finding:
 
 def _admission_rules(
     policy: RegionPolicy, a: Side, b: Side, pools: tuple[Admission, Admission]
-) -> tuple[list[Reason], Reason]:
-    """Return why the pools forbid the pair (empty: they do not) and the reason to allow it."""
-    match pools:
-        case Admission.ADULTS, Admission.ADULTS:
-            return [], Reason(ReasonCode.ADULTS_MEET, Party.BOTH)
-        case Admission.MINORS, Admission.MINORS:
-            allowed = Reason(ReasonCode.MINORS_MEET, Party.BOTH)
-            if not policy.minors_may_meet:
-                return [Reason(ReasonCode.MINORS_NOT_PAIRED, Party.BOTH)], allowed
-            too_wide = probability_gap_above(a.age, b.age, policy.minors_max_age_gap_years)
-            if too_wide > policy.minors_max_probability_gap:
-                return [Reason(ReasonCode.AGE_GAP_TOO_WIDE, Party.BOTH)], allowed
-            return [], allowed
-    close = Reason(ReasonCode.CLOSE_IN_AGE, Party.BOTH)
+) -> tuple[list[Reason], ReasonCode]:
+    """Return why the pools forbid the pair (empty: they do not) and the reason to allow it.
+
+    A reason for one participant comes from that participant's own state and region; whatever comes
+    from the partner is POOLS_DIFFER, which reads the same for everybody.
+    """
+    if pools == (Admission.ADULTS, Admission.ADULTS):
+        return [], ReasonCode.ADULTS_MEET
+    if pools == (Admission.MINORS, Admission.MINORS):
+        return _minors_rules(policy, a, b), ReasonCode.MINORS_MEET
     if _close_in_age(policy, a, b, pools):
-        return [], close
-    if Admission.UNKNOWN not in pools and Admission.BARRED not in pools:
-        return [Reason(ReasonCode.POOLS_DIFFER, Party.BOTH)], Reason(
-            ReasonCode.POOLS_DIFFER, Party.BOTH
-        )
-    adult_age = max(policy.adult_ages)
+        return [], ReasonCode.CLOSE_IN_AGE
     refusals = []
     for party, side, pool, other, other_pool in (
         (Party.A, a, pools[0], b, pools[1]),
         (Party.B, b, pools[1], a, pools[0]),
     ):
         if pool is Admission.UNKNOWN:
-            code = _unknown_refusal(policy, side, other, other_pool, adult_age)
-            if code is not None:
-                refusals.append(Reason(code, party))
-        elif pool is Admission.MINORS:
+            refused = _unknown_refusal(policy, side, other, other_pool)
+            refusals += [Reason(refused, party)] if refused is not None else []
+        elif pool is Admission.MINORS and not side.lines.minors_may_meet:
             refusals.append(Reason(ReasonCode.MINORS_NOT_PAIRED, party))
-    return refusals, Reason(ReasonCode.UNKNOWN_WITHIN_THRESHOLD, Party.BOTH)
+    if Admission.MINORS in pools or Admission.BARRED in pools:
+        refusals.append(Reason(ReasonCode.POOLS_DIFFER, Party.BOTH))
+    return refusals, ReasonCode.UNKNOWN_WITHIN_THRESHOLD
+
+
+def _minors_rules(policy: RegionPolicy, a: Side, b: Side) -> list[Reason]:
+    if not policy.minors_may_meet:
+        return [
+            Reason(
+                ReasonCode.POOLS_DIFFER  # it is the other's region that pairs no minors
+                if side.lines.minors_may_meet
+                else ReasonCode.MINORS_NOT_PAIRED,
+                party,
+            )
+            for party, side in ((Party.A, a), (Party.B, b))
+        ]
+    too_wide = probability_gap_above(a.age, b.age, policy.minors_max_age_gap_years)
+    if not too_wide <= policy.minors_max_probability_gap:
+        return [Reason(ReasonCode.AGE_GAP_TOO_WIDE, Party.BOTH)]
+    return []
 
 
 def _unknown_refusal(
-    policy: RegionPolicy, side: Side, other: Side, other_pool: Admission, adult_age: int
+    policy: RegionPolicy, side: Side, other: Side, other_pool: Admission
 ) -> ReasonCode | None:
     """Return why somebody of unknown age may not meet this other; None: the policy lets them."""
+    if own_admission(side) is not Admission.UNKNOWN:
+        return ReasonCode.POOLS_DIFFER  # known at home; only the partner's region makes it unknown
+    adult_age = max(policy.adult_ages)
     if side.age.conflict:
         return ReasonCode.AGE_EVIDENCE_CONFLICT
-    if side.age.probability_below(adult_age) >= _LIKELY:
+    if not side.age.probability_below(adult_age) < _LIKELY:
         return ReasonCode.LIKELY_MINOR
     nothing_known = side.age.informative_count == 0
     if nothing_known and not side.behaviour_known and other.age.informative_count == 0:
         return ReasonCode.AGE_UNKNOWN
-    if nothing_known and other.age.probability_below(adult_age) >= _LIKELY:
+    if nothing_known and not other.age.probability_below(adult_age) < _LIKELY:
         return ReasonCode.AGE_UNKNOWN
     needed = {
         Admission.ADULTS: UnknownMayMeet.ADULTS,
@@ -264,9 +281,10 @@ def _threshold_rules(
             (ReasonCode.COMBINED_RISK, risk.risk_score, policy.reroute_risk, policy.block_risk)
         )
     found = [
-        (code, value > block)
+        # Written so that a value that is no number counts as above.
+        (code, not value <= block)
         for code, value, reroute, block in parts
-        if value is not None and value > min(reroute, block)
+        if value is not None and not value <= min(reroute, block)
     ]
     if risk.harm_probability is None and not policy.allow_without_harm_model:
         found.append((ReasonCode.HARM_MODEL_UNAVAILABLE, False))

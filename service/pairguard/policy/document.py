@@ -7,7 +7,6 @@ not know files; the caller parses the TOML.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -74,7 +73,7 @@ _LINES: Final[dict[str, _Bounds]] = {
     "gates.adults_max_probability_minor": ("number", 0, 0.2),
     "gates.minors_max_probability_adult": ("number", 0, 0.2),
     "gates.minors_max_probability_gap": ("number", 0, 0.5),
-    "gates.barred_min_probability": ("number", 0.5, 1),
+    "gates.barred_min_probability": ("number", 0.5, 0.99),
     "thresholds.reroute_minor_adult": ("number", 0, 0.3),
     "thresholds.block_minor_adult": ("number", 0, 1),
     "thresholds.reroute_harm": ("number", 0, 0.5),
@@ -120,7 +119,7 @@ def parse_document(
     parsed = {}
     for code, table in regions.items():
         place = f"regions.{code}"
-        if not _is_region_code(code):
+        if not is_region_code(code):
             problems.append(f"{place}: must be an ISO 3166-1 or 3166-2 code in upper case")
         lines = _flatten(_mapping(table, place, problems), place, problems)
         parsed[code] = _region({**default_lines, **lines}, place, problems)
@@ -140,6 +139,9 @@ def _flatten(table: Mapping[str, Any], place: str, problems: list[str]) -> dict[
     """Return the lines of one region by dotted name; "checks.METHOD" holds a whole check."""
     lines: dict[str, Any] = {}
     for key, value in table.items():
+        if "." in key:
+            problems.append(f"{place}.{key}: is no line of a policy")
+            continue
         if key not in _TABLES:
             lines[key] = value
             continue
@@ -221,14 +223,16 @@ def _checked(value: object, place: str, bounds: _Bounds, problems: list[str]) ->
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind == "integer" and not isinstance(value, int):
         is_number = False
-    if is_number and math.isfinite(value) and low <= value <= high:  # type: ignore[arg-type,operator]
+    # Compared before anything is made of it: a whole number can be too large for a float.
+    if is_number and low <= value <= high:  # type: ignore[operator]
         return value
     what = "a whole number" if kind == "integer" else "a number"
     problems.append(f"{place}: must be {what} from {low:g} to {high:g}")
     return low
 
 
-def _is_region_code(code: str) -> bool:
+def is_region_code(code: str) -> bool:
+    """Return whether a text has the form of an ISO 3166-1 or 3166-2 code in upper case."""
     country, _, part = code.partition("-")
     return (
         len(country) == 2

@@ -76,8 +76,8 @@ class Judge:
         assessed_b = self.model.assess_participant(b, now)
         decision = decide(
             lines,
-            _side(a, assessed_a, held=state.held_a),
-            _side(b, assessed_b, held=state.held_b),
+            self._side(a, assessed_a, held=state.held_a),
+            self._side(b, assessed_b, held=state.held_b),
             risk=self.model.assess_pair(assessed_a, assessed_b, lines.adult_ages),
             state_readable=state.readable,
             personal_block=state.personal_block,
@@ -96,13 +96,15 @@ class Judge:
             )
         return Judgement(assessed_a, assessed_b, lines, decision, checks)
 
-
-def _side(participant: Participant, assessed: ParticipantAssessment, *, held: bool) -> Side:
-    history = participant.history or {}
-    return Side(
-        age=assessed.age,
-        behaviour_known=assessed.behaviour_known,
-        history_known=assessed.history_known,
-        held=held,
-        upheld_harm=history.get(UPHELD_HARM_SIGNAL, 0.0) > 0.0,
-    )
+    def _side(
+        self, participant: Participant, assessed: ParticipantAssessment, *, held: bool
+    ) -> Side:
+        history = participant.history or {}
+        return Side(
+            age=assessed.age,
+            lines=self.policy.for_participant(participant.region),
+            behaviour_known=assessed.behaviour_known,
+            history_known=assessed.history_known,
+            held=held,
+            upheld_harm=history.get(UPHELD_HARM_SIGNAL, 0.0) > 0.0,
+        )

@@ -1,7 +1,8 @@
 """Whose rules hold for a participant and for a pair.
 
 Owns the look-up of regions and the merge of several into the strictest, line by line. An absent
-region counts as every configured one.
+region counts as every configured one, and so does one that is no region code; a country counts as
+itself and all its configured subdivisions, since the subdivision is what was left out.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import reduce
 from typing import Any, Final
 
 from pairguard.age.next_check import CheckOption
-from pairguard.policy.document import RegionPolicy, parse_document
+from pairguard.policy.document import RegionPolicy, is_region_code, parse_document
 
 _SMALLER_IS_STRICTER: Final = frozenset(
     {
@@ -61,6 +62,10 @@ class Policy:
         self.default = default
         self.regions = dict(regions)
         self._everywhere = reduce(strictest, self.regions.values(), default)
+        self._countries = {
+            country: self._country(country)
+            for country in {code.partition("-")[0] for code in self.regions}
+        }
         self._pairs: dict[tuple[int, int], RegionPolicy] = {}
 
     @classmethod
@@ -74,12 +79,19 @@ class Policy:
 
     def for_participant(self, region: str) -> RegionPolicy:
         """Return the lines for one participant; "": the strictest of every region."""
-        if not region:
-            return self._everywhere
-        found = self.regions.get(region)
-        if found is None:
-            found = self.regions.get(region.partition("-")[0])
-        return self.default if found is None else found
+        country, _, subdivision = region.partition("-")
+        if subdivision:
+            found = self.regions.get(region) or self.regions.get(country)
+        else:
+            found = self._countries.get(country)
+        if found is not None:
+            return found
+        return self.default if is_region_code(region) else self._everywhere
+
+    def _country(self, country: str) -> RegionPolicy:
+        """Return the strictest of a country and its configured subdivisions."""
+        parts = [p for code, p in self.regions.items() if code.startswith(f"{country}-")]
+        return reduce(strictest, parts, self.regions.get(country, self.default))
 
     def for_pair(self, region_a: str, region_b: str) -> RegionPolicy:
         """Return the stricter of two participants' lines, rule by rule."""

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-
-import numpy as np
+from math import isfinite
 
 from pairguard.age.parameters import Array
 from pairguard.age.posterior import PROBABILITY_FLOOR, AgeAssessment, assess_age
@@ -67,7 +66,11 @@ class PairRisk:
 
 
 def pair_risk(minor_adult_probability: float, harm_probability: float | None) -> PairRisk:
-    """Combine the two parts into one risk."""
+    """Combine the two parts into one risk; what is no number counts as its worst."""
+    if not isfinite(minor_adult_probability):
+        minor_adult_probability = 1.0
+    if harm_probability is not None and not isfinite(harm_probability):
+        harm_probability = None
     if harm_probability is None:
         return PairRisk(minor_adult_probability, None, minor_adult_probability)
     score = 1.0 - (1.0 - minor_adult_probability) * (1.0 - harm_probability)
@@ -141,7 +144,7 @@ class RiskModel:
             values=vector.values,
             unknown_names=vector.unknown_names,
             behaviour_known=behaviour_log is not None,
-            history_known=participant.history is not None,
+            history_known=bool(participant.history),
         )
 
     def assess_pair(
@@ -157,7 +160,7 @@ class RiskModel:
             MemberVector(b.age.probability_below(adult_age), b.values),
             minor_adult_probability=minor_adult,
         )
-        return pair_risk(minor_adult, harm if np.isfinite(harm) else None)
+        return pair_risk(minor_adult, harm)
 
 
 def tampered_capture(signals: Mapping[str, float]) -> bool:

@@ -29,7 +29,8 @@ class Participant:
         region: ISO 3166-1 or 3166-2 code in upper case; "": unknown.
         language: BCP 47 tag; "": unknown.
         entry_path: How the participant came in, e.g. ``random_video``; "": unknown.
-        history: What the service itself counted, by catalogue name (``history.*``); None: unknown.
+        history: What the service itself counted, by catalogue name (``history.*``); None or
+            empty: unknown.
     """
 
     participant_id: str

@@ -33,7 +33,7 @@ class AgeAssuranceServicer(AgeAssuranceServiceServicer):
         self._clock = clock
         self._full_view_allowed = full_view_allowed
 
-    def AssessAge(  # noqa: N802 - the contract's name
+    def AssessAge(
         self, request: messages.AssessAgeRequest, context: grpc.ServicerContext
     ) -> messages.AssessAgeResponse:
         """Assess the age of one participant."""
@@ -44,7 +44,7 @@ class AgeAssuranceServicer(AgeAssuranceServiceServicer):
             self._assessing.assess(call.participant, full_view=call.full_view)
         )
 
-    def RecordAgeEvidence(  # noqa: N802 - the contract's name
+    def RecordAgeEvidence(
         self, request: messages.RecordAgeEvidenceRequest, context: grpc.ServicerContext
     ) -> messages.RecordAgeEvidenceResponse:
         """Refuse: not built yet."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import log, log1p
 
 from pairguard.age.admission import Admission
 from pairguard.age.evidence import AgeEvidence
 from pairguard.age.posterior import AgeAssessment, contributions, distinct_evidence
 from pairguard.policy.checks import CheckPlan
 from pairguard.policy.reasons import ReasonCode
-from pairguard.risk.pair import ParticipantAssessment
+from pairguard.risk.pair import ParticipantAssessment, RiskModel
 from pairguard.risk.participant import Participant
 from pairguard.server.call_facts import current_call
 from pairguard.server.generation import Generation, GenerationSlot
@@ -85,8 +86,9 @@ class AgeAssessing:
             BundleRefused: No bundle is loaded yet.
         """
         generation = self._generations.current
-        assessment = generation.judge.model.assess_participant(participant, self._clock())
-        assessed = assessed_age(generation, participant, assessment, full_view=full_view)
+        now = self._clock()
+        assessment = generation.judge.model.assess_participant(participant, now)
+        assessed = assessed_age(generation, participant, assessment, now=now, full_view=full_view)
         facts = current_call.get()
         facts.bundle_version = generation.bundle_version
         facts.policy_version = generation.policy_version
@@ -102,16 +104,27 @@ def assessed_age(
     participant: Participant,
     assessment: ParticipantAssessment,
     *,
+    now: float,
     full_view: bool,
 ) -> AssessedAge:
-    """Return all that is believed about an age; below the full view without what nobody needs."""
+    """Return all that is believed about an age; below the full view without what nobody needs.
+
+    Args:
+        generation: What judged.
+        participant: Who.
+        assessment: What ``generation`` made of the participant at ``now``.
+        now: Seconds since 1970.
+        full_view: Whether contributions are wanted where nothing stands in the way, too.
+    """
     plan = generation.judge.planner.plan(participant.region, assessment.age)
     wanted = full_view or plan.admission is not Admission.ADULTS
     return AssessedAge(
         age=assessment.age,
         plan=plan,
         contributions=(
-            _contributions(generation, participant, assessment, plan.adult_age) if wanted else None
+            _contributions(generation, participant, assessment, now=now, adult_age=plan.adult_age)
+            if wanted
+            else None
         ),
         reasons=_reasons(assessment.age, plan.admission),
     )
@@ -121,14 +134,28 @@ def _contributions(
     generation: Generation,
     participant: Participant,
     assessment: ParticipantAssessment,
+    *,
+    now: float,
     adult_age: int,
 ) -> tuple[Contribution, ...]:
-    nats = contributions(generation.judge.model.tables, assessment.age, adult_age_years=adult_age)
-    positions = {id(item): index for index, item in enumerate(participant.age_evidence)}
-    return tuple(
+    model, evidence = generation.judge.model, participant.age_evidence
+    nats = contributions(model.tables, assessment.age, adult_age_years=adult_age)
+    positions = {id(item): index for index, item in enumerate(evidence)}
+    found = [
         Contribution(item, positions[id(item)], value)
-        for item, value in zip(distinct_evidence(participant.age_evidence), nats, strict=True)
-    )
+        for item, value in zip(distinct_evidence(evidence), nats, strict=True)
+    ]
+    if assessment.behaviour_known:
+        by_evidence = RiskModel(model.tables, model.catalogue, behaviour=None, harm=None)
+        without = by_evidence.assess_participant(participant, now).age
+        difference = _log_odds(assessment.age, adult_age) - _log_odds(without, adult_age)
+        found.append(Contribution(None, None, difference))
+    return tuple(found)
+
+
+def _log_odds(age: AgeAssessment, adult_age: int) -> float:
+    below = age.probability_below(adult_age)
+    return log(below) - log1p(-below)
 
 
 def _reasons(age: AgeAssessment, admission: Admission) -> tuple[ReasonCode, ...]:

@@ -15,6 +15,7 @@ class CallFacts:
     """Facts of one call; empty: not reached.
 
     Attributes:
+        code: Name of the status code that the call ends with.
         decision: ALLOW, REROUTE or BLOCK.
         leading_reason: Code of the reason that stands first, of the decision or the error.
         bundle_version: Version of the model bundle.
@@ -22,6 +23,7 @@ class CallFacts:
         degradations: What the call had to do without.
     """
 
+    code: str = "OK"
     decision: str = ""
     leading_reason: str = ""
     bundle_version: str = ""

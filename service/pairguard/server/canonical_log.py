@@ -44,15 +44,15 @@ class CanonicalLog:
         self._ok_calls = count()
         self._lock = threading.Lock()
 
-    def call(self, method: str, code: str, duration_seconds: float, facts: CallFacts) -> None:
+    def call(self, method: str, duration_seconds: float, facts: CallFacts) -> None:
         """Write the line of a call, unless it is one of the many that ended OK."""
-        if code == "OK" and next(self._ok_calls) % self._one_in:
+        if facts.code == "OK" and next(self._ok_calls) % self._one_in:
             return
         self._write(
             "info",
             "call",
             method=method,
-            code=code,
+            code=facts.code,
             duration_seconds=round(duration_seconds, 6),
             decision=facts.decision,
             leading_reason=facts.leading_reason,
@@ -61,10 +61,14 @@ class CanonicalLog:
             degradations=facts.degradations,
         )
 
-    def failure(self, message: str, error: BaseException) -> None:
+    def failure(self, message: str, error: BaseException, *, method: str) -> None:
         """Write what kind of error came from where, without its text, which may hold anything."""
         self._write(
-            "error", message, error=type(error).__name__, frames=_frames(error.__traceback__)
+            "error",
+            message,
+            method=method,
+            error=type(error).__name__,
+            frames=_frames(error.__traceback__),
         )
 
     def _write(self, level: str, message: str, **fields: Any) -> None:

@@ -23,7 +23,7 @@ from pairguard.server.canonical_log import CanonicalLog
 from pairguard.server.feedback_servicer import FeedbackServicer
 from pairguard.server.generation import GenerationSlot
 from pairguard.server.health import Health
-from pairguard.server.interceptors import ErrorInterceptor, MeasuringInterceptor
+from pairguard.server.interceptors import CallRecorder, ErrorBoundary, WrappingInterceptor
 from pairguard.server.metrics import Metrics
 from pairguard.server.pair_risk_servicer import PairRiskServicer
 from pairguard.server.scoring import PairScoring
@@ -81,7 +81,10 @@ def compose(
     server = grpc.server(
         ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="rpc"),
         # The first is the outermost: it also measures what the others answer.
-        interceptors=(MeasuringInterceptor(metrics, log), ErrorInterceptor(log)),
+        interceptors=[
+            WrappingInterceptor(CallRecorder(metrics, log).wrap),
+            WrappingInterceptor(ErrorBoundary(log).wrap),
+        ],
         options=(
             # A second server on the port must fail and not take half of the calls.
             ("grpc.so_reuseport", 0),

@@ -12,8 +12,13 @@ from typing import Final
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from pairguard.errors import BundleRefused, FieldViolation, InvalidInput, PairguardError
-from pairguard.errors import StoreUnavailable
+from pairguard.errors import (
+    BundleRefused,
+    FieldViolation,
+    InvalidInput,
+    PairguardError,
+    StoreUnavailable,
+)
 
 DOMAIN: Final = "pairguard"
 

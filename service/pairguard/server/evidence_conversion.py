@@ -7,13 +7,13 @@ Paths of fields are put together only for a violation: nearly all requests have 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import isfinite
 from typing import Any, Final, TypeVar
 
-from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pairguard.age.evidence import (
@@ -51,26 +51,26 @@ _EITHER_AGE = "needs either age_years or birth_year, and not both"
 _Enum = TypeVar("_Enum", bound=StrEnum)
 
 
-def enum_values(wrapper: Any, domain: type[_Enum]) -> Mapping[int, _Enum]:
+def _enum_values(contract: EnumDescriptor, domain: type[_Enum]) -> Mapping[int, _Enum]:
     """Return the domain's value for each number of a contract's enum that it has one for."""
-    assert isinstance(wrapper, EnumTypeWrapper)
-    prefix = wrapper.DESCRIPTOR.values[0].name.removesuffix("UNSPECIFIED")
-    names = {number: name.removeprefix(prefix) for name, number in wrapper.items()}
+    prefix = contract.values[0].name.removesuffix("UNSPECIFIED")
+    names = {value.number: value.name.removeprefix(prefix) for value in contract.values}
     return {n: domain[name] for n, name in names.items() if name in domain.__members__}
 
 
-_BINDINGS = enum_values(participant_pb2.Binding, Binding)
-_CHECK_METHODS = enum_values(participant_pb2.CheckMethod, CheckMethod)
-_CHECK_RESULTS = enum_values(participant_pb2.CheckResult, CheckResult)
-_LIVENESS = enum_values(participant_pb2.Liveness, Liveness)
-_PLATFORMS = enum_values(participant_pb2.Platform, Platform)
-_ASSURANCES = enum_values(participant_pb2.PlatformAssurance, PlatformAssurance)
-_VERIFICATIONS = enum_values(participant_pb2.VerificationMethod, VerificationMethod)
+_BINDINGS = _enum_values(participant_pb2.Binding.DESCRIPTOR, Binding)
+_CHECK_METHODS = _enum_values(participant_pb2.CheckMethod.DESCRIPTOR, CheckMethod)
+_CHECK_RESULTS = _enum_values(participant_pb2.CheckResult.DESCRIPTOR, CheckResult)
+_LIVENESS = _enum_values(participant_pb2.Liveness.DESCRIPTOR, Liveness)
+_PLATFORMS = _enum_values(participant_pb2.Platform.DESCRIPTOR, Platform)
+_ASSURANCES = _enum_values(participant_pb2.PlatformAssurance.DESCRIPTOR, PlatformAssurance)
+_VERIFICATIONS = _enum_values(participant_pb2.VerificationMethod.DESCRIPTOR, VerificationMethod)
 
 
 def too_long(text: str, max_bytes: int = MAX_TEXT_BYTES) -> bool:
     """Return whether a text has more bytes of UTF-8 than it may have."""
-    return len(text) > max_bytes or (not text.isascii() and len(text.encode()) > max_bytes)
+    # Most texts are short, and no character has more than four bytes.
+    return len(text) * 4 > max_bytes and len(text.encode()) > max_bytes
 
 
 class EvidenceReader:
@@ -122,11 +122,7 @@ class EvidenceReader:
         binding = _BINDINGS.get(message.binding)
         if binding is None:
             self._refuse("binding", UNKNOWN_ENUM_NUMBER)
-        kind = message.WhichOneof("observation")
-        if kind is None:
-            self._refuse("observation", "exactly one that this service knows is required")
-            return None
-        observation = _READERS[kind](self, getattr(message, kind))
+        observation = self._observation(message)
         if observation is None or binding is None:
             return None
         return AgeEvidence(
@@ -137,6 +133,21 @@ class EvidenceReader:
             provider=message.provider,
             binding=binding,
         )
+
+    def _observation(self, message: participant_pb2.AgeEvidence) -> Observation | None:
+        match message.WhichOneof("observation"):
+            case "self_declared":
+                return self._self_declared(message.self_declared)
+            case "platform_age_range":
+                return self._platform_range(message.platform_age_range)
+            case "facial_age_estimate":
+                return self._face(message.facial_age_estimate)
+            case "age_check":
+                return self._check(message.age_check)
+            case "verified_age":
+                return self._verified(message.verified_age)
+        self._refuse("observation", "exactly one that this service knows is required")
+        return None
 
     def _self_declared(self, message: participant_pb2.SelfDeclared) -> Observation | None:
         age_years, birth_year = self._either_age(message, "self_declared")
@@ -256,14 +267,6 @@ class EvidenceReader:
         field = f"age_evidence[{self._index}].{name}"
         self._violations.add(f"{self._place}.{field}" if self._place else field, description)
 
-
-_READERS: Final[Mapping[str, Callable[[EvidenceReader, Any], Observation | None]]] = {
-    "self_declared": EvidenceReader._self_declared,
-    "platform_age_range": EvidenceReader._platform_range,
-    "facial_age_estimate": EvidenceReader._face,
-    "age_check": EvidenceReader._check,
-    "verified_age": EvidenceReader._verified,
-}
 
 _MIN_SECONDS: Final = -62_135_596_800
 _MAX_SECONDS: Final = 253_402_300_799

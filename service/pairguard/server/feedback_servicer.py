@@ -15,13 +15,13 @@ from pairguard.v1.feedback_service_pb2_grpc import FeedbackServiceServicer
 class FeedbackServicer(FeedbackServiceServicer):
     """Refuses reports and erasures."""
 
-    def RecordEvents(  # noqa: N802 - the contract's name
+    def RecordEvents(
         self, request: messages.RecordEventsRequest, context: grpc.ServicerContext
     ) -> messages.RecordEventsResponse:
         """Refuse: not built yet."""
         raise CallNotBuilt
 
-    def EraseParticipant(  # noqa: N802 - the contract's name
+    def EraseParticipant(
         self, request: messages.EraseParticipantRequest, context: grpc.ServicerContext
     ) -> messages.EraseParticipantResponse:
         """Refuse: not built yet."""

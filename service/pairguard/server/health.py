@@ -40,6 +40,7 @@ class Health:
         self._names = ("", READINESS, *services)
         self._missing = set(components)
         self._draining = False
+        self._told_ready: bool | None = None
         self._lock = threading.Lock()
         self.servicer.set(LIVENESS, _SERVING)
         self._tell()
@@ -62,6 +63,9 @@ class Health:
         return not self._missing and not self._draining
 
     def _tell(self) -> None:
-        status = _SERVING if self.is_ready else _NOT_SERVING
+        ready = self.is_ready
+        if ready is self._told_ready:
+            return  # those who watch would be told once more
+        self._told_ready = ready
         for name in self._names:
-            self.servicer.set(name, status)
+            self.servicer.set(name, _SERVING if ready else _NOT_SERVING)

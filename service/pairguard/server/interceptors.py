@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, cast
 
 import grpc
+from google.rpc import code_pb2
 from grpc_status import rpc_status
 
 from pairguard.errors import PairguardError
@@ -29,20 +30,24 @@ from pairguard.server.metrics import Metrics
 
 _OURS: Final = "/pairguard.v1."
 _UNREADABLE: Final = object()
-_OK: Final = "OK"
 
 _Behaviour = Callable[[Any, grpc.ServicerContext], Any]
-_Handler = grpc.RpcMethodHandler[Any, Any]
-_Continuation = Callable[[grpc.HandlerCallDetails], _Handler | None]
+_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+_Continuation = Callable[[grpc.HandlerCallDetails], "_Handler | None"]
 
 
-class _WrappingInterceptor(grpc.ServerInterceptor):
-    """Wraps each handler of pairguard's services once."""
+class WrappingInterceptor(grpc.ServerInterceptor):
+    """Puts something around each handler of pairguard's services, once.
 
-    def __init__(self) -> None:
+    Args:
+        wrap: Makes the new handler from the method, ``package.Service/Method``, and the old one.
+    """
+
+    def __init__(self, wrap: Callable[[str, _Handler], _Handler]) -> None:
+        self._wrap = wrap
         self._wrapped: dict[str, _Handler] = {}
 
-    def intercept_service(  # type: ignore[override]  # the stubs say that None is never answered
+    def intercept_service(
         self, continuation: _Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> _Handler | None:
         """Return the handler of a method; None: there is none."""
@@ -57,11 +62,8 @@ class _WrappingInterceptor(grpc.ServerInterceptor):
         self._wrapped[method] = wrapped
         return wrapped
 
-    def _wrap(self, method: str, handler: _Handler) -> _Handler:
-        raise NotImplementedError
 
-
-class ErrorInterceptor(_WrappingInterceptor):
+class ErrorBoundary:
     """Turns whatever a call raises into the status that the table names.
 
     Args:
@@ -69,35 +71,35 @@ class ErrorInterceptor(_WrappingInterceptor):
     """
 
     def __init__(self, log: CanonicalLog) -> None:
-        super().__init__()
         self._log = log
 
-    def _wrap(self, method: str, handler: _Handler) -> _Handler:
-        behaviour = _behaviour(handler)
+    def wrap(self, method: str, handler: _Handler) -> _Handler:
+        """Return a handler whose errors are answered."""
+        behaviour, log = _behaviour(handler), self._log
 
         def call(request: Any, context: grpc.ServicerContext) -> Any:
             try:
                 if request is _UNREADABLE:
                     raise RequestUnreadable  # noqa: TRY301 - it is answered like any other
-                remaining_seconds = context.time_remaining()
-                # None, which the stubs do not know, without a deadline.
-                if remaining_seconds is not None and remaining_seconds <= 0.0:
+                if _deadline_has_passed(context):
                     raise DeadlinePassed  # noqa: TRY301
                 return behaviour(request, context)
             except PairguardError as error:
                 status, reason = status_of(error), error.reason
                 if status is INTERNAL:
-                    self._log.failure("unexpected error in a call", error)
+                    log.failure("unexpected error in a call", error, method=method)
             except Exception as error:  # noqa: BLE001 - nothing else may reach the caller
                 status, reason = INTERNAL, INTERNAL_REASON
-                self._log.failure("unexpected error in a call", error)
-            current_call.get().leading_reason = reason
+                log.failure("unexpected error in a call", error, method=method)
+            facts = current_call.get()
+            facts.code = code_pb2.Code.Name(status.code)
+            facts.leading_reason = reason
             return context.abort_with_status(rpc_status.to_status(status))
 
         return _handler(handler, call, _tolerant(handler.request_deserializer))
 
 
-class MeasuringInterceptor(_WrappingInterceptor):
+class CallRecorder:
     """Times each call and writes its line.
 
     Of an answer in several messages, only the time to the first of them is measured.
@@ -108,35 +110,38 @@ class MeasuringInterceptor(_WrappingInterceptor):
     """
 
     def __init__(self, metrics: Metrics, log: CanonicalLog) -> None:
-        super().__init__()
         self._metrics = metrics
         self._log = log
 
-    def _wrap(self, method: str, handler: _Handler) -> _Handler:
-        behaviour = _behaviour(handler)
+    def wrap(self, method: str, handler: _Handler) -> _Handler:
+        """Return a handler whose calls are recorded."""
+        behaviour, metrics, log = _behaviour(handler), self._metrics, self._log
 
         def call(request: Any, context: grpc.ServicerContext) -> Any:
             start = perf_counter()
             facts = CallFacts()
             current_call.set(facts)
-            code = _OK
             try:
                 return behaviour(request, context)
-            except BaseException:
-                code = context.code().name
-                raise
             finally:
                 duration_seconds = perf_counter() - start
-                self._metrics.observe_rpc(method, code, duration_seconds)
-                self._log.call(method, code, duration_seconds, facts)
+                metrics.observe_rpc(method, facts.code, duration_seconds)
+                log.call(method, duration_seconds, facts)
 
         return _handler(handler, call, handler.request_deserializer)
 
 
 def _behaviour(handler: _Handler) -> _Behaviour:
     behaviour = handler.unary_stream if handler.response_streaming else handler.unary_unary
-    assert behaviour is not None, "the contract has no call that streams requests"
+    if behaviour is None:
+        raise TypeError("the contract has no call that streams requests")
     return behaviour
+
+
+def _deadline_has_passed(context: grpc.ServicerContext) -> bool:
+    # None without a deadline, which the stubs do not know.
+    remaining_seconds = cast("float | None", context.time_remaining())
+    return remaining_seconds is not None and remaining_seconds <= 0.0
 
 
 def _handler(
@@ -156,11 +161,10 @@ def _handler(
 
 def _tolerant(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:
     """Return a deserializer that lets the call answer for bytes that it cannot read."""
-    assert deserialize is not None
 
     def read(content: bytes) -> Any:
         try:
-            return deserialize(content)
+            return content if deserialize is None else deserialize(content)
         except Exception:  # noqa: BLE001 - protobuf's own, and it has nothing to tell
             return _UNREADABLE
 

@@ -34,7 +34,7 @@ class PairRiskServicer(PairRiskServiceServicer):
         self._clock = clock
         self._full_view_allowed = full_view_allowed
 
-    def ScorePair(  # noqa: N802 - the contract's name
+    def ScorePair(
         self, request: messages.ScorePairRequest, context: grpc.ServicerContext
     ) -> messages.ScorePairResponse:
         """Judge one proposed pair."""
@@ -44,19 +44,19 @@ class PairRiskServicer(PairRiskServiceServicer):
         scored = self._scoring.score(call.a, call.b, request_id=call.request_id)
         return score_pair_response(scored, _ages(call, scored) if call.full_view else None)
 
-    def ScorePairs(  # noqa: N802 - the contract's name
+    def ScorePairs(
         self, request: messages.ScorePairsRequest, context: grpc.ServicerContext
     ) -> Iterator[messages.ScorePairsResponse]:
         """Refuse: not built yet."""
         raise CallNotBuilt
 
-    def RankCandidates(  # noqa: N802 - the contract's name
+    def RankCandidates(
         self, request: messages.RankCandidatesRequest, context: grpc.ServicerContext
     ) -> messages.RankCandidatesResponse:
         """Refuse: not built yet."""
         raise CallNotBuilt
 
-    def GetDecision(  # noqa: N802 - the contract's name
+    def GetDecision(
         self, request: messages.GetDecisionRequest, context: grpc.ServicerContext
     ) -> messages.GetDecisionResponse:
         """Refuse: not built yet."""
@@ -64,8 +64,8 @@ class PairRiskServicer(PairRiskServiceServicer):
 
 
 def _ages(call: ScorePairCall, scored: ScoredPair) -> tuple[AssessedAge, AssessedAge]:
-    generation, judgement = scored.generation, scored.judgement
+    generation, judgement, now = scored.generation, scored.judgement, scored.decision_time
     return (
-        assessed_age(generation, call.a, judgement.a, full_view=True),
-        assessed_age(generation, call.b, judgement.b, full_view=True),
+        assessed_age(generation, call.a, judgement.a, now=now, full_view=True),
+        assessed_age(generation, call.b, judgement.b, now=now, full_view=True),
     )

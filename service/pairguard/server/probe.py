@@ -12,7 +12,6 @@ import sys
 
 import grpc
 from grpc_health.v1 import health_pb2
-from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from pairguard.errors import ConfigurationRefused
 from pairguard.server.settings import read_settings
@@ -31,8 +30,13 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        check = channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
         try:
-            answer = HealthStub(channel).Check(
+            answer = check(
                 health_pb2.HealthCheckRequest(service=arguments.service),
                 timeout=arguments.timeout_seconds,
             )

@@ -148,12 +148,12 @@ def read_participant(
     linked_ids = tuple(message.linked_ids)
     if linked_ids:
         _check_texts(linked_ids, f"{place}.linked_ids", MAX_LINKED_IDS, violations)
+    items = message.age_evidence
     evidence: tuple[AgeEvidence, ...] = ()
-    if message.age_evidence:
-        if len(message.age_evidence) > MAX_EVIDENCE_ITEMS:
-            violations.add(f"{place}.age_evidence", _too_many(MAX_EVIDENCE_ITEMS))
-        else:
-            evidence = EvidenceReader(place, now, violations).read(message.age_evidence)
+    if len(items) > MAX_EVIDENCE_ITEMS:
+        violations.add(f"{place}.age_evidence", _too_many(MAX_EVIDENCE_ITEMS))
+    elif items:
+        evidence = EvidenceReader(place, now, violations).read(items)
     signals = dict(message.signals)
     if signals:
         _check_signals(signals, f"{place}.signals", violations)

@@ -14,7 +14,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pairguard.errors import ConfigurationRefused
 from pairguard.server.addresses import Address, parse_address
@@ -175,8 +175,7 @@ def _plain(kind: Any) -> type:
     """Return the type itself of ``X`` and of ``X | None``."""
     if isinstance(kind, types.UnionType):
         (kind,) = (part for part in typing.get_args(kind) if part is not types.NoneType)
-    assert isinstance(kind, type)
-    return kind
+    return cast("type", kind)
 
 
 _DESCRIPTIONS: Final[Mapping[type, str]] = {

@@ -95,7 +95,7 @@ def example() -> Example:
         (np.nan_to_num(harm_rows[:, 0]) > 0.5).astype(np.float64),
         objective="binary",
         monotone_constraints=list(features.monotone_constraints),
-        monotone_constraints_method="advanced",
+        monotone_constraints_method="basic",
     )
     parity_age, parity_harm = age_rows[:PARITY_ROWS], harm_rows[:PARITY_ROWS]
     files = {

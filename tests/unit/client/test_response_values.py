@@ -92,7 +92,7 @@ FAULTS: dict[str, Change] = {
     "infinite": setting("harm_probability", inf),
     "above one": setting("risk_score", 1.5),
     "below zero": setting("risk_score", -0.5),
-    "absurd time": lambda m: m.expire_time.FromSeconds(2**61),
+    "absurd time": lambda m: setattr(m.expire_time, "seconds", 2**61),
     "nan age": lambda m: m.participant_a_assessment.CopyFrom(
         age(setting("probability_minor", nan))
     ),
@@ -134,7 +134,8 @@ def test_an_unreadable_number_is_unknown_and_not_zero() -> None:
 
 def test_a_hold_whose_end_cannot_be_read_has_none() -> None:
     decision = pair_decision(
-        block(lambda m: m.held_participants[0].expire_time.FromSeconds(2**61)), received_time=NOW
+        block(lambda m: setattr(m.held_participants[0].expire_time, "seconds", 2**61)),
+        received_time=NOW,
     )
 
     assert decision.held_participants[0].expire_time is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from pairguard.age.evidence import (
 )
 from pairguard.age.posterior import AgeAssessment
 from pairguard.policy.decision import Decision, DecisionKind, Side, decide, gates_of
+from pairguard.policy.document import RegionPolicy
 from pairguard.policy.reasons import Party, ReasonCode
 from pairguard.policy.regions import Policy
 from pairguard.risk.pair import minor_adult_probability, pair_risk
@@ -54,7 +56,7 @@ valid_policies = st.fixed_dictionaries(
             {
                 "adults_max_probability_minor": st.floats(0, 0.2),
                 "minors_max_probability_adult": st.floats(0, 0.2),
-                "barred_min_probability": st.floats(0.5, 1),
+                "barred_min_probability": st.floats(0.5, 0.99),
             }
         ),
         "thresholds": st.fixed_dictionaries(
@@ -82,7 +84,7 @@ loosest = Policy.from_mapping(
                 "gates": {
                     "adults_max_probability_minor": 0.2,
                     "minors_max_probability_adult": 0.2,
-                    "barred_min_probability": 1.0,
+                    "barred_min_probability": 0.99,
                 },
                 "thresholds": {
                     "reroute_minor_adult": 0.3,
@@ -96,17 +98,26 @@ loosest = Policy.from_mapping(
 )
 
 
+Seen = Callable[[RegionPolicy], Side]
+
+
+def seen(age: AgeAssessment, **facts: bool) -> Seen:
+    """Return a participant to be, once the lines of its region are known."""
+    return lambda lines: Side(age, lines, **facts)
+
+
 def decided(
-    a: AgeAssessment | Side,
-    b: AgeAssessment | Side,
+    a: AgeAssessment | Seen,
+    b: AgeAssessment | Seen,
     *,
     policy: Policy = DEFAULT,
     harm: float | None = 0.0005,
     **state: Any,
 ) -> Decision:
     lines = policy.for_pair("US", "US")
-    side_a = a if isinstance(a, Side) else Side(a, history_known=True)
-    side_b = b if isinstance(b, Side) else Side(b, history_known=True)
+    side_a, side_b = (
+        (seen(x, history_known=True) if isinstance(x, AgeAssessment) else x)(lines) for x in (a, b)
+    )
     mixed = minor_adult_probability(side_a.age, side_b.age, lines.adult_ages)
     return decide(lines, side_a, side_b, risk=pair_risk(mixed, harm), **state)
 
@@ -142,8 +153,8 @@ def test_no_valid_policy_allows_a_verified_minor_with_a_verified_adult(
     policy: Policy, years_below: int, years_above: int, history_known: bool
 ) -> None:
     (adult_age,) = policy.for_pair("US", "US").adult_ages
-    minor = Side(assessed(verified(adult_age - years_below)), history_known=history_known)
-    adult = Side(assessed(verified(adult_age + years_above)), history_known=history_known)
+    minor = seen(assessed(verified(adult_age - years_below)), history_known=history_known)
+    adult = seen(assessed(verified(adult_age + years_above)), history_known=history_known)
     for a, b in ((minor, adult), (adult, minor)):
         assert decided(a, b, policy=policy, harm=0.0).kind is not DecisionKind.ALLOW
 
@@ -170,14 +181,14 @@ def test_no_valid_policy_allows_somebody_without_age_evidence_with_a_likely_mino
 ) -> None:
     likely_minor = assessed(*evidence)
     assume(likely_minor.probability_below(max(policy.for_pair("US", "US").adult_ages)) >= 0.5)
-    nobody_knows = Side(BARE, behaviour_known=behaviour_known, history_known=True)
+    nobody_knows = seen(BARE, behaviour_known=behaviour_known, history_known=True)
     decision = decided(likely_minor, nobody_knows, policy=policy, harm=0.0)
     assert decision.kind is not DecisionKind.ALLOW
 
 
 @given(valid_policies, st.booleans())
 def test_no_valid_policy_allows_anybody_held(policy: Policy, readable: bool) -> None:
-    held = Side(ADULT, history_known=True, held=True)
+    held = seen(ADULT, history_known=True, held=True)
     decision = decided(held, ADULT, policy=policy, harm=0.0, state_readable=readable)
     assert decision.kind is DecisionKind.BLOCK
     assert leading(decision) is ReasonCode.HELD
@@ -205,7 +216,7 @@ def test_a_child_below_the_minimum_age_is_barred_by_the_default_policy() -> None
 def test_swapping_the_two_swaps_only_labels(
     first: list[AgeEvidence], second: list[AgeEvidence], policy: Policy
 ) -> None:
-    a, b = Side(assessed(*first)), Side(assessed(*second))
+    a, b = seen(assessed(*first)), seen(assessed(*second))
     one, other = decided(a, b, policy=policy), decided(b, a, policy=policy)
     assert one.kind is other.kind
     assert one.risk == other.risk
@@ -242,7 +253,7 @@ def test_without_a_harm_model_nothing_is_allowed_unless_the_policy_says_so() -> 
 
 def test_unknown_history_scores_at_least_the_floor() -> None:
     floor = DEFAULT.default.unknown_history_harm_floor
-    unknown = decided(Side(ADULT), Side(ADULT), harm=floor / 10)
+    unknown = decided(seen(ADULT), seen(ADULT), harm=floor / 10)
     assert unknown.risk.harm_probability == floor
     known = decided(ADULT, ADULT, harm=floor / 10)
     assert known.risk.harm_probability == floor / 10
@@ -256,7 +267,7 @@ def test_a_high_harm_score_alone_reroutes_and_holds_nobody() -> None:
 
 
 def test_a_high_harm_score_blocks_only_whom_a_review_found_at_fault() -> None:
-    offender = Side(ADULT, history_known=True, upheld_harm=True)
+    offender = seen(ADULT, history_known=True, upheld_harm=True)
     decision = decided(offender, ADULT, harm=0.99)
     assert decision.kind is DecisionKind.BLOCK
     assert [(h.party, h.reason) for h in decision.holds] == [(Party.A, ReasonCode.HARM_RISK)]
@@ -335,7 +346,7 @@ def test_the_close_in_age_allowance_counts_only_verified_live_ages_and_its_gap()
     assert decided(seventeen, eighteen).kind is DecisionKind.REROUTE
     unverified = assessed(document_check(CheckResult.OVER))
     assert decided(seventeen, unverified, policy=policy).kind is DecisionKind.REROUTE
-    held = Side(eighteen, history_known=True, held=True)
+    held = seen(eighteen, history_known=True, held=True)
     assert decided(seventeen, held, policy=policy).kind is DecisionKind.BLOCK
 
 

@@ -99,7 +99,9 @@ def _blocks(draw: _Draw) -> None:
         known = draw.rng.random(count) < rate[draw.state]
         draw.known[block] = known
         if lean:
-            draw.own.add_trials(known * 1.0, np.ones(count), np.ones(count, bool), rate=rate)
+            draw.own.add_trials(
+                known.astype(np.float64), np.ones(count), np.ones(count, bool), rate=rate
+            )
     settled = draw.population.tenure_days > _SETTLED_DAYS
     chance = np.where(settled, _HISTORY_SETTLED, _HISTORY_FRESH)
     draw.known["history"] = draw.rng.random(count) < chance
@@ -107,7 +109,7 @@ def _blocks(draw: _Draw) -> None:
 
 def _flag(draw: _Draw, flag: FlagSignal) -> Array:
     rate = draw.world.rate(flag.rate, **flag.effects)
-    return (draw.rng.random(len(draw.state)) < rate[draw.state]) * 1.0
+    return (draw.rng.random(len(draw.state)) < rate[draw.state]).astype(np.float64)
 
 
 def _normal(draw: _Draw, signal: NormalSignal) -> None:
@@ -127,7 +129,7 @@ def _drawn_count(draw: _Draw, signal: CountSignal, rows: Index) -> tuple[Array, 
     """Return a negative binomial count for states of rows, and its mean by state."""
     mean = np.exp(draw.world.curve(signal.log_mean, **signal.effects))
     rate = draw.rng.gamma(signal.shape, mean[rows] / signal.shape)
-    return draw.rng.poisson(rate) * 1.0, mean
+    return draw.rng.poisson(rate).astype(np.float64), mean
 
 
 def _count(draw: _Draw, signal: CountSignal) -> None:
@@ -149,7 +151,7 @@ def _chats(draw: _Draw) -> None:
     draw.signals[f"history.{signal.name}"] = np.where(counted, value, np.nan)
     skipped = world_signals.SKIPPED
     rate = draw.world.rate(skipped.rate, **skipped.effects)
-    hits = draw.rng.binomial(value.astype(np.int64), rate[rows]) * 1.0
+    hits = draw.rng.binomial(value.astype(np.int64), rate[rows]).astype(np.float64)
     draw.session.add_trials(hits, value, counted, rate=rate)
     draw.signals[skipped.name] = np.where(counted, hits, np.nan)
 
@@ -167,7 +169,7 @@ def _reports(draw: _Draw) -> None:
     total = recent + earlier
     upheld = world_signals.UPHELD
     rate = draw.world.rate(upheld.rate, **upheld.effects)
-    hits = draw.rng.binomial(total.astype(np.int64), rate[draw.state]) * 1.0
+    hits = draw.rng.binomial(total.astype(np.int64), rate[draw.state]).astype(np.float64)
     draw.own.add_trials(hits, total, known, rate=rate)
     for name, value in (
         (world_signals.REPORTS_30D.name, recent),
@@ -186,7 +188,7 @@ def _schedule(draw: _Draw) -> None:
         here = population.school_day == bool(school_day)
         draw.session.add_category(hour, here, log_shares=shares[school_day])
     draw.signals["session_hour_local"] = population.hour_local
-    draw.signals["school_day_local"] = population.school_day * 1.0
+    draw.signals["school_day_local"] = population.school_day.astype(np.float64)
 
 
 def _device(draw: _Draw) -> dict[str, np.ndarray[tuple[int], np.dtype[np.str_]]]:
@@ -233,7 +235,7 @@ def _interests(draw: _Draw) -> Mask:
     )
     named = draw.rng.random((count, len(tags))) < rates.T[draw.state]
     named &= draw.known["interests"][:, None]
-    some = named.any(axis=1)
+    some: Mask = named.sum(axis=1) > 0
     for index in range(len(tags)):
         log_odds = np.log(rates[index]) - np.log1p(-rates[index])
         draw.own.add(named[:, index], log_odds)
@@ -248,4 +250,5 @@ def _choose(shares: Array, rng: np.random.Generator) -> Index:
     """Return one category for each row of shares."""
     cumulative = np.cumsum(shares, axis=1)
     chosen = (cumulative < rng.random(len(shares))[:, None] * cumulative[:, -1:]).sum(axis=1)
-    return np.minimum(chosen, shares.shape[1] - 1)
+    result: Index = np.minimum(chosen, shares.shape[1] - 1)
+    return result

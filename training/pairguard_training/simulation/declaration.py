@@ -18,7 +18,6 @@ from pairguard_training.simulation.states import (
     ENTRY_PATHS,
     Array,
     Index,
-    Intent,
     interpolate,
     states,
 )
@@ -120,7 +119,8 @@ def declaration_log_likelihood(
 
 
 def _gate_row(gate: Index) -> Index:
-    return (gate == _ADULT).astype(np.int64)
+    result: Index = (gate == _ADULT).astype(np.int64)
+    return result
 
 
 def _class(intent: Index) -> Index:
@@ -156,38 +156,29 @@ def _table() -> Array:
 
 def _ordinary(age: int, gate: int, claim: Array, years: Index) -> Array:
     """Return (declared,) probabilities for somebody without bad intent."""
-    honest = (years == age).astype(float)
-    if age >= _ADULT:
-        minor = ((years >= gate) & (years < _ADULT)).astype(float)
-        poses = _ADULT_CLAIMS_MINOR if minor.any() else 0.0
-        result = (1.0 - _ADULT_MISSTATES - poses) * honest + _ADULT_MISSTATES * claim
-        return result + poses * minor / max(minor.sum(), 1.0)
-    if gate >= _ADULT:
+    if age < _ADULT <= gate:
         return claim
-    adult = float(interpolate(np.array(age + 0.5), _ADULT_CLAIM))
-    older_years = ((years > max(age, gate - 1)) & (years < _ADULT)).astype(float)
-    older = float(interpolate(np.array(age + 0.5), _OLDER_CLAIM)) if older_years.any() else 0.0
-    if age < gate:
-        # Too young for the form: everybody lies; most claim just enough.
-        just_enough = (years == gate).astype(float)
-        return (
-            adult * claim
-            + older * older_years / max(older_years.sum(), 1.0)
-            + (1.0 - adult - older) * just_enough
-        )
-    return (
-        (1.0 - adult - older) * honest
-        + adult * claim
-        + older * older_years / max(older_years.sum(), 1.0)
+    if age >= _ADULT:
+        others, other_share = (years >= gate) & (years < _ADULT), _ADULT_CLAIMS_MINOR
+        claim_share = _ADULT_MISSTATES
+    else:
+        others = (years > max(age, gate - 1)) & (years < _ADULT)
+        other_share = float(interpolate(np.array(age + 0.5), _OLDER_CLAIM))
+        claim_share = float(interpolate(np.array(age + 0.5), _ADULT_CLAIM))
+    if not others.any():
+        other_share = 0.0
+    # Too young for the form: everybody lies, and most claim just enough.
+    plain = years == max(age, gate)
+    result: Array = (
+        (1.0 - claim_share - other_share) * plain
+        + claim_share * claim
+        + other_share * others / max(others.sum(), 1)
     )
+    return result
 
 
 def listed_age(declarations: Declarations, population: Population, days: Array) -> Array:
     """Return (n,) the age that a profile shows some days after day 0; NaN: none was declared."""
     listed = declarations.age_years + (days - population.signup_days) / DAYS_PER_YEAR
-    return np.where(declarations.age_years >= 0, listed, np.nan)
-
-
-def is_posing(population: Population) -> Array:
-    """Return (n,) whether the person is an adult who poses as a minor."""
-    return states().intent[population.state] == Intent.POSING
+    result: Array = np.where(declarations.age_years >= 0, listed, np.nan)
+    return result

@@ -27,7 +27,7 @@ class LikelihoodTerms:
         self.coefficients.append(coefficient)
 
     def add_normal(self, value: Array, known: Mask, *, mean: Array, deviation: float) -> None:
-        """Add a normal value; its square tells nothing, for the deviation is the same everywhere."""
+        """Add a normal value; its square tells nothing, as the deviation is one everywhere."""
         self.add(np.where(known, value, 0.0), mean / deviation**2)
         self.add(known, -0.5 * (mean / deviation) ** 2)
 

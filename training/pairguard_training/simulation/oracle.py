@@ -99,20 +99,16 @@ def believe(observed: Observed, *, progress: Progress | None = None) -> Beliefs:
         stop = min(start + _CHUNK, len(population.state))
         rows = np.arange(start, stop)
         span = slice(int(firsts[start]), int(firsts[stop]))
-        _believe_chunk(observed, prior, rows, span, classes, before)
+        classes[span], before[span] = _believe_chunk(observed, prior, rows, span)
         if progress is not None:
             progress("oracle", stop / len(population.state))
     return Beliefs(classes, before)
 
 
 def _believe_chunk(
-    observed: Observed,
-    prior: Array,
-    rows: Index,
-    span: slice,
-    classes: Array,
-    before: Array,
-) -> None:
+    observed: Observed, prior: Array, rows: Index, span: slice
+) -> tuple[Array, Array]:
+    """Return (k, 6) classes and (k,) P(minor) before labels of the sessions of some people."""
     population, behaviour = observed.population, observed.behaviour
     statistics, coefficients = behaviour.participant_terms
     own = prior[population.region[rows], population.entry[rows]]
@@ -131,8 +127,8 @@ def _believe_chunk(
     full = undated.copy()
     for (values, _, _, place), shown in zip(items, seen, strict=True):
         full[shown] += values[place[owner[shown]]]
-    classes[span] = _classes(full, time)
-    before[span] = classes[span, 0] + classes[span, 2]
+    classes = _classes(full, time)
+    before = classes[:, 0] + classes[:, 2]
     labelled, label_time = items[-1][1][owner], items[-1][2][owner]
     earlier = [
         shown & (when[owner] < label_time)
@@ -142,17 +138,18 @@ def _believe_chunk(
     for shown, kept in zip(seen, earlier, strict=True):
         differs |= labelled & shown & ~kept
     if not differs.any():
-        return
+        return classes, before
     without = undated[differs]
     for (values, _, _, place), kept in zip(items[:-1], earlier[:-1], strict=True):
         subset = kept[differs]
         without[subset] += values[place[owner[differs][subset]]]
     cut = _classes(without, time[differs])
-    before[np.arange(span.start, span.stop)[differs]] = cut[:, 0] + cut[:, 2]
+    before[differs] = cut[:, 0] + cut[:, 2]
+    return classes, before
 
 
 def _dated_items(observed: Observed, rows: Index) -> list[tuple[Array, Mask, Array, Index]]:
-    """Return for each kind: log-likelihoods of its holders, who holds one, when, and their place."""
+    """Return for each kind: its holders' log-likelihoods, who holds one, when, their place."""
     functions: tuple[Callable[[Index], Array], ...] = (
         lambda held: face_log_likelihood(observed.faces, held),
         lambda held: identity_log_likelihood(observed.checks, held),

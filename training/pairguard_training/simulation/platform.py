@@ -12,15 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from pairguard_training.simulation import frames
+from pairguard_training.simulation import platform_tables
 from pairguard_training.simulation.audits import draw_audits
 from pairguard_training.simulation.behaviour import draw_behaviour
+from pairguard_training.simulation.cells import calendar_year
 from pairguard_training.simulation.checks import draw_checks
 from pairguard_training.simulation.declaration import draw_declarations
 from pairguard_training.simulation.encounters import draw_encounters
+from pairguard_training.simulation.evidence_table import evidence_frame
 from pairguard_training.simulation.face import draw_faces
 from pairguard_training.simulation.harm import draw_outcomes
 from pairguard_training.simulation.oracle import Observed, believe, true_classes
+from pairguard_training.simulation.oracle_tables import oracle_frames
 from pairguard_training.simulation.platform_range import draw_platform_ranges
 from pairguard_training.simulation.population import draw_population
 from pairguard_training.tables.writing import write_frame, write_tables
@@ -111,19 +114,19 @@ def simulate(
     happened = draw_outcomes(observed.population, meetings, truth, streams["outcomes"])
     beliefs = believe(observed, progress=report)
     report("tables", 0.0)
-    evidence = frames.evidence_frame(observed)
+    evidence = evidence_frame(observed)
     write_tables(
         directory,
         {
-            "snapshots": frames.snapshot_frame(observed),
+            "snapshots": platform_tables.snapshot_frame(observed),
             "age_evidence": evidence,
-            "pairs": frames.pair_frame(meetings),
-            "outcomes": frames.outcome_frame(observed, meetings, happened, days=days),
-            "age_labels": frames.label_frame(observed, evidence),
+            "pairs": platform_tables.pair_frame(meetings),
+            "outcomes": platform_tables.outcome_frame(observed, meetings, happened, days=days),
+            "age_labels": platform_tables.label_frame(observed, evidence),
         },
     )
     report("tables", 0.8)
-    oracle = frames.oracle_frames(observed, beliefs, meetings, happened)
+    oracle = oracle_frames(observed, beliefs, meetings, happened)
     for name, frame in oracle.items():
         write_frame(directory / "oracle" / f"{name}.parquet", frame)
     report("tables", 1.0)
@@ -131,7 +134,7 @@ def simulate(
     allowed = meetings.decision == 0
     met = meetings.started
     # A report that was reviewed counts only when it was upheld.
-    labelled = happened.reported & (~happened.reviewed | (happened.verdict == 0))
+    labelled = (happened.reported & (~happened.reviewed | (happened.verdict == 0))).sum(axis=1) > 0
     people = oracle["participants"]
     return SimulationSummary(
         participants=participants,
@@ -144,8 +147,8 @@ def simulate(
         harmful_share=_share(people["intent"].is_in(["PREDATORY", "POSING"]).to_numpy()),
         mixed_share=_share(mixed),
         mixed_allowed_share=_share(mixed[allowed]),
-        harm_share=_share(happened.harmed.any(axis=1)[met]),
-        label_share=_share(labelled.any(axis=1)[met]),
+        harm_share=_share(happened.harmed[met].sum(axis=1) > 0),
+        label_share=_share(labelled[met]),
     )
 
 
@@ -162,7 +165,7 @@ def _observe(
         participants, session_rate=sessions, days=days, rng=streams["population"]
     )
     report("people", 0.3)
-    year = frames.calendar_year(population.signup_days)
+    year = calendar_year(population.signup_days)
     declarations = draw_declarations(population, year, streams["declarations"])
     ranges = draw_platform_ranges(population, declarations, streams["ranges"])
     faces = draw_faces(population, days=days, rng=streams["faces"])

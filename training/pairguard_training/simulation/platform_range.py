@@ -137,7 +137,8 @@ def _cell(age: Array, posing: np.ndarray, declared: Index, assurance: Index, ban
     own = np.where(
         assurance == SELF, by_word, np.where(assurance == GUARDIAN, by_guardian, by_check)
     )
-    return borrowed * owner_share * is_adult_band + (1.0 - borrowed) * own_share * own
+    result: Array = borrowed * owner_share * is_adult_band + (1.0 - borrowed) * own_share * own
+    return result
 
 
 def _shared(age: Array) -> Array:

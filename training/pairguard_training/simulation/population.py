@@ -183,7 +183,8 @@ def _draw_hours(state: Index, school_day: Mask, rng: np.random.Generator) -> Arr
     cumulative = np.cumsum(_hour_shares(), axis=1)
     rows = cumulative[school_day.astype(np.int64), :, state]
     hour = (rows < rng.random(len(state))[:, None]).sum(axis=1)
-    return np.minimum(hour, 23) + rng.random(len(state))
+    result: Array = np.minimum(hour, 23) + rng.random(len(state))
+    return result
 
 
 def _draw_states(region: Index, entry: Index, rng: np.random.Generator) -> Index:
@@ -220,8 +221,8 @@ def _truncated_density(value: Array, mean: float) -> Array:
 
 
 def _shares(values: list[float]) -> Array:
-    shares = np.array(values)
-    return shares / shares.sum()
+    result: Array = np.array(values) / sum(values)
+    return result
 
 
 def age_at(state_age: Array, days: Array) -> Array:

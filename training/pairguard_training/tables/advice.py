@@ -77,10 +77,8 @@ def _code_advice(name: str, values: pl.Series) -> list[str]:
     share = is_code.mean()
     rest = values.filter(~is_code).min()
     if isinstance(share, float) and share >= _SHARE and isinstance(rest, float) and rest >= 0.0:
-        return [
-            f"snapshots: {name!r} is {lowest:g} in {share:.1%} of its rows and otherwise 0 or "
-            "more; if that means missing, say so in missing_codes"
-        ]
+        told = f"{name!r} is {lowest:g} in {share:.1%} of its rows and otherwise 0 or more"
+        return [f"snapshots: {told}; if that means missing, say so in missing_codes"]
     return []
 
 

@@ -67,8 +67,19 @@ def read_parts(directory: Path, files: tuple[Path, ...], problems: list[str]) ->
     try:
         return pl.concat(frames, how="diagonal_relaxed", rechunk=True)
     except pl.exceptions.PolarsError as error:
-        shown = files[0].parent.relative_to(directory).as_posix()
-        problems.append(f"{shown}: the parts disagree about the type of a column: {_line(error)}")
+        kinds: dict[str, set[str]] = {}
+        for frame in frames:
+            for name, dtype in frame.schema.items():
+                kinds.setdefault(name, set()).add(str(dtype))
+        mixed = [
+            f"{name!r} ({', '.join(sorted(types))})"
+            for name, types in kinds.items()
+            if len(types) > 1
+        ]
+        table = files[0].relative_to(directory).parts[0].removesuffix(".parquet")
+        problems.append(
+            f"{table}: the parts disagree about types: {'; '.join(mixed) or _line(error)}"
+        )
         return pl.DataFrame()
 
 
@@ -79,10 +90,14 @@ def _read_part(path: Path, shown: str, problems: list[str]) -> pl.DataFrame | No
     try:
         # The file's own columns only: names of partition folders are no data of the table.
         table: Any = pq.ParquetFile(path).read()
+        # Damaged texts and offsets would take the process down later.
+        table.validate(full=True)
+        names = list(table.column_names)
+        # Notes that other systems leave beside the columns may be damaged too; none is needed.
+        table = pa.Table.from_arrays(table.columns, names=names)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         problems.append(f"{shown}: not a readable Parquet file: {_line(error)}")
         return None
-    names = list(table.column_names)
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         problems.append(
@@ -92,13 +107,19 @@ def _read_part(path: Path, shown: str, problems: list[str]) -> pl.DataFrame | No
         return None
     try:
         frame = pl.from_arrow(table)
-    except (pl.exceptions.PolarsError, pa.ArrowException, ValueError, TypeError) as error:
+    except (
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,  # a time zone that is no text, for one
+        pa.ArrowException,
+        ValueError,
+        TypeError,
+    ) as error:
         problems.append(f"{shown}: holds a column of a type that cannot be used: {_line(error)}")
         return None
     return frame if isinstance(frame, pl.DataFrame) else None
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """Return the first line of a library's message, so that no trace reaches the reader."""
     text = str(error).strip().splitlines()
     return text[0][:200] if text else type(error).__name__

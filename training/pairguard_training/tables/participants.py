@@ -34,7 +34,6 @@ from pairguard_training.tables.reading import Tables
 from pairguard_training.tables.schema import ATTRIBUTE_PREFIX, HISTORY_PREFIX, SIGNAL_PREFIX
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
-_Row = dict[str, Any]
 
 
 def participants(
@@ -146,24 +145,36 @@ def _known(rows: pl.DataFrame, columns: list[tuple[str, str]]) -> list[Mapping[s
 
 
 def _evidence_by_snapshot(evidence: pl.DataFrame) -> dict[str, tuple[AgeEvidence, ...]]:
-    """Return the items of each snapshot in the order of the table."""
-    collected: dict[str, list[AgeEvidence]] = {}
-    times = [
+    """Return the items of each snapshot in the order of the table.
+
+    A participant's snapshots repeat most items; each is made once.
+    """
+    fields = [name for name in evidence.columns if name != "snapshot_id"]
+    rows = evidence.with_row_index("row").group_by(fields, maintain_order=True).agg("row")
+    items: list[AgeEvidence] = [_NO_ITEM] * evidence.height
+    seconds = [
         (pl.col(name).dt.epoch("us") / 1e6).alias(name)
         for name in ("observed_time", "declared_time", "expire_time")
     ]
-    for row in evidence.with_columns(times).iter_rows(named=True):
-        collected.setdefault(row["snapshot_id"], []).append(
-            AgeEvidence(
-                observation=_OBSERVATIONS[row["kind"]](row),
-                evidence_id=row["evidence_id"] or "",
-                observed_time=row["observed_time"],
-                expire_time=row["expire_time"],
-                provider=row["provider"] or "",
-                binding=_BINDINGS[row["binding"] or "UNSPECIFIED"],
+    for (kind,), group in rows.with_columns(seconds).group_by("kind", maintain_order=True):
+        columns, observe = _OBSERVATIONS[str(kind)]
+        for places, evidence_id, observed, expire, provider, binding, *values in group.select(
+            "row", "evidence_id", "observed_time", "expire_time", "provider", "binding", *columns
+        ).iter_rows():
+            item = AgeEvidence(
+                observation=observe(*values),
+                evidence_id=evidence_id or "",
+                observed_time=observed,
+                expire_time=expire,
+                provider=provider or "",
+                binding=_BINDINGS[binding or "UNSPECIFIED"],
             )
-        )
-    return {snapshot_id: tuple(items) for snapshot_id, items in collected.items()}
+            for place in places:
+                items[place] = item
+    collected: dict[str, list[AgeEvidence]] = {}
+    for snapshot_id, item in zip(evidence["snapshot_id"].to_list(), items, strict=True):
+        collected.setdefault(snapshot_id, []).append(item)
+    return {snapshot_id: tuple(found) for snapshot_id, found in collected.items()}
 
 
 # Looking a member up in a plain dict is several times faster than calling its enum.
@@ -174,55 +185,44 @@ _LIVENESS = {member.value: member for member in Liveness}
 _PLATFORMS = {member.value: member for member in Platform}
 _ASSURANCES = {member.value: member for member in PlatformAssurance}
 _VERIFICATIONS = {member.value: member for member in VerificationMethod}
+_NO_ITEM = AgeEvidence(SelfDeclared())
 
 
-def _self_declared(row: _Row) -> Observation:
-    return SelfDeclared(
-        age_years=row["age_years"],
-        birth_year=row["birth_year"],
-        declared_time=row["declared_time"],
-        gate_years=row["gate_years"],
-    )
-
-
-def _platform_age_range(row: _Row) -> Observation:
+def _platform_age_range(
+    platform: str | None, assurance: str | None, lower: int | None, upper: int | None
+) -> Observation:
     return PlatformAgeRange(
-        platform=_PLATFORMS[row["platform"] or "UNSPECIFIED"],
-        assurance=_ASSURANCES[row["assurance"] or "UNSPECIFIED"],
-        lower_years=row["lower_years"],
-        upper_years=row["upper_years"],
+        _PLATFORMS[platform or "UNSPECIFIED"], _ASSURANCES[assurance or "UNSPECIFIED"], lower, upper
     )
 
 
-def _facial_age_estimate(row: _Row) -> Observation:
+def _facial_age_estimate(
+    mean_years: float, liveness: str | None, quality: float | None, session: str | None
+) -> Observation:
     return FacialAgeEstimate(
-        mean_years=row["mean_years"],
-        liveness=_LIVENESS[row["liveness"] or "UNSPECIFIED"],
-        quality=row["quality"],
-        capture_session=row["capture_session"] or "",
+        mean_years, _LIVENESS[liveness or "UNSPECIFIED"], quality, session or ""
     )
 
 
-def _age_check(row: _Row) -> Observation:
-    return AgeCheck(
-        method=_METHODS[row["method"]],
-        threshold_years=row["threshold_years"],
-        result=_RESULTS[row["result"]],
-    )
+def _age_check(method: str, threshold_years: float, result: str) -> Observation:
+    return AgeCheck(_METHODS[method], threshold_years, _RESULTS[result])
 
 
-def _verified_age(row: _Row) -> Observation:
-    return VerifiedAge(
-        method=_VERIFICATIONS[row["method"]],
-        age_years=row["age_years"],
-        birth_year=row["birth_year"],
-    )
+def _verified_age(method: str, age_years: float | None, birth_year: int | None) -> Observation:
+    return VerifiedAge(_VERIFICATIONS[method], age_years, birth_year)
 
 
-_OBSERVATIONS: dict[str, Callable[[_Row], Observation]] = {
-    "self_declared": _self_declared,
-    "platform_age_range": _platform_age_range,
-    "facial_age_estimate": _facial_age_estimate,
-    "age_check": _age_check,
-    "verified_age": _verified_age,
+# The columns of each kind, in the order in which its function takes them.
+_OBSERVATIONS: dict[str, tuple[tuple[str, ...], Callable[..., Observation]]] = {
+    "self_declared": (("age_years", "birth_year", "declared_time", "gate_years"), SelfDeclared),
+    "platform_age_range": (
+        ("platform", "assurance", "lower_years", "upper_years"),
+        _platform_age_range,
+    ),
+    "facial_age_estimate": (
+        ("mean_years", "liveness", "quality", "capture_session"),
+        _facial_age_estimate,
+    ),
+    "age_check": (("method", "threshold_years", "result"), _age_check),
+    "verified_age": (("method", "age_years", "birth_year"), _verified_age),
 }

@@ -78,14 +78,16 @@ def read_tables(
             problems.append(f"{schema.name}: no file {schema.name}.parquet and no folder of parts")
         raw[schema.name] = files.read_parts(directory, found, problems)
     _replace_missing_codes(raw, missing_codes or {}, problems)
-    # Whether a file could be read decides whether its columns can be judged at all.
+    readable = not problems
     frames = {
         schema.name: _conform_table(raw[schema.name], schema, problems, warnings)
         for schema in TABLES
     }
-    relations.check_references(frames, problems)
-    relations.check_pairs(frames, problems)
-    relations.check_evidence(frames, problems)
+    if readable:
+        # Rows of a table that could not be read would all seem to point to nothing.
+        relations.check_references(frames, problems)
+        relations.check_pairs(frames, problems)
+        relations.check_evidence(frames, problems)
     if frames["snapshots"].is_empty() and not problems:
         problems.append("snapshots: has no rows")
     if problems:

@@ -21,16 +21,19 @@ _VERIFICATION_METHODS = [member.value for member in VerificationMethod]
 
 def check_references(frames: dict[str, pl.DataFrame], problems: list[str]) -> None:
     """Check that what a row points to exists."""
-    snapshots = frames["snapshots"]["snapshot_id"]
-    for table, column in (
-        ("age_evidence", "snapshot_id"),
-        ("pairs", "snapshot_a"),
-        ("pairs", "snapshot_b"),
+    for table, column, target_table, target_column in (
+        ("age_evidence", "snapshot_id", "snapshots", "snapshot_id"),
+        ("pairs", "snapshot_a", "snapshots", "snapshot_id"),
+        ("pairs", "snapshot_b", "snapshots", "snapshot_id"),
+        ("outcomes", "pair_id", "pairs", "pair_id"),
     ):
-        _check_reference(frames, table, column, snapshots, "snapshots.snapshot_id", problems)
-    _check_reference(
-        frames, "outcomes", "pair_id", frames["pairs"]["pair_id"], "pairs.pair_id", problems
-    )
+        targets = frames[target_table][target_column].drop_nulls()
+        if targets.is_empty() and not frames[target_table].is_empty():
+            continue  # a column of ids that could not be read is named already
+        values = frames[table][column]
+        dangling = ~values.is_in(targets.implode()) & values.is_not_null()
+        where = f"{table}.{column}"
+        _report(problems, where, dangling, f"refers to nothing in {target_table}.{target_column}")
 
 
 def check_pairs(frames: dict[str, pl.DataFrame], problems: list[str]) -> None:
@@ -119,21 +122,6 @@ def _check_times(frames: dict[str, pl.DataFrame], problems: list[str]) -> None:
     ages = joined["snapshot_time"].dt.year() - joined["birth_year"]
     out_of_range = (ages < 0) | (ages > MAXIMUM_AGE_YEARS)
     _report(problems, "age_evidence.birth_year", out_of_range, "gives an age outside 0-120 years")
-
-
-def _check_reference(
-    frames: dict[str, pl.DataFrame],
-    table: str,
-    column: str,
-    targets: pl.Series,
-    target: str,
-    problems: list[str],
-) -> None:
-    series = frames[table][column]
-    if series.is_empty():
-        return
-    dangling = ~series.is_in(targets.implode()) & series.is_not_null()
-    _report(problems, f"{table}.{column}", dangling, f"refers to nothing in {target}")
 
 
 def _report(problems: list[str], where: str, mask: pl.Series, text: str) -> None:

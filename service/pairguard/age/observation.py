@@ -1,0 +1,212 @@
+"""What each kind of observation says about the age at the time it was made.
+
+Owns the honest error model of every kind, the attack that it is exposed to, and what it repeats. It
+must not know time (``pairguard.age.likelihood`` moves ages from then to now) nor other items
+(``pairguard.age.fusion`` combines them).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from pairguard.age.declaration import year_of_birth_ages
+from pairguard.age.evidence import (
+    AgeCheck,
+    AgeEvidence,
+    Binding,
+    CheckMethod,
+    CheckResult,
+    FacialAgeEstimate,
+    Liveness,
+    PlatformAgeRange,
+    PlatformAssurance,
+    SelfDeclared,
+    VerificationMethod,
+    VerifiedAge,
+)
+from pairguard.age.parameters import AGE_GRID, Array
+from pairguard.age.tables import AgeTables
+
+# An assurance that is not told, or not known, is worth what the participant's own word is worth.
+_DECLARED_ASSURANCES = frozenset(
+    {
+        PlatformAssurance.UNSPECIFIED,
+        PlatformAssurance.UNKNOWN,
+        PlatformAssurance.SELF_DECLARED,
+        PlatformAssurance.TIER_A,
+        PlatformAssurance.DECLARED,
+    }
+)
+_RANGE_CLASS: dict[PlatformAssurance, str] = {
+    PlatformAssurance.GUARDIAN_DECLARED: "GUARDIAN",
+    PlatformAssurance.TIER_B: "GUARDIAN",
+    PlatformAssurance.CONFIRMED: "CONFIRMED",
+    PlatformAssurance.CHECKED_BY_OTHER_METHOD: "CONFIRMED",
+    PlatformAssurance.GUARDIAN_CHECKED_BY_OTHER_METHOD: "CONFIRMED",
+    PlatformAssurance.TIER_C: "CONFIRMED",
+    PlatformAssurance.VERIFIED: "CONFIRMED",
+    PlatformAssurance.PAYMENT_CHECKED: "PAYMENT",
+    PlatformAssurance.GUARDIAN_PAYMENT_CHECKED: "PAYMENT",
+    PlatformAssurance.GOVERNMENT_ID_CHECKED: "DOCUMENT",
+    PlatformAssurance.GUARDIAN_GOVERNMENT_ID_CHECKED: "DOCUMENT",
+    PlatformAssurance.TIER_D: "DOCUMENT",
+    PlatformAssurance.SUPERVISED: "SUPERVISED",
+    PlatformAssurance.SUPERVISED_APPROVAL_PENDING: "SUPERVISED",
+    PlatformAssurance.SUPERVISED_APPROVAL_DENIED: "SUPERVISED",
+}
+_SUPERVISED_UPPER_YEARS = 17
+_VERIFIED_FLOOR = 1e-6
+_FACE_FLOOR_LOG = -40.0
+_FACES = "faces"
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationModel:
+    """What one observation says about the age then.
+
+    Attributes:
+        likelihood: (101,) likelihood by true age at the observation, up to a factor.
+        attack_group: Items of one group are made up together or not at all.
+        attack: (101,) rate by true age at which that happens.
+        correlation_group: Items of one group repeat each other; "": none.
+        correlation: Correlation of the errors within the correlation group, 0-1.
+        rejected: Whether a liveness test failed, so that it cannot speak for adulthood.
+    """
+
+    likelihood: Array
+    attack_group: str
+    attack: Array
+    correlation_group: str = ""
+    correlation: float = 0.0
+    rejected: bool = False
+
+
+def observation_model(
+    tables: AgeTables, evidence: AgeEvidence, *, year: int
+) -> ObservationModel | None:
+    """Return what an item says about the age then; None: nothing (inconclusive, open range).
+
+    Args:
+        tables: The parameters.
+        evidence: The item; its times are not looked at.
+        year: Calendar year in which it was true, for years of birth.
+    """
+    match evidence.observation:
+        case SelfDeclared() as declared:
+            return _declared(tables, _self_declared(tables, declared, year))
+        case PlatformAgeRange() as reported:
+            return _platform_age_range(tables, reported)
+        case FacialAgeEstimate() as estimate:
+            log_density = tables.face_model(evidence.provider).log_density(estimate.mean_years)
+            likelihood = np.exp(np.maximum(log_density - log_density.max(), _FACE_FLOOR_LOG))
+            return _capture(tables, likelihood, estimate.liveness)
+        case AgeCheck() as check:
+            return _age_check(tables, check, evidence.provider, evidence.binding)
+        case VerifiedAge() as verified:
+            return ObservationModel(
+                _verified_age(tables, verified, year),
+                "review" if verified.method is VerificationMethod.MODERATOR else "identity",
+                tables.verified_attack[verified.method],
+            )
+
+
+def _declared(tables: AgeTables, likelihood: Array) -> ObservationModel:
+    return ObservationModel(
+        likelihood, "account", tables.declaration_attack, "declared", tables.declared_correlation
+    )
+
+
+def _capture(tables: AgeTables, likelihood: Array, liveness: Liveness) -> ObservationModel:
+    """Return a capture of a face; one whose liveness failed stands apart from honest ones.
+
+    Estimators share their bias and what makes somebody look older, so all faces are correlated.
+    """
+    if liveness is Liveness.FAILED:
+        attack = tables.face_attack[Liveness.UNSPECIFIED]
+        group = "rejected capture"
+        return ObservationModel(
+            likelihood, group, attack, group, tables.face_correlation, rejected=True
+        )
+    return ObservationModel(
+        likelihood, "capture", tables.face_attack[liveness], _FACES, tables.face_correlation
+    )
+
+
+def _self_declared(tables: AgeTables, declared: SelfDeclared, year: int) -> Array:
+    model = tables.declaration
+    if declared.birth_year is not None:
+        younger, older = year_of_birth_ages(declared.birth_year, year)
+        gate = declared.gate_years
+        return model.likelihood(younger, gate) + model.likelihood(older, gate)
+    return model.likelihood(declared.age_years or 0.0, declared.gate_years)
+
+
+def _platform_age_range(tables: AgeTables, reported: PlatformAgeRange) -> ObservationModel | None:
+    lower, upper = reported.lower_years, reported.upper_years
+    if reported.assurance in _DECLARED_ASSURANCES:
+        if lower is None and upper is None:
+            return None
+        return _declared(tables, tables.declaration.range_likelihood(lower, upper))
+    assurance_class = _RANGE_CLASS[reported.assurance]
+    if lower is None and upper is None:
+        if assurance_class != "SUPERVISED":
+            return None
+        upper = _SUPERVISED_UPPER_YEARS  # a supervised account is made for a child
+    overstated, understated = tables.range_errors[assurance_class]
+    inside = 1.0 - (overstated if lower is not None else 0.0)
+    inside -= understated if upper is not None else 0.0
+    likelihood = np.full_like(AGE_GRID, inside)
+    if lower is not None:
+        likelihood[lower > AGE_GRID] = overstated
+    if upper is not None:
+        likelihood[upper < AGE_GRID] = understated
+    return ObservationModel(likelihood, "account", tables.range_attack)
+
+
+def _age_check(
+    tables: AgeTables, check: AgeCheck, provider: str, binding: Binding
+) -> ObservationModel | None:
+    if check.result is CheckResult.INCONCLUSIVE:
+        return None
+    over = probability_over(tables, check.method, check.threshold_years, provider)
+    likelihood = over if check.result is CheckResult.OVER else 1.0 - over
+    if check.method is CheckMethod.FACIAL_THRESHOLD:
+        live = binding is Binding.LIVE_PERSON
+        return _capture(tables, likelihood, Liveness.PASSED if live else Liveness.UNSPECIFIED)
+    # "No card" said five times is one fact.
+    group = f"check {check.method.value}"
+    attack = tables.checks[check.method].attack
+    return ObservationModel(likelihood, "identity", attack, group, tables.check_correlation)
+
+
+def probability_over(
+    tables: AgeTables, method: CheckMethod, threshold_years: float, provider: str = ""
+) -> Array:
+    """Return (101,) P(result OVER | true age) of a check that comes to a result.
+
+    The point g of the grid stands for [g, g + 1): a year that holds the threshold counts as over by
+    its part above.
+    """
+    if method is CheckMethod.FACIAL_THRESHOLD:
+        return tables.face_model(provider).probability_at_least(threshold_years)
+    rates = tables.checks[method]
+    part_above = np.clip(AGE_GRID + 1.0 - threshold_years, 0.0, 1.0)
+    result: Array = rates.false_over + (1.0 - rates.false_over - rates.false_under) * part_above
+    return result
+
+
+def _verified_age(tables: AgeTables, verified: VerifiedAge, year: int) -> Array:
+    neighbour = tables.verified_neighbour[verified.method]
+    if verified.birth_year is not None:
+        ages = year_of_birth_ages(verified.birth_year, year)
+    else:
+        ages = (verified.age_years or 0.0, verified.age_years or 0.0)
+    likelihood = np.full_like(AGE_GRID, _VERIFIED_FLOOR)
+    for age in ages:
+        distance = np.abs(AGE_GRID - min(math.floor(age), int(AGE_GRID[-1])))
+        likelihood[distance == 0.0] += 1.0 - neighbour
+        likelihood[distance == 1.0] += neighbour / 2.0
+    return likelihood

@@ -1,0 +1,183 @@
+"""Settings: one file, the environment over it, every problem at once."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from pairguard.errors import ConfigurationRefused
+from pairguard.server.settings import BOUNDS, Settings, read_settings
+
+
+def problems(environment: dict[str, str]) -> tuple[str, ...]:
+    with pytest.raises(ConfigurationRefused) as caught:
+        read_settings(environment)
+    return caught.value.problems
+
+
+def file(tmp_path: Path, text: str) -> dict[str, str]:
+    path = tmp_path / "settings.toml"
+    path.write_text(text, encoding="utf-8")
+    return {"PAIRGUARD_SETTINGS_FILE": str(path)}
+
+
+def test_nothing_given_is_loopback_only() -> None:
+    settings = read_settings({"PATH": "/bin", "OTHER_SETTING": "1"})
+
+    assert settings == Settings()
+    assert settings.grpc_address.is_loopback
+    assert settings.reflection_on
+    assert settings.full_view_allowed
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    environment = file(
+        tmp_path,
+        "bundle_path = 'b'\nworker_threads = 3\nallow_expire_seconds = 5\nreflection = false\n",
+    )
+    environment |= {"PAIRGUARD_WORKER_THREADS": "7", "PAIRGUARD_DRAIN_DELAY_SECONDS": "0.5"}
+
+    settings = read_settings(environment)
+
+    assert settings.bundle_path == Path("b")
+    assert settings.worker_threads == 7
+    assert (settings.allow_expire_seconds, settings.drain_delay_seconds) == (5.0, 0.5)
+    assert not settings.reflection_on
+
+
+def test_every_setting_can_be_given_both_ways(tmp_path: Path) -> None:
+    texts = {
+        "listen_address": "127.0.0.1:1",
+        "metrics_address": "0.0.0.0:2",
+        "allow_insecure_bind": "true",
+        "allow_full_view": "false",
+        "reflection": "true",
+    } | {name: str(int(high)) for name, (_, high) in BOUNDS.items() if name != "worker_threads"}
+    texts |= {"worker_threads": "5"}
+    for field in fields(Settings):
+        texts.setdefault(field.name, f"some/{field.name}")
+    toml = "\n".join(
+        f"{name} = {text if text[0].isdigit() and ':' not in text else repr(text)}"
+        if text not in ("true", "false")
+        else f"{name} = {text}"
+        for name, text in texts.items()
+    )
+
+    by_file = read_settings(file(tmp_path, toml))
+    by_environment = read_settings({f"PAIRGUARD_{n.upper()}": t for n, t in texts.items()})
+
+    assert by_file == by_environment
+    assert [f.name for f in fields(Settings) if getattr(by_file, f.name) == f.default] == []
+
+
+def test_all_problems_are_named_at_once_without_values(tmp_path: Path) -> None:
+    environment = file(
+        tmp_path, "worker_thread = 3\nreflection = 1\nworker_threads = true\nbundle_path = 7\n"
+    )
+    environment |= {"PAIRGUARD_REFLECTON": "S3CRET", "PAIRGUARD_MAX_REQUEST_BYTES": "S3CRET"}
+    environment |= {"PAIRGUARD_ALLOW_INSECURE_BIND": "S3CRET", "PAIRGUARD_BUNDLE_PATH": ""}
+
+    found = problems(environment)
+
+    assert found == (
+        "worker_thread: is no setting (in the settings file)",
+        "reflection: must be true or false",
+        "worker_threads: must be a whole number",
+        "bundle_path: must be a path",
+        "PAIRGUARD_REFLECTON: is no setting",
+        "PAIRGUARD_MAX_REQUEST_BYTES: must be a whole number",
+        "PAIRGUARD_ALLOW_INSECURE_BIND: must be true or false",
+        "PAIRGUARD_BUNDLE_PATH: must not be empty",
+    )
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_number_has_bounds(name: str, side: int) -> None:
+    bound = BOUNDS[name][side]
+    beyond = bound - 1 if side == 0 else bound + 1
+
+    found = problems({f"PAIRGUARD_{name.upper()}": f"{beyond:.0f}"})
+
+    assert found[0].startswith(f"{name}: must be from ")
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
+def test_a_time_is_finite(text: str) -> None:
+    assert len(problems({"PAIRGUARD_DRAIN_DELAY_SECONDS": text})) == 1
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1", ":50051", "127.0.0.1:65536", "a b:1", "http://a:1"])
+@pytest.mark.parametrize("name", ["LISTEN_ADDRESS", "METRICS_ADDRESS"])
+def test_an_address_is_host_and_port(name: str, text: str) -> None:
+    (problem,) = problems({f"PAIRGUARD_{name}": text})
+
+    assert problem.startswith(f"{name.lower()}: must be host:port")
+
+
+ANYBODY = "0.0.0.0"  # noqa: S104 - read, not bound
+
+
+@pytest.mark.parametrize("host", [ANYBODY, "[::]", "10.0.0.1", "pairguard.internal"])
+def test_other_machines_are_served_only_when_one_line_says_so(host: str) -> None:
+    environment = {"PAIRGUARD_LISTEN_ADDRESS": f"{host}:50051"}
+
+    (problem,) = problems(environment)
+    assert "allow_insecure_bind" in problem
+
+    settings = read_settings(environment | {"PAIRGUARD_ALLOW_INSECURE_BIND": "true"})
+    assert not settings.reflection_on
+    assert not settings.full_view_allowed
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "[::1]", "localhost"])
+def test_loopback_is_served_without_more(host: str) -> None:
+    assert read_settings({"PAIRGUARD_LISTEN_ADDRESS": f"{host}:1"}).reflection_on
+
+
+def test_more_threads_than_calls_contradict_each_other() -> None:
+    assert problems({"PAIRGUARD_WORKER_THREADS": "9", "PAIRGUARD_MAX_CONCURRENT_RPCS": "8"}) == (
+        "worker_threads: must not be above max_concurrent_rpcs",
+    )
+
+
+def test_an_optional_setting_is_unset_by_an_empty_text() -> None:
+    settings = read_settings({"PAIRGUARD_METRICS_ADDRESS": "", "PAIRGUARD_POLICY_FILE": ""})
+
+    assert settings.metrics_address is None
+    assert settings.policy_file is None
+
+
+def test_what_an_orchestrator_says_of_a_service_named_pairguard_is_no_setting() -> None:
+    read_settings(
+        {
+            "PAIRGUARD_SERVICE_HOST": "10.0.0.1",
+            "PAIRGUARD_SERVICE_PORT": "50051",
+            "PAIRGUARD_SERVICE_PORT_GRPC": "50051",
+            "PAIRGUARD_PORT": "tcp://10.0.0.1:50051",
+            "PAIRGUARD_PORT_50051_TCP": "tcp://10.0.0.1:50051",
+            "PAIRGUARD_PORT_50051_TCP_ADDR": "10.0.0.1",
+        }
+    )
+
+
+@pytest.mark.parametrize("text", ["worker_threads = ", "a = 1\na = 2"])
+def test_a_file_that_is_not_toml_is_refused(tmp_path: Path, text: str) -> None:
+    (problem,) = problems(file(tmp_path, text))
+
+    assert "is not TOML" in problem
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    (problem,) = problems({"PAIRGUARD_SETTINGS_FILE": str(tmp_path / "none")})
+
+    assert "cannot be read" in problem
+
+
+def test_a_file_of_bytes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_bytes(b"\xff\xfe")
+
+    assert len(problems({"PAIRGUARD_SETTINGS_FILE": str(path)})) == 1

@@ -1,0 +1,218 @@
+"""Judging the age side: mixed pairs, the calibration of P(minor), and what the policy decides.
+
+Owns these three on pairs whose ages are known. All of them see the evidence without the checks
+that gave somebody's age label, or anything later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairguard.policy.decision import DecisionKind
+from pairguard.policy.judgement import Judge, StoredState
+from pairguard.policy.regions import Policy
+from pairguard.risk.features import PairFeatures
+from pairguard.risk.pair import RiskModel
+from pairguard_training.age_labels import age_rows
+from pairguard_training.assessing import Assessed, adult_ages_of, pair_rows
+from pairguard_training.baselines import baseline_scores, fit_baselines, person_matrix
+from pairguard_training.calibration_line import calibration_line
+from pairguard_training.comparison import (
+    ORACLE,
+    OURS,
+    Comparison,
+    EvaluationSettings,
+    JudgedPairs,
+    compare,
+)
+from pairguard_training.resampling import Estimate, Resamples
+from pairguard_training.splitting import Part, Split, hash_fraction
+from pairguard_training.tables.reading import Tables
+from pairguard_training.temperature_fit import ADULT_AGE_YEARS, LINE_YEARS
+from pairguard_training.truth import Truth
+
+Array = NDArray[np.float64]
+
+BASELINE_PAIRS = 20_000
+"""Random pairs of labelled people that the baselines learn mixed pairs from."""
+DECIDED_PAIRS = 4_000
+FEWEST_PEOPLE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What the policy makes of the pairs.
+
+    Attributes:
+        pairs: Pairs decided on.
+        counts: How many of each decision.
+        shares: Share of good pairs allowed, of mixed pairs allowed, of mixed pairs among the
+            allowed.
+    """
+
+    pairs: int
+    counts: dict[str, int]
+    shares: dict[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True)
+class AgeJudge:
+    """Everything that the three need.
+
+    Attributes:
+        model: What is judged.
+        policy: Whose adult ages count.
+        tables: The data set.
+        truth: The ages.
+        split: Who learned, who is judged.
+        settings: How to judge.
+        assessed: The pairs' snapshots, without the labels' checks.
+    """
+
+    model: RiskModel
+    policy: Policy
+    tables: Tables
+    truth: Truth
+    split: Split
+    settings: EvaluationSettings
+    assessed: Assessed
+
+    def compare_mixed(self, pairs: JudgedPairs, notes: list[str]) -> Comparison:
+        """Compare P(mixed) with the oracle's and the baselines'."""
+        features = PairFeatures(self.model.catalogue)
+        made = pair_rows(features, self.policy, self.assessed, pairs.snapshots_a, pairs.snapshots_b)
+        scores = {OURS: made.minor_adult}
+        if self.truth.oracle_minor:
+            minor = self.truth.oracle_minor
+            a, b = (np.array([minor[n] for n in s]) for s in (pairs.snapshots_a, pairs.snapshots_b))
+            scores[ORACLE] = a * (1.0 - b) + b * (1.0 - a)
+        scores |= self._baselines(pairs, notes)
+        return compare(
+            "mixed pairs",
+            pairs,
+            self._mixed(pairs),
+            self._weights(pairs),
+            scores=scores,
+            settings=self.settings,
+        )
+
+    def calibrate(self, pairs: JudgedPairs) -> dict[str, dict[str, Estimate]]:
+        """Return slope and intercept of P(under 18), over all and at true ages 15-20."""
+        names = pairs.snapshots
+        owners = dict(zip(pairs.snapshots_a, pairs.groups_a, strict=True))
+        owners |= dict(zip(pairs.snapshots_b, pairs.groups_b, strict=True))
+        ages = np.array([self.truth.ages[name] for name in names])
+        weights = np.array([self.truth.weights[name] for name in names])
+        minor = (ages < ADULT_AGE_YEARS).astype(np.float64)
+        near = (ages >= LINE_YEARS[0]) & (ages < LINE_YEARS[1])
+        assessments = self.assessed.assessments
+        claims = {OURS: [assessments[n].age.probability_below(ADULT_AGE_YEARS) for n in names]}
+        if self.truth.oracle_minor:
+            claims[ORACLE] = [self.truth.oracle_minor[name] for name in names]
+        bounded = {name: np.clip(claim, 1e-9, 1.0 - 1e-9) for name, claim in claims.items()}
+
+        def measure(drawn: Array) -> dict[str, float]:
+            values = {}
+            for name, claim in bounded.items():
+                over_all = calibration_line(claim, minor, drawn)
+                around = calibration_line(claim[near], minor[near], drawn[near])
+                values[f"{name}/slope"] = over_all.slope
+                values[f"{name}/intercept"] = over_all.intercept
+                values[f"{name}/slope_at_15_to_20"] = around.slope
+                values[f"{name}/intercept_at_15_to_20"] = around.intercept
+            return values
+
+        draws = Resamples(
+            [[owners[name] for name in names]],
+            count=self.settings.resamples,
+            seed=self.settings.seed,
+        )
+        found: dict[str, dict[str, Estimate]] = {name: {} for name in bounded}
+        for key, estimate in draws.estimate(measure, weights).items():
+            name, _, measured = key.partition("/")
+            found[name][measured] = estimate
+        return found
+
+    def decide(self, pairs: JudgedPairs) -> Decisions:
+        """Decide on a sample of the pairs, chosen by hash, as the service would."""
+        seed = self.settings.seed
+        fractions = np.array([hash_fraction(f"decided {name}", seed=seed) for name in pairs.ids])
+        sample = pairs.where(np.argsort(np.argsort(fractions)) < DECIDED_PAIRS)
+        judge = Judge(self.model, self.policy)
+        people, seconds = self.assessed.participants, self.assessed.seconds
+        kinds = [
+            judge.judge_pair(
+                people[a], people[b], now=max(seconds[a], seconds[b]), state=StoredState()
+            ).decision.kind
+            for a, b in sample.sides
+        ]
+        allowed = np.array([kind is DecisionKind.ALLOW for kind in kinds], dtype=np.float64)
+        mixed, weights = self._mixed(sample), self._weights(sample)
+
+        def measure(drawn: Array) -> dict[str, float]:
+            return {
+                "good_allowed": _ratio(drawn * allowed * (1.0 - mixed), drawn * (1.0 - mixed)),
+                "mixed_allowed": _ratio(drawn * allowed * mixed, drawn * mixed),
+                "mixed_among_allowed": _ratio(drawn * allowed * mixed, drawn * allowed),
+            }
+
+        return Decisions(
+            pairs=len(kinds),
+            counts={kind.name: sum(found is kind for found in kinds) for kind in DecisionKind},
+            shares=sample.resamples(self.settings).estimate(measure, weights),
+        )
+
+    def _mixed(self, pairs: JudgedPairs) -> Array:
+        people, ages = self.assessed.participants, self.truth.ages
+        return np.array(
+            [
+                any(
+                    (ages[a] < line) != (ages[b] < line)
+                    for line in adult_ages_of(self.policy, people[a], people[b])
+                )
+                for a, b in pairs.sides
+            ],
+            dtype=np.float64,
+        )
+
+    def _weights(self, pairs: JudgedPairs) -> Array:
+        weights = self.truth.weights
+        return np.array([weights[a] * weights[b] for a, b in pairs.sides])
+
+    def _baselines(self, pairs: JudgedPairs, notes: list[str]) -> dict[str, Array]:
+        """Train the baselines on random pairs of labelled people who are not judged."""
+        rows = age_rows(self.tables)
+        mask = [
+            self.split.parts[person] not in self.settings.judged
+            and self.split.admits(Part.TRAIN, seconds)
+            for person, seconds in zip(rows.participants, rows.seconds, strict=True)
+        ]
+        rows = rows.where(np.array(mask, dtype=np.bool_))
+        if rows.people < FEWEST_PEOPLE:
+            notes.append(f"{rows.people} labelled people for baselines: mixed pairs without them.")
+            return {}
+        rng = np.random.default_rng(self.settings.seed)
+        first, second = rng.integers(0, rows.ages.size, (2, BASELINE_PAIRS))
+        persons = np.array(rows.participants)
+        different = persons[first] != persons[second]
+        first, second = first[different], second[different]
+        minor = rows.ages < ADULT_AGE_YEARS
+        labels = (minor[first] != minor[second]).astype(np.float64)
+        if not 0.0 < labels.mean() < 1.0:
+            notes.append("Labelled people are on one side of 18: mixed pairs without baselines.")
+            return {}
+        weights = rows.weights[first] * rows.weights[second]
+        catalogue = self.model.catalogue
+        matrix = person_matrix(catalogue, self.tables, rows.snapshot_ids, before_labels=True)
+        scorers = fit_baselines(
+            matrix[first], matrix[second], labels, weights / weights.mean(), settings=self.settings
+        )
+        return baseline_scores(scorers, catalogue, self.tables, pairs, before_labels=True)
+
+
+def _ratio(part: Array, whole: Array) -> float:
+    total = float(whole.sum())
+    return float(part.sum()) / total if total > 0.0 else float("nan")

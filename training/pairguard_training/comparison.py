@@ -1,0 +1,222 @@
+"""Several models' probabilities for the same pairs, measured side by side.
+
+Owns the pairs that are judged and the comparison on the same draws of people. It must not know
+where the probabilities come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pairguard_training.harm_labels import pairs_with_people
+from pairguard_training.metrics import Measures, RankedScores, ReliabilityBin, reliability
+from pairguard_training.resampling import Estimate, Resamples
+from pairguard_training.splitting import Part, Split
+from pairguard_training.tables.reading import Tables
+
+Array = NDArray[np.float64]
+
+OURS = "pairguard"
+ORACLE = "oracle"
+LOGISTIC = "logistic regression"
+SIDE_BY_SIDE = "LightGBM, side by side"
+BASELINES = (LOGISTIC, SIDE_BY_SIDE)
+
+RANDOM_PAIRS = 10_000
+
+_MEASURES = tuple(field.name for field in fields(Measures))
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSettings:
+    """How to evaluate.
+
+    Attributes:
+        unseen: Whether the model saw none of these people: then all but those whom the baselines
+            learn from are judged, else the test part.
+        resamples: Draws of the bootstrap.
+        seed: Seed of the draws and of the baselines.
+        threads: Threads of LightGBM.
+        report_window_days: How long after the proposal a report counts.
+    """
+
+    unseen: bool
+    resamples: int
+    seed: int
+    threads: int
+    report_window_days: float
+
+    @property
+    def judged(self) -> frozenset[Part]:
+        """The parts whose people are judged; the baselines learn from the others."""
+        return frozenset({Part.TEST, Part.CALIBRATION} if self.unseen else {Part.TEST})
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPairs:
+    """Pairs to judge; everything has one entry a pair.
+
+    Attributes:
+        ids: Pair ids.
+        snapshots_a: Snapshot of the first participant.
+        snapshots_b: Of the second.
+        groups_a: Group of the first person: those of one household share it.
+        groups_b: Of the second.
+    """
+
+    ids: list[str]
+    snapshots_a: list[str]
+    snapshots_b: list[str]
+    groups_a: list[str]
+    groups_b: list[str]
+
+    def where(self, mask: NDArray[np.bool_]) -> JudgedPairs:
+        """Return the pairs of a mask."""
+        kept = np.flatnonzero(mask)
+        sides = (self.ids, self.snapshots_a, self.snapshots_b, self.groups_a, self.groups_b)
+        return JudgedPairs(*([side[i] for i in kept] for side in sides))
+
+    @property
+    def sides(self) -> list[tuple[str, str]]:
+        """Both snapshots of each pair."""
+        return list(zip(self.snapshots_a, self.snapshots_b, strict=True))
+
+    @property
+    def snapshots(self) -> list[str]:
+        """Every snapshot, once."""
+        return list(dict.fromkeys([*self.snapshots_a, *self.snapshots_b]))
+
+    @property
+    def people(self) -> int:
+        """Number of people, households counting once."""
+        return len({*self.groups_a, *self.groups_b})
+
+    def resamples(self, settings: EvaluationSettings) -> Resamples:
+        """Return draws of the people in the pairs."""
+        groups = [self.groups_a, self.groups_b]
+        return Resamples(groups, count=settings.resamples, seed=settings.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Several models on the same pairs.
+
+    Attributes:
+        title: What is predicted.
+        pairs: Number of pairs.
+        positives: Sum of their labels.
+        people: Number of people in them.
+        models: Measures of each model.
+        differences: Ours minus each baseline's, on the same draws of people.
+        reliability: Of ours.
+    """
+
+    title: str
+    pairs: int
+    positives: float
+    people: int
+    models: dict[str, dict[str, Estimate]]
+    differences: dict[str, dict[str, Estimate]]
+    reliability: list[ReliabilityBin]
+
+
+def held_out_pairs(tables: Tables, split: Split, judged: frozenset[Part]) -> JudgedPairs:
+    """Return the pairs, whatever was decided, of judged people at the time of the test."""
+    frame = pairs_with_people(tables)
+    seconds = frame["proposed_time"].dt.epoch("us").cast(pl.Float64).to_numpy() / 1e6
+    ones, others = frame["participant_a"].to_list(), frame["participant_b"].to_list()
+    mask = [
+        split.parts[a] in judged and split.parts[b] in judged and split.admits(Part.TEST, time)
+        for a, b, time in zip(ones, others, seconds, strict=True)
+    ]
+    return JudgedPairs(
+        frame["pair_id"].to_list(),
+        frame["snapshot_a"].to_list(),
+        frame["snapshot_b"].to_list(),
+        [split.groups[person] for person in ones],
+        [split.groups[person] for person in others],
+    ).where(np.array(mask, dtype=np.bool_))
+
+
+def random_pairs(
+    tables: Tables, split: Split, judged: frozenset[Part], *, known: Collection[str], seed: int
+) -> JudgedPairs:
+    """Return pairs of judged people drawn at random, for data without proposed pairs.
+
+    Args:
+        tables: The data set.
+        split: Who learned.
+        judged: The parts whose people are judged.
+        known: Snapshots whose ages are known: only these are paired.
+        seed: Seed of the draw.
+    """
+    frame = tables.snapshots.select("snapshot_id", "participant_id", "observed_time")
+    seconds = frame["observed_time"].dt.epoch("us").cast(pl.Float64).to_numpy() / 1e6
+    people = [
+        (name, split.groups[person])
+        for (name, person, _), time in zip(frame.iter_rows(), seconds, strict=True)
+        if name in known and split.parts[person] in judged and split.admits(Part.TEST, time)
+    ]
+    if not people:
+        return JudgedPairs([], [], [], [], [])
+    draws = np.random.default_rng(seed).integers(0, len(people), (RANDOM_PAIRS, 2))
+    sides = [(people[a], people[b]) for a, b in draws if people[a][1] != people[b][1]]
+    return JudgedPairs(
+        [f"random-{row}" for row in range(len(sides))],
+        [a for (a, _), _ in sides],
+        [b for _, (b, _) in sides],
+        [group for (_, group), _ in sides],
+        [group for _, (_, group) in sides],
+    )
+
+
+def compare(
+    title: str,
+    pairs: JudgedPairs,
+    labels: Array,
+    weights: Array,
+    *,
+    scores: dict[str, Array],
+    settings: EvaluationSettings,
+) -> Comparison:
+    """Measure every model, and ours against each baseline.
+
+    Args:
+        title: What is predicted.
+        pairs: The n pairs.
+        labels: (n,) within [0, 1].
+        weights: (n,) each above 0.
+        scores: (n,) probabilities of each model.
+        settings: Draws and seed.
+    """
+    ranked = {name: RankedScores(score, labels) for name, score in scores.items()}
+    against = [name for name in BASELINES if name in scores]
+
+    def measure(drawn: Array) -> dict[str, float]:
+        values: dict[str, float] = {}
+        for name, scored in ranked.items():
+            values |= {f"{name}/{key}": v for key, v in asdict(scored.measure(drawn)).items()}
+        for name in against:
+            for key in _MEASURES:
+                values[f"minus {name}/{key}"] = values[f"{OURS}/{key}"] - values[f"{name}/{key}"]
+        return values
+
+    found = pairs.resamples(settings).estimate(measure, weights)
+
+    def of(prefix: str) -> dict[str, Estimate]:
+        return {key: found[f"{prefix}/{key}"] for key in _MEASURES}
+
+    return Comparison(
+        title=title,
+        pairs=len(pairs.ids),
+        positives=float(labels.sum()),
+        people=pairs.people,
+        models={name: of(name) for name in scores},
+        differences={name: of(f"minus {name}") for name in against},
+        reliability=reliability(scores[OURS], labels, weights),
+    )

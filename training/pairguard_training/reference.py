@@ -1,0 +1,143 @@
+"""What the training part looks like to the finished model, so that drift can be told from it.
+
+Owns the sample, its distributions and their document. It must not know who compares with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairguard.policy.regions import Policy
+from pairguard.risk.catalogue import SignalCatalogue
+from pairguard.risk.features import PairFeatures
+from pairguard.risk.pair import RiskModel
+from pairguard_training.assessing import (
+    Assessed,
+    PairRows,
+    adult_ages_of,
+    assess_snapshots,
+    pair_rows,
+)
+from pairguard_training.splitting import Part, Split, hash_fraction
+from pairguard_training.tables.reading import Tables
+
+Array = NDArray[np.float64]
+
+SAMPLE_ROWS = 3_000
+
+_QUANTILES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
+_DIGITS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A sample of the training part, as the finished model sees it.
+
+    Attributes:
+        vectors: (n, columns) catalogue vectors.
+        probability_minor: (n,) under the highest adult age of the person's own region.
+        pairs: m pairs.
+        harm: (m,) their harm probability; None: there is no harm model.
+    """
+
+    vectors: Array
+    probability_minor: Array
+    pairs: PairRows
+    harm: Array | None
+
+
+def sample_reference(
+    tables: Tables, model: RiskModel, *, policy: Policy, split: Split, seed: int
+) -> Reference:
+    """Assess a sample of the training part, chosen by hash; with nobody there, of everybody."""
+    names = tables.snapshots["snapshot_id"].to_list()
+    owners = dict(zip(names, tables.snapshots["participant_id"], strict=True))
+    training = {name for name in names if split.parts[owners[name]] is Part.TRAIN}
+    chosen = _sample([name for name in names if name in training] or names, seed)
+    rows = {
+        pair_id: (a, b)
+        for pair_id, a, b in tables.pairs.select("pair_id", "snapshot_a", "snapshot_b").iter_rows()
+        if a in training and b in training
+    }
+    sides = [rows[pair_id] for pair_id in _sample(list(rows), seed)]
+    firsts, seconds = [a for a, _ in sides], [b for _, b in sides]
+    assessed = assess_snapshots(
+        model, tables, [*chosen, *firsts, *seconds], title="reference distributions"
+    )
+    ages = [max(policy.for_participant(assessed.participants[n].region).adult_ages) for n in chosen]
+    assessments = [assessed.assessments[name] for name in chosen]
+    return Reference(
+        vectors=np.stack([assessment.values for assessment in assessments]),
+        probability_minor=np.array(
+            [a.age.probability_below(age) for a, age in zip(assessments, ages, strict=True)]
+        ),
+        pairs=pair_rows(PairFeatures(model.catalogue), policy, assessed, firsts, seconds),
+        harm=None if model.harm is None else _harm(model, policy, assessed, sides),
+    )
+
+
+def reference_document(catalogue: SignalCatalogue, reference: Reference) -> dict[str, Any]:
+    """Return the distributions: numbers as quantiles, categories as shares, what is unknown."""
+    columns: dict[str, Any] = {}
+    numbers, codes = len(catalogue.number_columns), len(catalogue.category_columns)
+    for index, name in enumerate(catalogue.columns):
+        values = reference.vectors[:, index]
+        known = values[~np.isnan(values)]
+        entry: dict[str, Any] = {"unknown_share": _rounded(1.0 - known.size / values.size)}
+        if numbers <= index < numbers + codes:
+            categories = catalogue.category_columns[index - numbers].categories
+            entry["shares"] = {
+                text: _rounded(float((known == code).mean())) if known.size else None
+                for code, text in enumerate(categories)
+            }
+        else:
+            entry |= _distribution(known)
+        columns[name] = entry
+    return {
+        "sample": "of the training part, by hash",
+        "snapshots": int(reference.vectors.shape[0]),
+        "pairs": int(reference.pairs.minor_adult.size),
+        "quantile_levels": list(_QUANTILES),
+        "columns": columns,
+        "probability_minor": _distribution(reference.probability_minor),
+        "minor_adult_probability": _distribution(reference.pairs.minor_adult),
+        "harm_probability": None if reference.harm is None else _distribution(reference.harm),
+    }
+
+
+def _harm(
+    model: RiskModel, policy: Policy, assessed: Assessed, sides: list[tuple[str, str]]
+) -> Array:
+    people, assessments = assessed.participants, assessed.assessments
+    found = [
+        model.assess_pair(
+            assessments[a], assessments[b], adult_ages_of(policy, people[a], people[b])
+        ).harm_probability
+        for a, b in sides
+    ]
+    return np.array([value for value in found if value is not None])
+
+
+def _sample(names: list[str], seed: int) -> list[str]:
+    if len(names) <= SAMPLE_ROWS:
+        return names
+    ranked = sorted(names, key=lambda name: hash_fraction(f"reference {name}", seed=seed))
+    kept = set(ranked[:SAMPLE_ROWS])
+    return [name for name in names if name in kept]
+
+
+def _distribution(values: Array) -> dict[str, Any]:
+    if not values.size:
+        return {"mean": None, "quantiles": None}
+    return {
+        "mean": _rounded(float(values.mean())),
+        "quantiles": [_rounded(float(q)) for q in np.quantile(values, _QUANTILES)],
+    }
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")
