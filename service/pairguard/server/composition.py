@@ -6,7 +6,7 @@ Owns how the parts are put together. Nothing is opened, bound or started here.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TextIO
 
@@ -50,6 +50,7 @@ def compose(
     log_stream: TextIO,
     clock: Callable[[], float] = time.time,
     store: HoldStore | None = None,
+    further_handlers: Sequence[grpc.GenericRpcHandler] = (),
 ) -> Application:
     """Put a server together.
 
@@ -58,6 +59,7 @@ def compose(
         log_stream: Where canonical lines go.
         clock: Seconds since 1970.
         store: Holds; None: the SQLite file of the settings.
+        further_handlers: Calls that are not pairguard's, served beside them and not recorded.
     """
     metrics = Metrics(CollectorRegistry())
     log = CanonicalLog(
@@ -101,6 +103,7 @@ def compose(
     )
     add_FeedbackServiceServicer_to_server(FeedbackServicer(), server)
     add_HealthServicer_to_server(health.servicer, server)
+    server.add_generic_rpc_handlers(further_handlers)
     if settings.reflection_on:
         described = (*SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
         reflection.enable_server_reflection((*described, reflection.SERVICE_NAME), server)

@@ -32,16 +32,15 @@ from pairguard.age.evidence import (
     VerificationMethod,
     VerifiedAge,
 )
+from pairguard.server.field_limits import TOO_LONG, seconds_of, too_long
 from pairguard.server.violations import NOT_FINITE, REQUIRED, UNKNOWN_ENUM_NUMBER, Violations
 from pairguard.v1 import participant_pb2
 
 CLOCK_TOLERANCE_SECONDS: Final = 60.0
 """How far the caller's clock may run ahead before an observation counts as from the future."""
 
-MAX_TEXT_BYTES: Final = 128
 MAX_AGE_YEARS: Final = 120
 
-TOO_LONG = f"must be at most {MAX_TEXT_BYTES} bytes of UTF-8"
 _AGE_RANGE = f"must be from 0 to {MAX_AGE_YEARS} years"
 _BIRTH_YEAR_RANGE = f"must make an age from 0 to {MAX_AGE_YEARS} years"
 _FUTURE = "must not lie in the future"
@@ -65,12 +64,6 @@ _LIVENESS = _enum_values(participant_pb2.Liveness.DESCRIPTOR, Liveness)
 _PLATFORMS = _enum_values(participant_pb2.Platform.DESCRIPTOR, Platform)
 _ASSURANCES = _enum_values(participant_pb2.PlatformAssurance.DESCRIPTOR, PlatformAssurance)
 _VERIFICATIONS = _enum_values(participant_pb2.VerificationMethod.DESCRIPTOR, VerificationMethod)
-
-
-def too_long(text: str, max_bytes: int = MAX_TEXT_BYTES) -> bool:
-    """Return whether a text has more bytes of UTF-8 than it may have."""
-    # Most texts are short, and no character has more than four bytes.
-    return len(text) * 4 > max_bytes and len(text.encode()) > max_bytes
 
 
 class EvidenceReader:
@@ -266,15 +259,3 @@ class EvidenceReader:
     def _refuse(self, name: str, description: str) -> None:
         field = f"age_evidence[{self._index}].{name}"
         self._violations.add(f"{self._place}.{field}" if self._place else field, description)
-
-
-_MIN_SECONDS: Final = -62_135_596_800
-_MAX_SECONDS: Final = 253_402_300_799
-
-
-def seconds_of(time: Timestamp) -> float | None:
-    """Return a time in seconds since 1970, or None for one that the message type does not allow."""
-    seconds, nanos = time.seconds, time.nanos
-    if not (_MIN_SECONDS <= seconds <= _MAX_SECONDS and 0 <= nanos <= 999_999_999):
-        return None
-    return seconds + nanos * 1e-9

@@ -15,13 +15,8 @@ from typing import Final
 
 from pairguard.age.evidence import AgeEvidence
 from pairguard.risk.participant import Participant
-from pairguard.server.evidence_conversion import (
-    MAX_TEXT_BYTES,
-    TOO_LONG,
-    EvidenceReader,
-    seconds_of,
-    too_long,
-)
+from pairguard.server.evidence_conversion import EvidenceReader
+from pairguard.server.field_limits import MAX_TEXT_BYTES, TOO_LONG, seconds_of, too_long
 from pairguard.server.violations import (
     NOT_FINITE,
     REQUIRED,
