@@ -185,7 +185,7 @@ def run_publish(arguments: Namespace, say: Say) -> None:
         say(f"note: {note}")
     if not bundle.certificate.get("certified", False):
         say("note: no certificate: the bundle promises no miss rate")
-    say("a running server takes it up by itself or at its next start")
+    say("a running server serves it from its next start")
     say(f"next: PAIRGUARD_BUNDLE_PATH={arguments.to} pairguard-server")
 
 

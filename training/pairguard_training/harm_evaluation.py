@@ -28,7 +28,8 @@ from pairguard_training.truth import Truth
 
 Array = NDArray[np.float64]
 
-FEWEST_PAIRS = 20
+FEWEST_REPORTED = 5
+"""Harmed pairs below which reports as recorded are not measured."""
 FEWEST_POSITIVES = 20
 """Harmed pairs below which the baselines are not trained."""
 
@@ -53,7 +54,7 @@ def compare_harm(
     inside = np.array([name in outcome for name in pairs.ids], dtype=np.bool_)
     recorded = pairs.where(inside)
     harmed = np.array([outcome[name] for name in recorded.ids], dtype=np.float64)
-    measurable = len(recorded.ids) >= FEWEST_PAIRS and 0.0 < harmed.sum() < harmed.size
+    measurable = FEWEST_REPORTED <= harmed.sum() < harmed.size
     if not measurable:
         notes.append(
             f"{int(harmed.sum())} harm reports in {harmed.size} held-out pairs whose report window "

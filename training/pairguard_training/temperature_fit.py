@@ -30,7 +30,7 @@ LINE_YEARS = (15, 21)
 """Ages around the line: from the first up to below the second."""
 ADULT_AGE_YEARS = 18
 HIGHEST = 1.0
-LOWEST = 0.02
+LOWEST = 0.05
 """Below it behaviour says nothing worth a model."""
 FEWEST_PEOPLE = 50
 GUESS_DEVIATION = 0.5

@@ -67,13 +67,9 @@ def contradict(tables: AgeTables, items: Sequence[ItemLikelihood | None]) -> boo
     for entry in _weighted(items):
         by_group.setdefault(entry[0].model.attack_group, []).append(entry)
     rows += [_product_of_groups(tables, group)[0] for group in by_group.values() if len(group) > 1]
-    prior = tables.priors["", ""]
-    line = tables.reference_age_years
-    weighted = np.array(rows) * prior
-    below, above = weighted[:, :line].sum(axis=1), weighted[:, line:].sum(axis=1)
-    ratio = below / above * (float(prior[line:].sum()) / float(prior[:line].sum()))
     limit = math.exp(tables.opposed_nats)
-    return float(ratio.max()) >= limit and float(ratio.min()) <= 1.0 / limit
+    ratios = [below / above for below, above in map(tables.mean_on_both_sides, rows)]
+    return max(ratios) >= limit and min(ratios) <= 1.0 / limit
 
 
 def _weighted(items: Sequence[ItemLikelihood | None]) -> list[_Weighted]:

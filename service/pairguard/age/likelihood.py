@@ -176,24 +176,18 @@ def _compute(tables: AgeTables, evidence: AgeEvidence, moment: _Moment) -> ItemL
     row += model.attack * (tables.presented_age * relative).sum()
     relative.setflags(write=False)
     row.setflags(write=False)
-    alone = _probability_minor(tables, row)
-    prior = _probability_minor(tables, np.ones_like(row))
-    moved_nats = math.log(alone / (1.0 - alone)) - math.log(prior / (1.0 - prior))
+    below, above = tables.mean_on_both_sides(row)
+    moved_nats = math.log(below / above)
+    odds = tables.prior_odds_minor * below / above
     return ItemLikelihood(
         model=model,
         relative=relative,
         row=row,
         live=evidence.binding is Binding.LIVE_PERSON,
         dated=moment.observed_days is not None and not moment.expired,
-        alone_probability_minor=alone,
+        alone_probability_minor=odds / (1.0 + odds),
         informative=abs(moved_nats) >= _INFORMATIVE_NATS,
     )
-
-
-def _probability_minor(tables: AgeTables, row: Array) -> float:
-    weighted = tables.priors["", ""] * row
-    line = tables.reference_age_years
-    return float(weighted[:line].sum() / weighted.sum())
 
 
 def _handed_over(tables: AgeTables, binding: Binding, moment: _Moment) -> float:
@@ -212,6 +206,5 @@ def _of_somebody_older(tables: AgeTables, at_observation: Array, likelihood: Arr
     adults as they were at the observation, for an adult from those at least as old now.
     """
     result = tables.mean_over_older(likelihood)
-    line = tables.reference_age_years
-    result[:line] = tables.mean_over_older(at_observation)[line]
+    result[: tables.reference_age_years] = tables.mean_over_adults(at_observation)
     return result

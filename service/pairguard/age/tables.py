@@ -73,6 +73,15 @@ class AgeTables:
     verified_neighbour: Mapping[VerificationMethod, float]
     verified_attack: Mapping[VerificationMethod, Array]
     item_cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    _sides: tuple[Array, Array, float] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Keep the default prior on both sides of the reference age."""
+        prior, line = self.priors["", ""], self.reference_age_years
+        below, above = float(prior[:line].sum()), float(prior[line:].sum())
+        object.__setattr__(
+            self, "_sides", (prior[:line] / below, prior[line:] / above, below / above)
+        )
 
     @classmethod
     def from_mapping(cls, document: Mapping[str, Any]) -> AgeTables:
@@ -190,6 +199,23 @@ class AgeTables:
                 if prior is not None:
                     return prior
         return self.priors["", ""]
+
+    @property
+    def prior_odds_minor(self) -> float:
+        """Odds of being under the reference age under the default prior."""
+        return self._sides[2]
+
+    def mean_on_both_sides(self, likelihood: Array) -> tuple[float, float]:
+        """Return the mean of a likelihood under and over the reference age, default prior."""
+        below, above, _ = self._sides
+        line = self.reference_age_years
+        return float((below * likelihood[:line]).sum()), float((above * likelihood[line:]).sum())
+
+    def mean_over_adults(self, likelihood: Array) -> float:
+        """Return the mean of a likelihood over random adults, drawn from ``presented_age``."""
+        line = self.reference_age_years
+        weighted = self.presented_age[line:] * likelihood[line:]
+        return float(weighted.sum() / self.presented_age_at_least[line])
 
     def mean_over_older(self, likelihood: Array) -> Array:
         """Return (101,) the mean of a likelihood over random adults at least as old as each age.

@@ -39,11 +39,15 @@ from pairguard.v1 import participant_pb2
 CLOCK_TOLERANCE_SECONDS: Final = 60.0
 """How far the caller's clock may run ahead before an observation counts as from the future."""
 
+EARLIEST_SECONDS = 1_104_537_600.0
+"""2005-01-01: an earlier time is a clock that stood wrong, and would make children adults."""
+
 MAX_AGE_YEARS: Final = 120
 
 _AGE_RANGE = f"must be from 0 to {MAX_AGE_YEARS} years"
 _BIRTH_YEAR_RANGE = f"must make an age from 0 to {MAX_AGE_YEARS} years"
 _FUTURE = "must not lie in the future"
+_TOO_EARLY = "must not lie before 2005-01-01; leave it out if the time is not known"
 _TIME_RANGE = "must be a time from 0001-01-01 to 9999-12-31, nanos from 0 to 999,999,999"
 _EITHER_AGE = "needs either age_years or birth_year, and not both"
 
@@ -248,6 +252,8 @@ class EvidenceReader:
         seconds = self._time(time, name)
         if seconds is not None and seconds > self._now + CLOCK_TOLERANCE_SECONDS:
             self._refuse(name, _FUTURE)
+        if seconds is not None and seconds < EARLIEST_SECONDS:
+            self._refuse(name, _TOO_EARLY)
         return seconds
 
     def _time(self, time: Timestamp, name: str) -> float | None:

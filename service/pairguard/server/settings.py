@@ -23,7 +23,10 @@ PREFIX: Final = "PAIRGUARD_"
 FILE_VARIABLE: Final = "PAIRGUARD_SETTINGS_FILE"
 
 # An orchestrator describes a service named "pairguard" to every container in such variables.
-_SERVICE_LINK = re.compile(r"PAIRGUARD_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)\w*)?)")
+# The client library of the same machine has settings of its own.
+_NOT_OURS = re.compile(
+    r"PAIRGUARD_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)\w*)?|CLIENT_\w+)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         name = variable.removeprefix(PREFIX).lower()
         if name in types_by_name and variable.isupper():
             given[name] = _from_text(variable, text, types_by_name[name], problems)
-        elif _SERVICE_LINK.fullmatch(variable) is None:
+        elif _NOT_OURS.fullmatch(variable) is None:
             problems.append(f"{variable}: is no setting")
     if problems:
         raise ConfigurationRefused(problems)

@@ -4,8 +4,9 @@ Owns the queries. It must not know how connections come and go
 (``pairguard.store.sqlite_connections``), nor what a hold does to a decision.
 
 Write-ahead logging with ``synchronous=FULL``: a commit is on the disk before a write returns, and
-readers never wait for writers. The busy timeout is short: a locked database is an unavailable one,
-which the caller answers cautiously and at once.
+readers never wait for writers. Writers of one process queue for a lock of their own, since SQLite's
+waiting is by polling and unfair. The busy timeout is short: a database that another process keeps
+locked is an unavailable one, which the caller answers cautiously.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class SqliteHoldStore:
         path: Path,
         *,
         key_path: Path | None = None,
-        busy_timeout_seconds: float = 0.05,
+        busy_timeout_seconds: float = 0.25,
         first_open_timeout_seconds: float = 5.0,
     ) -> None:
         self._connections = SqliteConnections(
@@ -112,7 +113,7 @@ class SqliteHoldStore:
             with transaction(session.connection):
                 session.connection.executemany(_WRITE, rows)
 
-        self._connections.run(write)
+        self._connections.run_alone(write)
 
     def release_holds(self, ids: Sequence[str], *, now: float, reason: str | None) -> int:
         """End active holds on these ids, durably; see ``HoldStore.release_holds``."""
@@ -125,7 +126,7 @@ class SqliteHoldStore:
             with transaction(session.connection):
                 return session.connection.executemany(_RELEASE, rows).rowcount
 
-        return self._connections.run(release)
+        return self._connections.run_alone(release)
 
     def purge_expired(self, now: float) -> int:
         """Forget ended holds, in small transactions that let other writers in between."""

@@ -70,6 +70,7 @@ class SqliteConnections:
         self._busy_timeout_seconds = busy_timeout_seconds
         self._first_open_timeout_seconds = first_open_timeout_seconds
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._local = threading.local()
         self._sessions: list[Session] = []
         self._inherited: list[Session] = []
@@ -96,6 +97,12 @@ class SqliteConnections:
         except BaseException:
             self._discard(session)
             raise
+
+    def run_alone(self, operation: Callable[[Session], _Result]) -> _Result:
+        """Run an operation that writes, one thread of this process at a time; see ``run``."""
+        self._leave_parent_process()
+        with self._writing:
+            return self.run(operation)
 
     def close(self) -> None:
         """Close the connections of all threads; nothing can be run afterwards."""
@@ -196,6 +203,7 @@ class SqliteConnections:
         self._inherited += self._sessions
         self._sessions = []
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._local = threading.local()
 
 

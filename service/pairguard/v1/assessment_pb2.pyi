@@ -293,7 +293,7 @@ class PairAssessment(_message.Message):
     @_builtins.property
     def degradations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the service had to do without, as UPPER_SNAKE codes such as `STORE_UNAVAILABLE` or
-        `HARM_MODEL_MISSING`; an open set, sorted. Each can only have made the decision more cautious,
+        `HARM_MODEL_UNAVAILABLE`; an open set, sorted. Each can only have made the decision more cautious,
         unless the policy says otherwise in a line of its own. Empty: nothing was missing.
         """
 

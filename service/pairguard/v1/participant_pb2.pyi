@@ -484,8 +484,8 @@ class AgeEvidence(_message.Message):
     """What ties the observation to the person who chats. Unspecified: the weakest that it can be."""
     @_builtins.property
     def observed_time(self) -> _timestamp_pb2.Timestamp:
-        """When the observation was made; never in the future. Absent: unknown, which is taken as now for
-        evidence of minority and as long ago for evidence of adulthood.
+        """When the observation was made; never in the future nor before 2005. Absent: unknown, which is
+        taken as now for evidence of minority and as long ago for evidence of adulthood.
         """
 
     @_builtins.property
@@ -556,7 +556,9 @@ class SelfDeclared(_message.Message):
     """Lowest age in years that the sign-up form let in, 0-120. Absent: no gate, or not known."""
     @_builtins.property
     def declared_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was declared, usually at sign-up; never in the future. Absent: when it was observed."""
+        """When it was declared, usually at sign-up; never in the future nor before 2005. Absent: when it
+        was observed.
+        """
 
     def __init__(
         self,

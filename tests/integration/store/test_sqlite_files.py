@@ -90,7 +90,7 @@ def test_commits_are_synchronous_and_logged_ahead(open_store: Open) -> None:
             for name in ("synchronous", "journal_mode", "busy_timeout")
         ]
     )
-    assert pragmas == [2, "wal", 50]
+    assert pragmas == [2, "wal", 250]
 
 
 def test_a_database_of_another_key_is_refused(

@@ -277,6 +277,17 @@ def test_a_clock_that_runs_a_minute_ahead_is_not_the_future() -> None:
             assert list(refused(request)) == ["participant_a.age_evidence[0].observed_time"]
 
 
+def test_a_clock_that_stood_wrong_is_refused() -> None:
+    for seconds, right in ((1_104_537_600, True), (1_104_537_599, False), (0, False)):
+        request = pair_request(
+            a=f"age_evidence {{ observed_time {{ seconds: {seconds} }} {FACE} }}"
+        )
+        if right:
+            assert read_score_pair(request, NOW).a.age_evidence[0].observed_time == seconds
+        else:
+            assert list(refused(request)) == ["participant_a.age_evidence[0].observed_time"]
+
+
 def test_an_observation_of_a_kind_that_is_not_known_is_refused() -> None:
     request = pair_request(a="age_evidence { evidence_id: 'e' }")
     item = request.participant_a.age_evidence[0]

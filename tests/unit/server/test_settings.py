@@ -150,7 +150,7 @@ def test_an_optional_setting_is_unset_by_an_empty_text() -> None:
     assert settings.policy_file is None
 
 
-def test_what_an_orchestrator_says_of_a_service_named_pairguard_is_no_setting() -> None:
+def test_what_an_orchestrator_or_the_client_library_is_told_is_no_setting() -> None:
     read_settings(
         {
             "PAIRGUARD_SERVICE_HOST": "10.0.0.1",
@@ -159,6 +159,7 @@ def test_what_an_orchestrator_says_of_a_service_named_pairguard_is_no_setting() 
             "PAIRGUARD_PORT": "tcp://10.0.0.1:50051",
             "PAIRGUARD_PORT_50051_TCP": "tcp://10.0.0.1:50051",
             "PAIRGUARD_PORT_50051_TCP_ADDR": "10.0.0.1",
+            "PAIRGUARD_CLIENT_ADDRESS": "127.0.0.1:50051",
         }
     )
 

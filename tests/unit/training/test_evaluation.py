@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pairguard.bundle.loading import load_bundle
+from pairguard_training import age_evaluation, comparison, harm_evaluation
+from pairguard_training.comparison import (
+    BASELINES,
+    ORACLE,
+    OURS,
+    EvaluationSettings,
+    held_out_pairs,
+)
+from pairguard_training.evaluation import Evaluation, evaluate_model
+from pairguard_training.evaluation_table import evaluation_json, evaluation_text
+from pairguard_training.fitting import Fit
+from pairguard_training.splitting import Part, split_tables
+from pairguard_training.tables.reading import Tables
+from pairguard_training.truth import Truth, read_truth
+from tests.unit.training.small_world import default_policy
+
+SETTINGS = EvaluationSettings(
+    unseen=False, resamples=20, seed=1, threads=1, report_window_days=14.0
+)
+
+
+def evaluated(tables: Tables, truth: Truth, bundle: Path) -> Evaluation:
+    return evaluate_model(
+        load_bundle(bundle).model,
+        tables,
+        truth,
+        policy=default_policy(),
+        split=split_tables(tables, seed=1),
+        settings=SETTINGS,
+        say=lambda _: None,
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def smaller() -> Iterator[None]:
+    """Fewer pairs than a real evaluation takes; and a few reports will do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(age_evaluation, "BASELINE_PAIRS", 3_000)
+        patch.setattr(comparison, "RANDOM_PAIRS", 800)
+        patch.setattr(harm_evaluation, "FEWEST_REPORTED", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def simulated(small_world: Path, small_fit: tuple[Tables, Fit], small_bundle: Path) -> Evaluation:
+    tables, _ = small_fit
+    return evaluated(tables, read_truth(small_world, tables), small_bundle)
+
+
+def test_all_models_are_compared_on_the_same_pairs(simulated: Evaluation) -> None:
+    mixed, *harm = simulated.comparisons
+    assert [found.title.partition(",")[0] for found in harm] == ["harm reports"] * 2
+    assert set(mixed.models) == {OURS, ORACLE, *BASELINES}
+    assert set(mixed.differences) == set(BASELINES)
+    assert [set(found.models) for found in harm] == [{OURS, ORACLE, *BASELINES}] * 2
+    bases = {model["base_rate"].value for model in mixed.models.values()}
+    assert len(bases) == 1
+    for measures in mixed.models.values():
+        found = measures["roc_auc"]
+        assert found.low <= found.value <= found.high
+    best = mixed.models[ORACLE]["roc_auc"].value
+    assert best > mixed.models[OURS]["roc_auc"].value > 0.6
+
+
+def test_only_held_out_people_and_later_times_are_judged(small_fit: tuple[Tables, Fit]) -> None:
+    tables, _ = small_fit
+    split = split_tables(tables, seed=1)
+    pairs = held_out_pairs(tables, split, frozenset({Part.TEST}))
+    times = dict(zip(tables.pairs["pair_id"], tables.pairs["proposed_time"], strict=True))
+    owners = dict(
+        zip(tables.snapshots["snapshot_id"], tables.snapshots["participant_id"], strict=True)
+    )
+    assert pairs.ids
+    assert split.later_from is not None
+    assert all(times[name].timestamp() >= split.later_from for name in pairs.ids)
+    assert {split.parts[owners[name]] for name in pairs.snapshots} == {Part.TEST}
+
+
+def test_a_simulation_is_called_one_and_the_seed_is_printed(simulated: Evaluation) -> None:
+    text = evaluation_text(simulated)
+    assert "SIMULATED" in text
+    assert "seed 1" in text
+    for word in ("mixed pairs", "oracle", *BASELINES, "slope at 15-20", "good pairs that"):
+        assert word in text
+
+
+def test_the_document_is_json_whatever_could_not_be_told(simulated: Evaluation) -> None:
+    document = json.loads(evaluation_json(simulated))
+    assert document["simulated"] is True
+    assert document["comparisons"][0]["models"][OURS]["roc_auc"]["value"] > 0.6
+
+
+def test_calibration_is_told_overall_and_around_the_line(simulated: Evaluation) -> None:
+    found = simulated.calibration[ORACLE]
+    assert found["slope"].value == pytest.approx(1.0, abs=0.35)
+    assert not math.isnan(found["slope_at_15_to_20"].value)
+
+
+def test_without_an_oracle_the_age_labels_count(
+    small_fit: tuple[Tables, Fit], small_bundle: Path, tmp_path: Path
+) -> None:
+    tables, _ = small_fit
+    found = evaluated(tables, read_truth(tmp_path, tables), small_bundle)
+    assert not found.simulated
+    assert all(ORACLE not in compared.models for compared in found.comparisons)
+    assert "SIMULATED" not in evaluation_text(found)
+
+
+def test_without_pairs_some_are_drawn_and_that_is_said(
+    small_world: Path, small_fit: tuple[Tables, Fit], small_bundle: Path
+) -> None:
+    tables, _ = small_fit
+    bare = Tables(
+        snapshots=tables.snapshots,
+        age_evidence=tables.age_evidence,
+        pairs=tables.pairs.clear(),
+        outcomes=tables.outcomes.clear(),
+        age_labels=tables.age_labels,
+    )
+    truth = read_truth(small_world.parent, bare)
+    found = evaluated(bare, truth, small_bundle)
+    assert any("drawn at random" in note for note in found.notes)
+    assert [compared.title for compared in found.comparisons] == ["mixed pairs"]

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pairguard_training.harm_labels import harm_rows
+from tests.unit.training.tables_of_rows import DAY_0, snapshot, tables_of_rows
+
+LONG_AFTER = DAY_0 + timedelta(days=40)
+
+
+def pair(**values: object) -> dict[str, object]:
+    return {
+        "pair_id": "p",
+        "snapshot_a": "a",
+        "snapshot_b": "b",
+        "proposed_time": DAY_0,
+        "decision": "ALLOW",
+        **values,
+    }
+
+
+def report(days: float = 1.0, **values: object) -> dict[str, object]:
+    when = DAY_0 + timedelta(days=days)
+    return {
+        "pair_id": "p",
+        "kind": "report",
+        "category": "SEXUAL_CONDUCT",
+        "reporter_id": "a",
+        "reported_id": "b",
+        "observed_time": when,
+        "received_time": when,
+        **values,
+    }
+
+
+def verdict(word: str, about: str | None = "b") -> dict[str, object]:
+    row = report(5.0, kind="review_verdict", reporter_id=None, reported_id=about)
+    return row | {"verdict": word}
+
+
+END = {"pair_id": "p", "kind": "chat_ended", "received_time": LONG_AFTER}
+
+
+def labels(tmp_path: Path, the_pair: dict[str, object], *outcomes: dict[str, Any]) -> list[bool]:
+    people = [snapshot("a"), snapshot("b")]
+    tables = tables_of_rows(tmp_path, snapshots=people, pairs=[the_pair], outcomes=outcomes)
+    rows = harm_rows(tables, report_window_days=14.0)
+    return [bool(harmed) for harmed in rows.harmed]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "harmed"),
+    [
+        ((), False),
+        ((report(),), True),
+        ((report(13.9),), True),
+        ((report(14.1),), False),
+        ((report(category=None),), True),
+        ((report(category="SPAM"),), False),
+        ((report(category="UNDERAGE"),), False),
+        ((report(), verdict("UPHELD")), True),
+        ((report(), verdict("CLEARED")), False),
+        ((report(), verdict("INCONCLUSIVE")), False),
+        ((report(), verdict("UPHELD"), verdict("CLEARED")), False),
+        ((report(), verdict("CLEARED", about=None)), False),
+        # The other one was cleared; this report was never reviewed.
+        ((report(), verdict("CLEARED", about="a")), True),
+        ((report(), report(reporter_id="b", reported_id="a"), verdict("CLEARED")), True),
+        ((report(reported_id=None), verdict("CLEARED")), True),
+        ((verdict("UPHELD"),), False),
+    ],
+)
+def test_a_report_counts_in_time_and_as_upheld_where_reviewed(
+    tmp_path: Path, outcomes: tuple[dict[str, Any], ...], harmed: bool
+) -> None:
+    assert labels(tmp_path, pair(), END, *outcomes) == [harmed]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"decision": "REROUTE"},
+        {"decision": "BLOCK"},
+        {"decision": None},
+        {"chat_started": False},
+        {"proposed_time": LONG_AFTER - timedelta(days=13)},
+    ],
+)
+def test_pairs_that_did_not_meet_or_are_not_mature_have_no_label(
+    tmp_path: Path, values: dict[str, object]
+) -> None:
+    assert labels(tmp_path, pair(**values), END, report()) == []
+
+
+def test_a_started_chat_says_that_it_was_allowed(tmp_path: Path) -> None:
+    assert labels(tmp_path, pair(decision=None, chat_started=True), END, report()) == [True]
+
+
+def test_without_any_outcome_nothing_is_known_of_harm(tmp_path: Path) -> None:
+    later = pair(pair_id="q", proposed_time=LONG_AFTER)
+    people = [snapshot("a"), snapshot("b")]
+    tables = tables_of_rows(tmp_path, snapshots=people, pairs=[pair(), later])
+    assert harm_rows(tables).harmed.size == 0
