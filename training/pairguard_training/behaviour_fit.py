@@ -33,11 +33,11 @@ FEWEST_PEOPLE_IN_BAND = 25
 FEWEST_PEOPLE = 150
 HELD_OUT_SHARE = 0.25
 FOLDS = 3
-MOST_ROUNDS = 150
+MOST_ROUNDS = 200
 
 _SETTINGS: dict[str, Any] = {
     "objective": "multiclass",
-    "learning_rate": 0.06,
+    "learning_rate": 0.1,
     "num_leaves": 7,
     "max_bin": 127,
     "min_data_in_leaf": 40,
