@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_simulate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("var/simulated"), help="folder to write")
     parser.add_argument("--participants", type=_positive, default=30_000)
-    parser.add_argument("--pairs", type=_not_negative, default=150_000, help="proposed pairs")
+    parser.add_argument("--pairs", type=_not_negative, default=120_000, help="proposed pairs")
     parser.add_argument("--days", type=_positive, default=60, help="length of the simulated time")
     _add_seed(parser)
     _add_replace(parser)

@@ -28,7 +28,7 @@ from pairguard_training.comparison import (
     JudgedPairs,
     compare,
 )
-from pairguard_training.resampling import Estimate, Resamples
+from pairguard_training.resampling import Estimate, Resamples, with_unseen
 from pairguard_training.splitting import Part, Split, hash_fraction
 from pairguard_training.tables.reading import Tables
 from pairguard_training.temperature_fit import ADULT_AGE_YEARS, LINE_YEARS
@@ -159,10 +159,17 @@ class AgeJudge:
                 "mixed_among_allowed": _ratio(drawn * allowed * mixed, drawn * allowed),
             }
 
+        shares = sample.resamples(self.settings).estimate(measure, weights)
+        for name, asked in (
+            ("good_allowed", mixed == 0.0),
+            ("mixed_allowed", mixed == 1.0),
+            ("mixed_among_allowed", allowed == 1.0),
+        ):
+            shares[name] = with_unseen(shares[name], trials=sample.where(asked).disjoint)
         return Decisions(
             pairs=len(kinds),
             counts={kind.name: sum(found is kind for found in kinds) for kind in DecisionKind},
-            shares=sample.resamples(self.settings).estimate(measure, weights),
+            shares=shares,
         )
 
     def _mixed(self, pairs: JudgedPairs) -> Array:

@@ -55,16 +55,8 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-def person_features(catalogue: SignalCatalogue, person: Participant, now: float) -> Array:
-    """Return everything plainly known of a person: signals, then a summary of the evidence."""
-    vector = catalogue.vector(person).values
-    numbers, categories = len(catalogue.number_columns), catalogue.category_columns
-    coded = vector[numbers : numbers + len(categories)]
-    flags = [
-        _NAN if np.isnan(code) else float(code == place)
-        for code, signal in zip(coded, categories, strict=True)
-        for place in range(len(signal.categories))
-    ]
+def evidence_summary(person: Participant, now: float) -> list[float]:
+    """Return what the age evidence plainly says, in the order of ``_SUMMARY``; NaN: nothing."""
     summary = dict.fromkeys(_SUMMARY, _NAN)
     for item in person.age_evidence:
         observation = item.observation
@@ -89,8 +81,7 @@ def person_features(catalogue: SignalCatalogue, person: Participant, now: float)
             case VerifiedAge():
                 years = _years(observation.age_years, observation.birth_year, elapsed, now)
                 summary["verified"] = years
-    rest = vector[numbers + len(categories) :]
-    return np.concatenate([vector[:numbers], flags, rest, list(summary.values())])
+    return list(summary.values())
 
 
 def fit_logistic_regression(first: Array, second: Array, labels: Array, weights: Array) -> Scorer:
@@ -110,7 +101,7 @@ def fit_logistic_regression(first: Array, second: Array, labels: Array, weights:
         scaled = (np.where(unknown, middles, values) - centre) / spread
         return np.hstack([np.clip(scaled, -_BOUND, _BOUND), unknown[:, kept].astype(np.float64)])
 
-    model = LogisticRegression(C=0.1, solver="newton-cholesky", tol=1e-9, max_iter=500)
+    model = LogisticRegression(C=0.1, solver="newton-cholesky", tol=1e-6, max_iter=500)
     model.fit(prepare(first, second), labels, sample_weight=weights)
     return lambda one, other: np.asarray(model.predict_proba(prepare(one, other))[:, 1])
 
@@ -173,12 +164,18 @@ def person_matrix(
     """Return (n, columns) what is plainly known of each snapshot's person."""
     people = participants(tables, snapshot_ids, before_labels=before_labels)
     times = observed_seconds(tables, snapshot_ids)
-    return np.stack(
-        [
-            person_features(catalogue, person, float(now))
-            for person, now in zip(people, times, strict=True)
-        ]
-    )
+    vectors = np.stack([catalogue.vector(person).values for person in people])
+    summaries = [
+        evidence_summary(person, float(now)) for person, now in zip(people, times, strict=True)
+    ]
+    numbers, categories = len(catalogue.number_columns), catalogue.category_columns
+    flags = []
+    for column, signal in enumerate(categories, start=numbers):
+        codes = vectors[:, column : column + 1]
+        equal = codes == np.arange(len(signal.categories))
+        flags.append(np.where(np.isnan(codes), _NAN, equal.astype(np.float64)))
+    rest = vectors[:, numbers + len(categories) :]
+    return np.hstack([vectors[:, :numbers], *flags, rest, np.array(summaries)])
 
 
 _SUMMARY: Sequence[str] = (

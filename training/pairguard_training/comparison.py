@@ -96,6 +96,17 @@ class JudgedPairs:
         """Number of people, households counting once."""
         return len({*self.groups_a, *self.groups_b})
 
+    @property
+    def disjoint(self) -> int:
+        """Number of pairs that share nobody with each other, taken in their order."""
+        met: set[str] = set()
+        count = 0
+        for sides in zip(self.groups_a, self.groups_b, strict=True):
+            if met.isdisjoint(sides):
+                met.update(sides)
+                count += 1
+        return count
+
     def resamples(self, settings: EvaluationSettings) -> Resamples:
         """Return draws of the people in the pairs."""
         groups = [self.groups_a, self.groups_b]

@@ -53,6 +53,7 @@ def evaluation_text(evaluation: Evaluation) -> str:
         decisions = evaluation.decisions
         counts = ", ".join(f"{name} {count}" for name, count in decisions.counts.items())
         lines += ["", f"decisions on {decisions.pairs} of the pairs under the policy: {counts}"]
+        lines.append("  where none or all were seen: exact interval for pairs that share nobody")
         for key, text in (
             ("good_allowed", "good pairs that are allowed"),
             ("mixed_allowed", "mixed pairs that are allowed"),

@@ -73,6 +73,24 @@ class Resamples:
         return {name: _interval(value, np.array(drawn[name])) for name, value in values.items()}
 
 
+def with_unseen(estimate: Estimate, *, trials: int) -> Estimate:
+    """Return a share of 0 or 1 with the exact interval that a bootstrap cannot see.
+
+    No draw of the data has what the data do not have; that it was not seen does not make it
+    impossible (Clopper and Pearson 1934).
+
+    Args:
+        estimate: A share.
+        trials: Independent trials behind it.
+    """
+    if estimate.value not in {0.0, 1.0} or trials < 1:
+        return estimate
+    bound = ((1.0 - CONFIDENCE) / 2.0) ** (1.0 / trials)
+    if estimate.value == 0.0:
+        return Estimate(0.0, 0.0, 1.0 - bound)
+    return Estimate(1.0, bound, 1.0)
+
+
 def _interval(value: float, drawn: Array) -> Estimate:
     known = drawn[np.isfinite(drawn)]
     if not np.isfinite(value) or known.size < 0.9 * max(drawn.size, 1):

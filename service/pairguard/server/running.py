@@ -5,6 +5,7 @@ Owns signals, exit codes and the words on standard error. It must not know the p
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -63,6 +64,7 @@ def serve(settings: Settings) -> int:
         say_refused(error)
         application.stop()
         return EXIT_REFUSED
+    keep_what_is_loaded()
     _say_serving(settings, application, generation)
     stop.wait()
     _say("stopping: not ready any more, calls under way are answered")
@@ -72,6 +74,16 @@ def serve(settings: Settings) -> int:
     sys.stdout.flush()
     _say("stopped")
     return EXIT_OK
+
+
+def keep_what_is_loaded() -> None:
+    """Take everything that is loaded now out of garbage collection, for this whole process.
+
+    It stays until the end anyway, and each full collection walks over all of it: over a tenth of
+    the time of a busy server.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def check(settings: Settings) -> int:
@@ -118,7 +130,8 @@ def _on(value: bool) -> str:  # noqa: FBT001 - a word for it
 def _python() -> str:
     """Return this interpreter as one would type it here."""
     relative = os.path.relpath(sys.executable)
-    return sys.executable if relative.startswith("..") else str(Path(relative))
+    below_here = not relative.startswith("..") and Path.cwd() != Path("/")
+    return str(Path(relative)) if below_here else sys.executable
 
 
 def _say(text: str) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pairguard_training.resampling import Resamples
+from pairguard_training.resampling import Estimate, Resamples, with_unseen
 
 Array = NDArray[np.float64]
 
@@ -55,3 +55,15 @@ def test_a_measure_that_mostly_cannot_be_told_has_no_interval() -> None:
     found = draws.estimate(only_with_a, np.ones(3))["x"]
     assert found.value == 1.0
     assert math.isnan(found.low)
+
+
+def test_what_was_not_seen_is_not_impossible() -> None:
+    none = with_unseen(Estimate(0.0, 0.0, 0.0), trials=100)
+    # Clopper-Pearson for 0 of 100, two-sided 95 %, from published tables: 3.62 %.
+    assert none.low == 0.0
+    assert none.high == pytest.approx(0.0362, abs=1e-4)
+    everything = with_unseen(Estimate(1.0, 1.0, 1.0), trials=100)
+    assert everything.low == pytest.approx(0.9638, abs=1e-4)
+    assert everything.high == 1.0
+    some = Estimate(0.3, 0.2, 0.4)
+    assert with_unseen(some, trials=100) is some
