@@ -14,6 +14,7 @@ from pathlib import Path
 import grpc
 
 from pairguard.server.composition import compose
+from pairguard.server.running import keep_what_is_loaded
 from pairguard.server.settings import Settings
 
 NULL_METHOD = "/pairguard.bench.Null/Call"
@@ -54,6 +55,7 @@ def _serve(there: Connection, bundle_path: Path, workplace: Path, cpu: int | Non
         application = compose(settings, log_stream=log, further_handlers=[null])
         application.listen()
         application.load()
+        keep_what_is_loaded()
         there.send(str(application.address))
         there.recv()
         application.stop()

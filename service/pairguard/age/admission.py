@@ -7,8 +7,8 @@ and a conflict between items closes both pools.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from pairguard.age.posterior import AgeAssessment
 
@@ -25,43 +25,66 @@ class Admission(StrEnum):
 _LIKELY = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class AdmissionGates:
-    """The lines between the pools.
+class AdmissionGates(Protocol):
+    """The lines between the pools, as a region's policy or a merge of several has them."""
 
-    Attributes:
-        adult_ages: Every adult age that counts, 18-21; both lines must hold for the strictest.
-        minimum_age: Lowest age that may take part at all.
-        adults_max_probability_minor: Highest P(under the highest adult age) in the adults' pool.
-        minors_max_probability_adult: Highest P(at or over the lowest adult age) there.
-        barred_min_probability: P(under the minimum age) from which on a participant is barred.
-    """
+    @property
+    def adult_ages(self) -> frozenset[int]:
+        """Every adult age that counts, 18-21; both lines must hold for the strictest."""
+        ...
 
-    adult_ages: frozenset[int]
-    minimum_age: int
-    adults_max_probability_minor: float
-    minors_max_probability_adult: float
-    barred_min_probability: float
+    @property
+    def minimum_age(self) -> int:
+        """Lowest age that may take part at all."""
+        ...
+
+    @property
+    def adults_max_probability_minor(self) -> float:
+        """Highest P(under the highest adult age) in the adults' pool."""
+        ...
+
+    @property
+    def adults_max_probability_minor_by_evidence(self) -> float:
+        """Highest P(minor) there without behaviour, which alone opens no pool."""
+        ...
+
+    @property
+    def minors_max_probability_adult(self) -> float:
+        """Highest P(at or over the lowest adult age) in the minors' pool."""
+        ...
+
+    @property
+    def barred_min_probability(self) -> float:
+        """P(under the minimum age) from which on a participant is barred."""
+        ...
 
 
 def admission(assessment: AgeAssessment, gates: AdmissionGates) -> Admission:
     """Return the pool of a participant; with nothing known about the age: UNKNOWN.
 
-    Nobody who is more likely than not below the minimum age is admitted to the minors' pool,
-    whatever the gate for barring is.
+    No pool, and no bar, comes from a prior or from behaviour alone: the adults' pool needs an item
+    that speaks for adulthood, a bar needs one that says anything. Contradictory evidence is an
+    unknown age. Nobody who is more likely than not below the minimum age is admitted to the minors'
+    pool, whatever the gate for barring is.
     """
-    if assessment.probability_below(gates.minimum_age) >= gates.barred_min_probability:
-        return Admission.BARRED
     if assessment.informative_count == 0 or assessment.conflict:
         return Admission.UNKNOWN
-    probability_minor = assessment.probability_below(max(gates.adult_ages))
-    if probability_minor <= gates.adults_max_probability_minor:
+    probability_too_young = assessment.probability_below(gates.minimum_age)
+    if probability_too_young >= gates.barred_min_probability:
+        return Admission.BARRED
+    adult_age = max(gates.adult_ages)
+    if (
+        assessment.for_adulthood_count > 0
+        and assessment.probability_below(adult_age) <= gates.adults_max_probability_minor
+        and assessment.probability_below_by_evidence(adult_age)
+        <= gates.adults_max_probability_minor_by_evidence
+    ):
         return Admission.ADULTS
     probability_adult = 1.0 - assessment.probability_below(min(gates.adult_ages))
     if (
         assessment.established_minor
         and probability_adult <= gates.minors_max_probability_adult
-        and assessment.probability_below(gates.minimum_age) < _LIKELY
+        and probability_too_young < _LIKELY
     ):
         return Admission.MINORS
     return Admission.UNKNOWN

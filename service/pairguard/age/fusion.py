@@ -35,8 +35,17 @@ def combined_likelihood(
 ) -> tuple[Array, float]:
     """Return the (101,) likelihood of all items, and how well any age explains the worst group.
 
-    The order of the items changes no bit.
+    The order of the items changes no bit. Unusable items stand outside of all groups, so that they
+    neither share an attack with a usable one nor take its weight.
     """
+    likelihood, agreement = _usable_likelihood(tables, [i for i in items if i and i.usable])
+    unusable = [item.row for item in items if item is not None and not item.usable]
+    for row in sorted(unusable, key=np.ndarray.tobytes):
+        likelihood = likelihood * row
+    return likelihood, agreement
+
+
+def _usable_likelihood(tables: AgeTables, items: Sequence[ItemLikelihood]) -> tuple[Array, float]:
     weighted = _weighted(items)
     if not weighted:
         return np.ones(AGE_COUNT), 1.0
@@ -55,40 +64,47 @@ def combined_likelihood(
     return result, agreement
 
 
-def contradict(tables: AgeTables, items: Sequence[ItemLikelihood | None]) -> bool:
-    """Return whether two items, or groups of them, move the log-odds far in opposite directions.
+def contradict(tables: AgeTables, items: Sequence[ItemLikelihood | None], combined: Array) -> bool:
+    """Return whether two items, or groups of them, move the odds far in opposite directions.
 
-    Items are taken alone and as they stand, so that many weak ones cannot hide a strong one.
+    Items are taken alone and as they stand, so that many weak ones cannot hide a strong one; and
+    all of them together, so that nothing outweighs a strong one by explaining it away.
+
+    Args:
+        tables: The parameters.
+        items: What each item says.
+        combined: (101,) what ``combined_likelihood`` made of them.
     """
-    rows = [item.row for item in items if item is not None and item.informative]
-    if len(rows) < 2:
+    told = [item for item in items if item is not None]
+    if sum(item.informative for item in told) < 2:
         return False
-    by_group: dict[str, list[_Weighted]] = {}
-    for entry in _weighted(items):
-        by_group.setdefault(entry[0].model.attack_group, []).append(entry)
-    rows += [_product_of_groups(tables, group)[0] for group in by_group.values() if len(group) > 1]
+    groups = _by_attack_group(_weighted([item for item in told if item.usable])).values()
+    rows = [_product_of_groups(tables, group)[0] for group in groups if len(group) > 1]
+    sides = [tables.mean_on_both_sides(row) for row in (*rows, combined)]
+    ratios = [item.odds_factor for item in told] + [below / above for below, above in sides]
     limit = math.exp(tables.opposed_nats)
-    ratios = [below / above for below, above in map(tables.mean_on_both_sides, rows)]
-    return max(ratios) >= limit and min(ratios) <= 1.0 / limit
+    for_minority = max(*ratios, *(item.peak_odds_factor for item in told))
+    return for_minority >= limit and min(ratios) <= 1.0 / limit
 
 
-def _weighted(items: Sequence[ItemLikelihood | None]) -> list[_Weighted]:
+def _weighted(items: Sequence[ItemLikelihood]) -> list[_Weighted]:
     """Return the items in an order of their content, each with its tempered likelihood.
 
     Products of floats depend on their order; an order of content makes them independent of the
     caller's.
     """
-    present = [item for item in items if item is not None]
-    if len(present) > 1:
-        present.sort(key=lambda i: (i.model.attack_group, i.live, i.relative.tobytes()))
+    if len(items) < 2:
+        return [(item, item.relative) for item in items]
+    present = sorted(items, key=lambda i: (i.model.attack_group, i.live, i.relative.tobytes()))
+    # Items that speak in opposite directions do not repeat each other.
     repeats = Counter(
-        item.model.correlation_group
+        (item.model.correlation_group, item.odds_factor > 1.0)
         for item in present
         if item.informative and item.model.correlation_group
     )
     weighted = []
     for item in present:
-        copies = repeats.get(item.model.correlation_group, 1)
+        copies = repeats[item.model.correlation_group, item.odds_factor > 1.0]
         relative = item.relative
         if copies > 1:
             relative = relative ** (1.0 / (1.0 + (copies - 1) * item.model.correlation))
@@ -98,19 +114,27 @@ def _weighted(items: Sequence[ItemLikelihood | None]) -> list[_Weighted]:
 
 def _product_of_groups(tables: AgeTables, weighted: Sequence[_Weighted]) -> tuple[Array, float]:
     """Return the (101,) product over attack groups and the worst group's best agreement."""
-    groups: dict[str, tuple[Array, Array]] = {}
-    for item, likelihood in weighted:
-        group, attack = item.model.attack_group, item.model.attack
-        if group in groups:
-            product, rate = groups[group]
-            groups[group] = product * likelihood, np.maximum(rate, attack)
-        else:
-            groups[group] = likelihood, attack
     result: Array | None = None
     agreement = 1.0
-    for product, attack in groups.values():
-        presented = (tables.presented_age * product).sum()
-        row = (1.0 - attack) * product + attack * presented
+    for group in _by_attack_group(weighted).values():
+        item, product = group[0]
+        if len(group) == 1 and product is item.relative:
+            # Alone and untempered: its row is the same computation, and the best of it is 1.
+            row = item.row
+        else:
+            attack = item.model.attack
+            for other, likelihood in group[1:]:
+                product = product * likelihood
+                attack = np.maximum(attack, other.model.attack)
+            presented = (tables.presented_age * product).sum()
+            row = (1.0 - attack) * product + attack * presented
+            agreement = min(agreement, float(product.max()))
         result = row if result is None else result * row
-        agreement = min(agreement, float(product.max()))
     return (np.ones(AGE_COUNT) if result is None else result), agreement
+
+
+def _by_attack_group(weighted: Sequence[_Weighted]) -> dict[str, list[_Weighted]]:
+    groups: dict[str, list[_Weighted]] = {}
+    for entry in weighted:
+        groups.setdefault(entry[0].model.attack_group, []).append(entry)
+    return groups

@@ -18,6 +18,7 @@ Three things happen to the likelihood f(x | age then) on the way:
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -28,6 +29,7 @@ from pairguard.age.evidence import (
     AgeEvidence,
     Binding,
     FacialAgeEstimate,
+    PlatformAgeRange,
     SelfDeclared,
     VerifiedAge,
 )
@@ -37,8 +39,9 @@ from pairguard.age.tables import AgeTables
 
 DAYS_PER_YEAR = 365.2425
 
-_CACHE_ITEMS = 8192  # about 2 kB each
+_CACHE_ITEMS = 8192  # about 2.3 kB each, 16 to 20 MB in all
 _UNCACHED = object()
+_Said = tuple[type, Hashable, str, Binding]
 _INFORMATIVE_NATS = 0.05  # an item that moves the log-odds at the line less than this says nothing
 _LONGEST_YEARS = 20.0  # a time further back is a wrong clock: the age in the item counts as of now
 
@@ -51,23 +54,33 @@ class ItemLikelihood:
         model: What it said at the observation.
         relative: (101,) likelihood by age now, divided by its maximum; in [0, 1].
         row: (101,) the same with the item's own attack mixed in.
+        usable: Whether it may speak for adulthood; if not, neither ``relative`` nor ``row`` rises
+            with age, so that it can only lower the age of whoever it is added to.
         live: Whether it is bound to the live person.
         dated: Whether its time is told and it has not expired.
+        odds_factor: What ``row`` alone makes of the odds of being under the reference age.
+        peak_odds_factor: The same at the ages that it fits best on either side, if that is larger:
+            what it says of few young ages moves the odds of being a minor little.
         alone_probability_minor: P(under the reference age | this item alone), default prior.
         informative: Whether it moves the log-odds at the reference age.
+        for_adulthood: Whether it may speak for adulthood and does.
     """
 
     model: ObservationModel
     relative: Array
     row: Array
+    usable: bool
     live: bool
     dated: bool
+    odds_factor: float
+    peak_odds_factor: float
     alone_probability_minor: float
     informative: bool
+    for_adulthood: bool
 
 
 class _Moment(NamedTuple):
-    """When an item was true, seen from now."""
+    """When an item was true, seen from now; the year only counts, and is only told, for births."""
 
     elapsed_years: float
     observed_days: int | None
@@ -91,43 +104,75 @@ def item_likelihood(
         tampered_capture: Whether the session shows signs of a virtual camera or injected media.
     """
     moment = _moment(evidence, now, tampered_capture=tampered_capture)
-    observation = evidence.observation
-    if isinstance(observation, SelfDeclared) and observation.declared_time is not None:
-        observation = replace(observation, declared_time=None)  # it is in the moment
-    if isinstance(observation, FacialAgeEstimate):
-        observation = FacialAgeEstimate(round(observation.mean_years, 1), observation.liveness)
+    said = _said(evidence)
     # One look-up: another thread may empty the cache between two.
-    key = (observation, evidence.provider, evidence.binding, moment)
+    key = (said, moment)
     cached = tables.item_cache.get(key, _UNCACHED)
     if cached is not _UNCACHED:
         known: ItemLikelihood | None = cached
         return known
-    plain = AgeEvidence(observation, provider=evidence.provider, binding=evidence.binding)
-    result = _compute(tables, plain, moment)
-    if len(tables.item_cache) >= _CACHE_ITEMS:
-        tables.item_cache.clear()
-    tables.item_cache[key] = result
+    result = _compute(tables, evidence, said, moment)
+    _keep(tables, key, result)
     return result
 
 
+def _said(evidence: AgeEvidence) -> _Said:
+    """Return all of an item that its model depends on, but for the year; ids and times are not."""
+    observation = evidence.observation
+    what: Hashable = observation
+    if isinstance(observation, SelfDeclared):
+        what = observation.age_years, observation.birth_year, observation.gate_years
+    elif isinstance(observation, FacialAgeEstimate):
+        what = round(observation.mean_years, 1), observation.liveness
+    return type(observation), what, evidence.provider, evidence.binding
+
+
+def _keep(tables: AgeTables, key: Hashable, result: object) -> None:
+    if len(tables.item_cache) >= _CACHE_ITEMS:
+        tables.item_cache.clear()
+    tables.item_cache[key] = result
+
+
+def _model(
+    tables: AgeTables, evidence: AgeEvidence, said: _Said, stated_year: int
+) -> tuple[ObservationModel | None, float]:
+    """Return what an item said at its observation, and the mean of that over random adults.
+
+    There are far fewer of these than items, which also differ in their times.
+    """
+    key = (said, stated_year)
+    known: tuple[ObservationModel | None, float] | None = tables.item_cache.get(key)
+    if known is None:
+        observation = evidence.observation
+        if isinstance(observation, FacialAgeEstimate):
+            tenths = round(observation.mean_years, 1)
+            evidence = replace(evidence, observation=replace(observation, mean_years=tenths))
+        model = observation_model(tables, evidence, year=stated_year)
+        known = model, 0.0 if model is None else tables.mean_over_adults(model.likelihood)
+        _keep(tables, key, known)
+    return known
+
+
 def _moment(evidence: AgeEvidence, now: float, *, tampered_capture: bool) -> _Moment:
-    stated_time = _stated_time(evidence)
-    stated_year = _year(now if stated_time is None else min(stated_time, now))
-    if stated_time is None:
-        elapsed_years = 0.0
-    elif _is_birth_year(evidence):
-        elapsed_years = float(_year(now) - stated_year)
-    else:
+    stated_time, observed = _stated_time(evidence), evidence.observed_time
+    observed_days = None if observed is None else _days_before(observed, now)
+    elapsed_years, stated_year = 0.0, 0
+    if _is_birth_year(evidence):
+        stated_year = _year(now if stated_time is None else min(stated_time, now))
+        if stated_time is not None:
+            elapsed_years = float(_year(now) - stated_year)
+        if elapsed_years > _LONGEST_YEARS:
+            elapsed_years, stated_year = 0.0, _year(now)
+    elif stated_time is not None:
         elapsed_years = _days_before(stated_time, now) / DAYS_PER_YEAR
-    if elapsed_years > _LONGEST_YEARS:
-        elapsed_years, stated_year = 0.0, _year(now)
-    observed = evidence.observed_time
+        if elapsed_years > _LONGEST_YEARS:
+            elapsed_years = 0.0
     return _Moment(
-        elapsed_years=elapsed_years,
-        observed_days=None if observed is None else _days_before(observed, now),
-        stated_year=stated_year,
-        expired=evidence.expire_time is not None and evidence.expire_time <= now,
-        tampered=tampered_capture,
+        elapsed_years,
+        observed_days,
+        stated_year,
+        evidence.expire_time is not None and evidence.expire_time <= now,
+        tampered_capture,
     )
 
 
@@ -155,39 +200,56 @@ def _year(time: float) -> int:
     return datetime.fromtimestamp(max(time, 0.0), UTC).year
 
 
-def _compute(tables: AgeTables, evidence: AgeEvidence, moment: _Moment) -> ItemLikelihood | None:
-    model = observation_model(tables, evidence, year=moment.stated_year)
+def _compute(
+    tables: AgeTables, evidence: AgeEvidence, said: _Said, moment: _Moment
+) -> ItemLikelihood | None:
+    model, over_adults = _model(tables, evidence, said, moment.stated_year)
     if model is None:
         return None
     likelihood = model.likelihood
     if moment.elapsed_years > 0.0:
         likelihood = np.interp(AGE_GRID - moment.elapsed_years, AGE_GRID, likelihood)
-    tampered = moment.tampered and model.attack_group == "capture"
-    if moment.expired or model.rejected or tampered:
-        # Also read as not aged: whatever an unusable item said of minority stays said.
-        relative = np.maximum.accumulate(likelihood[::-1])[::-1]
+    tampered = moment.tampered and model.camera
+    usable = not (moment.expired or model.rejected or tampered)
+    attack: Array | float = model.attack
+    if not usable:
+        # One rate for all ages, or the attack would make the row rise where the item does not.
+        relative, attack = np.maximum.accumulate(likelihood[::-1])[::-1], float(model.attack.min())
     else:
-        of_older = _of_somebody_older(tables, model.likelihood, likelihood)
-        handed_over = _handed_over(tables, evidence.binding, moment)
+        of_older = _of_somebody_older(tables, likelihood, adults_at_observation=over_adults)
+        handed_over = _handed_over(tables, _binding(evidence), moment)
         # Nothing is ever lowered: an older person's evidence only hides that somebody is younger.
         relative = likelihood + handed_over * np.maximum(of_older - likelihood, 0.0)
-    relative = relative / relative.max()
-    row = (1.0 - model.attack) * relative
-    row += model.attack * (tables.presented_age * relative).sum()
+    relative = relative / relative[relative.argmax()]
+    row = (1.0 - attack) * relative
+    row += attack * (tables.presented_age * relative).sum()
     relative.setflags(write=False)
     row.setflags(write=False)
     below, above = tables.mean_on_both_sides(row)
-    moved_nats = math.log(below / above)
+    odds_factor = below / above
     odds = tables.prior_odds_minor * below / above
+    line = tables.reference_age_years
     return ItemLikelihood(
         model=model,
         relative=relative,
         row=row,
-        live=evidence.binding is Binding.LIVE_PERSON,
+        usable=usable,
+        live=_binding(evidence) is Binding.LIVE_PERSON,
         dated=moment.observed_days is not None and not moment.expired,
+        odds_factor=odds_factor,
+        peak_odds_factor=max(odds_factor, float(row[:line].max() / row[line:].max())),
         alone_probability_minor=odds / (1.0 + odds),
-        informative=abs(moved_nats) >= _INFORMATIVE_NATS,
+        informative=abs(math.log(odds_factor)) >= _INFORMATIVE_NATS,
+        for_adulthood=usable and math.log(odds_factor) <= -_INFORMATIVE_NATS,
     )
+
+
+def _binding(evidence: AgeEvidence) -> Binding:
+    """Return what an item is bound to; statements and ranges are an account's, whatever is said."""
+    stated = isinstance(evidence.observation, (SelfDeclared, PlatformAgeRange))
+    if stated and evidence.binding is Binding.LIVE_PERSON:
+        return Binding.ACCOUNT
+    return evidence.binding
 
 
 def _handed_over(tables: AgeTables, binding: Binding, moment: _Moment) -> float:
@@ -199,12 +261,14 @@ def _handed_over(tables: AgeTables, binding: Binding, moment: _Moment) -> float:
     return 1.0 - math.exp(-tables.handover_per_year[binding] * years)
 
 
-def _of_somebody_older(tables: AgeTables, at_observation: Array, likelihood: Array) -> Array:
+def _of_somebody_older(
+    tables: AgeTables, likelihood: Array, *, adults_at_observation: float
+) -> Array:
     """Return (101,) what the item would say of a random older adult, by the participant's age.
 
     The older adult is drawn from the ages that borrowed evidence speaks of: for a minor from all
     adults as they were at the observation, for an adult from those at least as old now.
     """
     result = tables.mean_over_older(likelihood)
-    result[: tables.reference_age_years] = tables.mean_over_adults(at_observation)
+    result[: tables.reference_age_years] = adults_at_observation
     return result

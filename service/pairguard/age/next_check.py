@@ -95,15 +95,20 @@ class CheckForecaster:
         if not self.options:
             return ()
         joint = self._results * assessment.probabilities
-        probability = joint.sum(axis=1)
-        below = joint[:, : zone.adult_age].sum(axis=1)
-        adult = below <= zone.max_probability_minor * probability
-        minor = probability - below <= zone.max_probability_adult * probability
-        settled = np.where(adult | minor, probability, 0.0)
+        probability = joint.sum(axis=1).tolist()
+        below = joint[:, : zone.adult_age].sum(axis=1).tolist()
+        # A dozen numbers: plain floats are the same ones, and faster than arrays.
+        settled = [
+            chance
+            if minor <= zone.max_probability_minor * chance
+            or chance - minor <= zone.max_probability_adult * chance
+            else 0.0
+            for chance, minor in zip(probability, below, strict=True)
+        ]
         count = len(self.options)
-        totals = np.minimum(settled[:count] + settled[count:], 1.0)
+        totals = [min(settled[i] + settled[count + i], 1.0) for i in range(count)]
         return tuple(
-            CheckForecast(option, float(total))
+            CheckForecast(option, total)
             for option, total in zip(self.options, totals, strict=True)
             if total >= min_probability_settled
         )

@@ -74,6 +74,7 @@ class ObservationModel:
         correlation_group: Items of one group repeat each other; "": none.
         correlation: Correlation of the errors within the correlation group, 0-1.
         rejected: Whether a liveness test failed, so that it cannot speak for adulthood.
+        camera: Whether the live person was seen by a camera, which injected media deceive.
     """
 
     likelihood: Array
@@ -82,6 +83,7 @@ class ObservationModel:
     correlation_group: str = ""
     correlation: float = 0.0
     rejected: bool = False
+    camera: bool = False
 
 
 def observation_model(
@@ -110,6 +112,10 @@ def observation_model(
                 _verified_age(tables, verified, year),
                 "review" if verified.method is VerificationMethod.MODERATOR else "identity",
                 tables.verified_attack[verified.method],
+                f"verified {verified.method.value}",
+                tables.check_correlation,
+                camera=verified.method is VerificationMethod.ID_DOCUMENT
+                and evidence.binding is Binding.LIVE_PERSON,
             )
 
 
@@ -120,18 +126,22 @@ def _declared(tables: AgeTables, likelihood: Array) -> ObservationModel:
 
 
 def _capture(tables: AgeTables, likelihood: Array, liveness: Liveness) -> ObservationModel:
-    """Return a capture of a face; one whose liveness failed stands apart from honest ones.
+    """Return a capture of a face.
 
-    Estimators share their bias and what makes somebody look older, so all faces are correlated.
+    Estimators share their bias and what makes somebody look older, so all faces are correlated. A
+    failed liveness test takes the capture's word for adulthood, and makes what it says of minority
+    no weaker than a capture without a test.
     """
-    if liveness is Liveness.FAILED:
-        attack = tables.face_attack[Liveness.UNSPECIFIED]
-        group = "rejected capture"
-        return ObservationModel(
-            likelihood, group, attack, group, tables.face_correlation, rejected=True
-        )
+    rejected = liveness is Liveness.FAILED
+    attack = tables.face_attack[Liveness.UNSPECIFIED if rejected else liveness]
     return ObservationModel(
-        likelihood, "capture", tables.face_attack[liveness], _FACES, tables.face_correlation
+        likelihood,
+        "capture",
+        attack,
+        _FACES,
+        tables.face_correlation,
+        rejected=rejected,
+        camera=True,
     )
 
 
@@ -163,7 +173,9 @@ def _platform_age_range(tables: AgeTables, reported: PlatformAgeRange) -> Observ
         likelihood[lower > AGE_GRID] = overstated
     if upper is not None:
         likelihood[upper < AGE_GRID] = understated
-    return ObservationModel(likelihood, "account", tables.range_attack)
+    return ObservationModel(
+        likelihood, "account", tables.range_attack, "range", tables.check_correlation
+    )
 
 
 def _age_check(
@@ -178,8 +190,14 @@ def _age_check(
         return _capture(tables, likelihood, Liveness.PASSED if live else Liveness.UNSPECIFIED)
     # "No card" said five times is one fact.
     group = f"check {check.method.value}"
-    attack = tables.checks[check.method].attack
-    return ObservationModel(likelihood, "identity", attack, group, tables.check_correlation)
+    return ObservationModel(
+        likelihood,
+        "identity",
+        tables.checks[check.method].attack,
+        group,
+        tables.check_correlation,
+        camera=check.method is CheckMethod.ID_DOCUMENT and binding is Binding.LIVE_PERSON,
+    )
 
 
 def probability_over(

@@ -35,6 +35,8 @@ from pairguard.errors import FieldViolation, InvalidInput
 PROBABILITY_FLOOR = 1e-9
 """No posterior probability is reported nearer to 0 or 1: models are never that right."""
 
+_PROBABILITY_CEILING = 1.0 - PROBABILITY_FLOOR
+
 BAND_LOWER_YEARS = (0, 13, 16, 18, 21, 25)
 """Lower ends of the reported bands; the last is open."""
 
@@ -48,9 +50,11 @@ class AgeAssessment:
     Attributes:
         probabilities: (101,) posterior by whole year, sums to 1.
         cumulative: (101,) running sum of ``probabilities``.
+        cumulative_by_evidence: (101,) the same without behaviour and interests.
         conflict: Whether items of evidence contradict each other beyond what their error models
             explain. Behaviour is no party to it: it is an inference and only weighs.
         informative_count: Items that say anything about being under or over the reference age.
+        for_adulthood_count: Items that may speak for adulthood and do.
         established_minor: Whether one dated item that is verified, or a capture or document check
             bound to the live person, makes a minor by itself.
         verified_live_years: The whole year that verified, live-bound, dated evidence states now;
@@ -61,8 +65,10 @@ class AgeAssessment:
 
     probabilities: Array
     cumulative: Array
+    cumulative_by_evidence: Array
     conflict: bool
     informative_count: int
+    for_adulthood_count: int
     established_minor: bool
     verified_live_years: int | None
     items: tuple[ItemLikelihood | None, ...]
@@ -70,8 +76,11 @@ class AgeAssessment:
 
     def probability_below(self, years: int) -> float:
         """Return P(age < years), within [1e-9, 1 - 1e-9]; years from 1 to 100."""
-        probability = float(self.cumulative[years - 1])
-        return min(max(probability, PROBABILITY_FLOOR), 1.0 - PROBABILITY_FLOOR)
+        return _clipped(self.cumulative.item(years - 1))
+
+    def probability_below_by_evidence(self, years: int) -> float:
+        """Return P(age < years) without behaviour and interests, as ``probability_below``."""
+        return _clipped(self.cumulative_by_evidence.item(years - 1))
 
     def band_probabilities(self) -> tuple[float, ...]:
         """Return the probability of each band of ``BAND_LOWER_YEARS``."""
@@ -115,22 +124,27 @@ def assess_age(
     likelihood, agreement = combined_likelihood(tables, items)
     base = prior if behaviour_log is None else prior * np.exp(behaviour_log)
     probabilities = _posterior(base, likelihood)
-    conflict = agreement < tables.agreement_floor or contradict(tables, items)
+    conflict = agreement < tables.agreement_floor or contradict(tables, items, likelihood)
     if tampered_capture and not conflict:
         # A flag on the session must not end a conflict by taking one of its sides away.
-        conflict = contradict(
-            tables, tuple(item_likelihood(tables, item, now=now) for item in distinct)
-        )
+        untampered = tuple(item_likelihood(tables, item, now=now) for item in distinct)
+        told_before, _ = combined_likelihood(tables, untampered)
+        conflict = contradict(tables, untampered, told_before)
     told = [
         (item, likelihood)
         for item, likelihood in zip(distinct, items, strict=True)
         if likelihood is not None and likelihood.informative
     ]
+    cumulative = probabilities.cumsum()
     return AgeAssessment(
         probabilities=probabilities,
-        cumulative=np.cumsum(probabilities),
+        cumulative=cumulative,
+        cumulative_by_evidence=(
+            cumulative if behaviour_log is None else _posterior(prior, likelihood).cumsum()
+        ),
         conflict=conflict,
         informative_count=len(told),
+        for_adulthood_count=sum(likelihood.for_adulthood for _, likelihood in told),
         established_minor=any(
             likelihood.alone_probability_minor >= tables.established_minor_probability
             and likelihood.dated
@@ -149,6 +163,8 @@ def distinct_evidence(evidence: Sequence[AgeEvidence]) -> tuple[AgeEvidence, ...
     Copies whose contents differ contradict each other; both stay, and the edge refuses them within
     one request.
     """
+    if len({item.evidence_id for item in evidence}) == len(evidence):
+        return tuple(evidence)  # copies share their id, and hashing whole items is dear
     seen: set[AgeEvidence] = set()
     distinct = []
     for item in evidence:
@@ -189,6 +205,12 @@ def _posterior(base: Array, likelihood: Array) -> Array:
     return result
 
 
+def _clipped(probability: float) -> float:
+    if probability < PROBABILITY_FLOOR:  # asked some twenty times a pair: faster than max
+        return PROBABILITY_FLOOR
+    return min(probability, _PROBABILITY_CEILING)
+
+
 def _log_odds(probabilities: Array, adult_age_years: int) -> float:
     below = float(probabilities[:adult_age_years].sum())
     below = min(max(below, PROBABILITY_FLOOR), 1.0 - PROBABILITY_FLOOR)
@@ -218,6 +240,8 @@ def _verified_live_years(told: Sequence[tuple[AgeEvidence, ItemLikelihood]]) -> 
         for item, likelihood in told
         if isinstance(item.observation, VerifiedAge)
     ]
+    if not verified:
+        return None
     years = {int(np.argmax(likelihood.relative)) for _, likelihood in verified}
     exact = all(
         observation.age_years is not None and likelihood.live and likelihood.dated

@@ -22,7 +22,7 @@ class HeldParticipant:
     Attributes:
         participant: Who is held. None: a participant that this version cannot name.
         reason: Why.
-        expire_time: When the hold ends by itself. None: only an age check or a review ends it.
+        expire_time: When the hold ends; nothing else ends it in this version. None: it has no end.
     """
 
     participant: ParticipantRole | None
@@ -49,11 +49,12 @@ class PairDecision:
             REROUTE, ``error`` says what happened and no figure is known.
         decision_id: Send it back in events and appeals. Empty if the client decided.
         decision_time: When it was decided, by the server's clock.
-        expire_time: When an ALLOW ends. None: no ALLOW, or no end.
+        expire_time: When an ALLOW ends. None: it is none.
         received_time: When the answer was received, by this machine's clock.
         minor_adult_probability: Probability, 0-1, that exactly one of the two is under the adult
-            age. None: not assessed; never 0.
-        harm_probability: Probability, 0-1, of a harm report if the pair meets. None: as above.
+            age. None: not assessed; never 0. Known with an ALLOW.
+        harm_probability: Probability, 0-1, of a harm report if the pair meets. None: as
+            above, or no usable harm model.
         risk_score: One number, 0-1, to sort by. None: as above.
         reasons: Why, the leading reason first.
         age_checks: Age checks to ask for, at most one for each participant.
@@ -104,4 +105,4 @@ class PairDecision:
         """
         if self.decision is not Decision.ALLOW:
             return False
-        return self.expire_time is None or moment < self.expire_time
+        return self.expire_time is not None and moment < self.expire_time

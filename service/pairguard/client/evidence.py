@@ -238,7 +238,8 @@ def facial_age_estimate(
         mean_years: The estimate.
         liveness: Result of the liveness test of the same capture. None: not tested or not told.
         quality: The vendor's own figure; never taken as a standard deviation. None: not told.
-        capture_session: Opaque id of the capture, whose estimates count as nearly one.
+        capture_session: Opaque id of the capture, kept for later; all captures of one participant
+            that point the same way count as nearly one.
         **details: See ``AgeEvidence``.
     """
     observation = FacialAgeEstimate(

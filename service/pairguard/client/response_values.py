@@ -4,7 +4,8 @@ Owns that direction of the conversion, and when an answer cannot be relied on. I
 calls, nor what is done without an answer.
 
 A part that cannot be read is never taken as 0 or as nothing to worry about: an ALLOW with such a
-part is refused as a whole, a REROUTE or BLOCK stands without the part and says so.
+part is refused as a whole, a REROUTE or BLOCK stands without the part and says so. An ALLOW without
+its figures or its end is hollow, and is refused likewise.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ from pairguard.client.wire_enums import word_of
 from pairguard.v1 import age_assurance_service_pb2, assessment_pb2
 
 INCOMPLETE_DEGRADATION = "CLIENT_RESPONSE_INCOMPLETE"
+
+_HARM_MODEL_UNAVAILABLE = "HARM_MODEL_UNAVAILABLE"
+_SCORE_TOLERANCE = 1e-9  # what rounding may take from a score that is never below its parts
 
 
 def pair_decision(
@@ -89,15 +93,37 @@ def pair_decision(
         participant_b_assessment=_optional_assessment(message, "participant_b_assessment", unread),
         message=message,
     )
-    if decision is Decision.ALLOW and value.decision_time is None:
-        unread.append("decision_time")
-    if decision is Decision.ALLOW and value.held_participants:
-        unread.append("held_participants beside an ALLOW")
+    if decision is Decision.ALLOW:
+        unread.extend(part for part in _allow_faults(value) if part not in unread)
     if not unread:
         return value
     if decision is Decision.ALLOW:
         raise _invalid(unread)
     return replace(value, degradations=tuple(sorted({*value.degradations, INCOMPLETE_DEGRADATION})))
+
+
+def _allow_faults(value: PairDecision) -> list[str]:
+    """Return what an ALLOW lacks, or has that contradicts it."""
+    faults = [
+        name
+        for name in ("decision_time", "expire_time", "minor_adult_probability", "risk_score")
+        if getattr(value, name) is None
+    ]
+    decided, end = value.decision_time, value.expire_time
+    if decided is not None and end is not None and end <= decided:
+        faults.append("expire_time not after decision_time")
+    if value.harm_probability is None and _HARM_MODEL_UNAVAILABLE not in value.degradations:
+        faults.append("harm_probability")
+    if value.risk_score is not None:
+        faults.extend(
+            f"risk_score below {name}"
+            for name in ("minor_adult_probability", "harm_probability")
+            if (part := getattr(value, name)) is not None
+            and value.risk_score < part - _SCORE_TOLERANCE
+        )
+    if value.held_participants:
+        faults.append("held_participants beside an ALLOW")
+    return faults
 
 
 def assessed_age(message: age_assurance_service_pb2.AssessAgeResponse) -> AssessedAge:

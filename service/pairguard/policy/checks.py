@@ -35,28 +35,46 @@ class CheckPlan:
     reason: ReasonCode
 
 
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What the lines of one region make of any participant of it."""
+
+    forecaster: CheckForecaster
+    zone: UncertainZone
+
+
 class CheckPlanner:
     """Plan checks for participants under one policy and one set of age tables."""
 
     def __init__(self, tables: AgeTables, policy: Policy) -> None:
         self._tables = tables
         self._policy = policy
-        self._forecasters: dict[int, CheckForecaster] = {}
+        self._asking: dict[int, _Asking] = {}
+        self._prior_ids = frozenset(map(id, tables.priors.values()))
+        self._uninformed: dict[tuple[int, int], CheckPlan] = {}
 
     def plan(self, region: str, assessment: AgeAssessment) -> CheckPlan:
         """Return what to ask a participant of a region ("": unknown) for."""
         lines = self._policy.for_participant(region)
+        if assessment.items or id(assessment.base) not in self._prior_ids:
+            return self._plan(lines, assessment)
+        # Nothing was said about this participant: a prior and the lines tell all. There are few
+        # of both, and they live as long as the tables and the policy that this planner holds.
+        key = (id(lines), id(assessment.base))
+        plan = self._uninformed.get(key)
+        if plan is None:
+            plan = self._uninformed[key] = self._plan(lines, assessment)
+        return plan
+
+    def _plan(self, lines: RegionPolicy, assessment: AgeAssessment) -> CheckPlan:
         pool = admission(assessment, gates_of(lines))
         adult_age = max(lines.adult_ages)
         if pool in (Admission.ADULTS, Admission.MINORS):
             return CheckPlan(pool, adult_age, (), ReasonCode.AGE_CERTAIN_ENOUGH)
-        forecasts = self._forecaster(lines).sufficient(
+        asking = self._asking_of(lines)
+        forecasts = asking.forecaster.sufficient(
             assessment,
-            zone=UncertainZone(
-                adult_age=adult_age,
-                max_probability_minor=lines.adults_max_probability_minor,
-                max_probability_adult=lines.minors_max_probability_adult,
-            ),
+            zone=asking.zone,
             min_probability_settled=lines.min_probability_settled,
         )
         if not forecasts:
@@ -69,15 +87,20 @@ class CheckPlanner:
             reason = ReasonCode.AGE_UNKNOWN
         return CheckPlan(pool, adult_age, forecasts, reason)
 
-    def _forecaster(self, lines: RegionPolicy) -> CheckForecaster:
+    def _asking_of(self, lines: RegionPolicy) -> _Asking:
         key = id(lines)  # a policy's lines live as long as the policy, which this planner holds
-        forecaster = self._forecasters.get(key)
-        if forecaster is None:
+        asking = self._asking.get(key)
+        if asking is None:
             # A check below the adult age would settle nothing where people are adults later.
             adult_age = max(lines.adult_ages)
             options = [
                 replace(option, threshold_years=max(option.threshold_years, adult_age))
                 for option in lines.checks
             ]
-            forecaster = self._forecasters[key] = CheckForecaster(self._tables, options)
-        return forecaster
+            zone = UncertainZone(
+                adult_age=adult_age,
+                max_probability_minor=lines.adults_max_probability_minor,
+                max_probability_adult=lines.minors_max_probability_adult,
+            )
+            asking = self._asking[key] = _Asking(CheckForecaster(self._tables, options), zone)
+        return asking

@@ -93,17 +93,12 @@ class Decision:
 _LIKELY = 0.5
 _RULE_ORDER = {code: rank for rank, code in enumerate(ReasonCode)}
 _Finding = tuple[DecisionKind, Reason]
+_Pools = tuple[Admission, Admission]
 
 
 def gates_of(policy: RegionPolicy) -> AdmissionGates:
-    """Return the admission gates of a region's, or a pair's, policy."""
-    return AdmissionGates(
-        adult_ages=policy.adult_ages,
-        minimum_age=policy.minimum_age,
-        adults_max_probability_minor=policy.adults_max_probability_minor,
-        minors_max_probability_adult=policy.minors_max_probability_adult,
-        barred_min_probability=policy.barred_min_probability,
-    )
+    """Return the admission gates of a region's, or a pair's, policy: lines that it has itself."""
+    return policy
 
 
 def decide(
@@ -129,14 +124,15 @@ def decide(
     """
     gates = gates_of(policy)
     pools = admission(a.age, gates), admission(b.age, gates)
+    own_pools = _own_pools(policy, a, b, pools)
     if not (a.history_known and b.history_known):
         risk = risk.with_harm_floor(policy.unknown_history_harm_floor)
     findings: list[_Finding] = []
     holds: list[Hold] = []
-    for party, side in ((Party.A, a), (Party.B, b)):
+    for party, side, own_pool in ((Party.A, a, own_pools[0]), (Party.B, b, own_pools[1])):
         if side.held:
             findings.append((DecisionKind.BLOCK, Reason(ReasonCode.HELD, party)))
-        if own_admission(side) is Admission.BARRED:
+        if own_pool is Admission.BARRED:
             findings.append((DecisionKind.BLOCK, Reason(ReasonCode.BELOW_MINIMUM_AGE, party)))
             holds.append(Hold(party, ReasonCode.BELOW_MINIMUM_AGE, side.lines.barred_hours))
     if personal_block:
@@ -145,7 +141,7 @@ def decide(
         findings.append(_reroute(ReasonCode.RECENT_PARTNER, Party.BOTH))
     if not state_readable and not policy.allow_on_unread_state:
         findings.append(_reroute(ReasonCode.STORE_UNAVAILABLE, Party.BOTH))
-    refusals, allowed_as = _admission_rules(policy, a, b, pools)
+    refusals, allowed_as = _admission_rules(policy, a, b, pools, own_pools)
     findings += [_reroute(reason.code, reason.party) for reason in refusals]
     close_in_age = allowed_as is ReasonCode.CLOSE_IN_AGE
     for code, blocks in _threshold_rules(policy, risk, close_in_age=close_in_age):
@@ -168,12 +164,20 @@ def own_admission(side: Side) -> Admission:
     return admission(side.age, gates_of(side.lines))
 
 
+def _own_pools(policy: RegionPolicy, a: Side, b: Side, pools: _Pools) -> _Pools:
+    """Return the pools of both at home; under the same lines they are the pair's."""
+    return (
+        pools[0] if a.lines is policy else own_admission(a),
+        pools[1] if b.lines is policy else own_admission(b),
+    )
+
+
 def _reroute(code: ReasonCode, party: Party) -> _Finding:
     return DecisionKind.REROUTE, Reason(code, party)
 
 
 def _admission_rules(
-    policy: RegionPolicy, a: Side, b: Side, pools: tuple[Admission, Admission]
+    policy: RegionPolicy, a: Side, b: Side, pools: _Pools, own_pools: _Pools
 ) -> tuple[list[Reason], ReasonCode]:
     """Return why the pools forbid the pair (empty: they do not) and the reason to allow it.
 
@@ -187,12 +191,15 @@ def _admission_rules(
     if _close_in_age(policy, a, b, pools):
         return [], ReasonCode.CLOSE_IN_AGE
     refusals = []
-    for party, side, pool, other, other_pool in (
-        (Party.A, a, pools[0], b, pools[1]),
-        (Party.B, b, pools[1], a, pools[0]),
+    for party, side, pool, own_pool, other, other_pool in (
+        (Party.A, a, pools[0], own_pools[0], b, pools[1]),
+        (Party.B, b, pools[1], own_pools[1], a, pools[0]),
     ):
         if pool is Admission.UNKNOWN:
-            refused = _unknown_refusal(policy, side, other, other_pool)
+            if own_pool is Admission.UNKNOWN:
+                refused = _unknown_refusal(policy, side, other, other_pool)
+            else:
+                refused = ReasonCode.POOLS_DIFFER  # only the partner's region makes it unknown
             refusals += [Reason(refused, party)] if refused is not None else []
         elif pool is Admission.MINORS and not side.lines.minors_may_meet:
             refusals.append(Reason(ReasonCode.MINORS_NOT_PAIRED, party))
@@ -222,8 +229,6 @@ def _unknown_refusal(
     policy: RegionPolicy, side: Side, other: Side, other_pool: Admission
 ) -> ReasonCode | None:
     """Return why somebody of unknown age may not meet this other; None: the policy lets them."""
-    if own_admission(side) is not Admission.UNKNOWN:
-        return ReasonCode.POOLS_DIFFER  # known at home; only the partner's region makes it unknown
     adult_age = max(policy.adult_ages)
     if side.age.conflict:
         return ReasonCode.AGE_EVIDENCE_CONFLICT
@@ -243,9 +248,7 @@ def _unknown_refusal(
     return None
 
 
-def _close_in_age(
-    policy: RegionPolicy, a: Side, b: Side, pools: tuple[Admission, Admission]
-) -> bool:
+def _close_in_age(policy: RegionPolicy, a: Side, b: Side, pools: _Pools) -> bool:
     """Return whether the narrow allowance across the adult age holds for this pair."""
     if policy.close_in_age_max_gap_years == 0 or set(pools) != {Admission.ADULTS, Admission.MINORS}:
         return False
@@ -259,33 +262,18 @@ def _threshold_rules(
     policy: RegionPolicy, risk: PairRisk, *, close_in_age: bool
 ) -> list[tuple[ReasonCode, bool]]:
     """Return each part that is too high and whether it is above its block threshold too."""
-    parts: list[tuple[ReasonCode, float | None, float, float]] = [
-        (
-            ReasonCode.HARM_RISK,
-            risk.harm_probability,
-            policy.reroute_harm,
-            policy.block_harm,
-        ),
-    ]
-    if not close_in_age:
-        parts.insert(
-            0,
-            (
-                ReasonCode.MINOR_ADULT_RISK,
-                risk.minor_adult_probability,
-                policy.reroute_minor_adult,
-                policy.block_minor_adult,
-            ),
-        )
-        parts.append(
-            (ReasonCode.COMBINED_RISK, risk.risk_score, policy.reroute_risk, policy.block_risk)
-        )
-    found = [
-        # Written so that a value that is no number counts as above.
-        (code, not value <= block)
-        for code, value, reroute, block in parts
-        if value is not None and not value <= min(reroute, block)
-    ]
+    found: list[tuple[ReasonCode, bool]] = []
+    # Written so that a value that is no number counts as above.
+    mixed, harm, score = risk.minor_adult_probability, risk.harm_probability, risk.risk_score
+    reroute, block = policy.reroute_minor_adult, policy.block_minor_adult
+    if not close_in_age and not mixed <= min(reroute, block):
+        found.append((ReasonCode.MINOR_ADULT_RISK, not mixed <= block))
+    reroute, block = policy.reroute_harm, policy.block_harm
+    if harm is not None and not harm <= min(reroute, block):
+        found.append((ReasonCode.HARM_RISK, not harm <= block))
+    reroute, block = policy.reroute_risk, policy.block_risk
+    if not close_in_age and not score <= min(reroute, block):
+        found.append((ReasonCode.COMBINED_RISK, not score <= block))
     if risk.harm_probability is None and not policy.allow_without_harm_model:
         found.append((ReasonCode.HARM_MODEL_UNAVAILABLE, False))
     return found

@@ -45,6 +45,7 @@ class RegionPolicy:
     allow_without_harm_model: bool
     unknown_history_harm_floor: float
     adults_max_probability_minor: float
+    adults_max_probability_minor_by_evidence: float
     minors_max_probability_adult: float
     minors_max_probability_gap: float
     barred_min_probability: float
@@ -71,6 +72,7 @@ _LINES: Final[dict[str, _Bounds]] = {
     "allow_without_harm_model": ("boolean", 0, 1),
     "unknown_history_harm_floor": ("number", 0, 1),
     "gates.adults_max_probability_minor": ("number", 0, 0.2),
+    "gates.adults_max_probability_minor_by_evidence": ("number", 0, 0.3),
     "gates.minors_max_probability_adult": ("number", 0, 0.2),
     "gates.minors_max_probability_gap": ("number", 0, 0.5),
     "gates.barred_min_probability": ("number", 0.5, 0.99),

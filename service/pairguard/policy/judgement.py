@@ -71,13 +71,15 @@ class Judge:
         self, a: Participant, b: Participant, *, now: float, state: StoredState
     ) -> Judgement:
         """Judge one proposed pair at a time in seconds since 1970."""
-        lines = self.policy.for_pair(a.region, b.region)
+        lines_a = self.policy.for_participant(a.region)
+        lines_b = self.policy.for_participant(b.region)
+        lines = self.policy.stricter(lines_a, lines_b)
         assessed_a = self.model.assess_participant(a, now)
         assessed_b = self.model.assess_participant(b, now)
         decision = decide(
             lines,
-            self._side(a, assessed_a, held=state.held_a),
-            self._side(b, assessed_b, held=state.held_b),
+            _side(a, assessed_a, lines_a, held=state.held_a),
+            _side(b, assessed_b, lines_b, held=state.held_b),
             risk=self.model.assess_pair(assessed_a, assessed_b, lines.adult_ages),
             state_readable=state.readable,
             personal_block=state.personal_block,
@@ -96,15 +98,16 @@ class Judge:
             )
         return Judgement(assessed_a, assessed_b, lines, decision, checks)
 
-    def _side(
-        self, participant: Participant, assessed: ParticipantAssessment, *, held: bool
-    ) -> Side:
-        history = participant.history or {}
-        return Side(
-            age=assessed.age,
-            lines=self.policy.for_participant(participant.region),
-            behaviour_known=assessed.behaviour_known,
-            history_known=assessed.history_known,
-            held=held,
-            upheld_harm=history.get(UPHELD_HARM_SIGNAL, 0.0) > 0.0,
-        )
+
+def _side(
+    participant: Participant, assessed: ParticipantAssessment, lines: RegionPolicy, *, held: bool
+) -> Side:
+    history = participant.history or {}
+    return Side(
+        age=assessed.age,
+        lines=lines,
+        behaviour_known=assessed.behaviour_known,
+        history_known=assessed.history_known,
+        held=held,
+        upheld_harm=history.get(UPHELD_HARM_SIGNAL, 0.0) > 0.0,
+    )

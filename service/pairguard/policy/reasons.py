@@ -99,7 +99,7 @@ _TEXTS: dict[ReasonCode, tuple[str, str]] = {
         _CHECK,
     ),
     ReasonCode.POOLS_DIFFER: (
-        "One participant is in the adults' pool and the other in the minors'.",
+        "The two are not in one pool under the stricter of their regions.",
         _NOT_THIS_ONE,
     ),
     ReasonCode.MINORS_NOT_PAIRED: (

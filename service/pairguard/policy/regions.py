@@ -24,6 +24,7 @@ _SMALLER_IS_STRICTER: Final = frozenset(
         "allow_on_unread_state",
         "allow_without_harm_model",
         "adults_max_probability_minor",
+        "adults_max_probability_minor_by_evidence",
         "minors_max_probability_adult",
         "minors_max_probability_gap",
         "barred_min_probability",
@@ -44,6 +45,8 @@ _LARGER_IS_STRICTER: Final = frozenset(
         "min_probability_settled",
     }
 )
+
+_KEPT_REGIONS: Final = 1024  # callers may send any; there are some 250 countries
 
 
 class Policy:
@@ -66,6 +69,7 @@ class Policy:
             country: self._country(country)
             for country in {code.partition("-")[0] for code in self.regions}
         }
+        self._found: dict[str, RegionPolicy] = {}
         self._pairs: dict[tuple[int, int], RegionPolicy] = {}
 
     @classmethod
@@ -79,6 +83,15 @@ class Policy:
 
     def for_participant(self, region: str) -> RegionPolicy:
         """Return the lines for one participant; "": the strictest of every region."""
+        found = self._found.get(region)
+        if found is None:
+            found = self._look_up(region)
+            if len(self._found) >= _KEPT_REGIONS:
+                self._found.clear()
+            self._found[region] = found  # a region's lines never change within a policy
+        return found
+
+    def _look_up(self, region: str) -> RegionPolicy:
         country, _, subdivision = region.partition("-")
         if subdivision:
             found = self.regions.get(region) or self.regions.get(country)
@@ -95,7 +108,10 @@ class Policy:
 
     def for_pair(self, region_a: str, region_b: str) -> RegionPolicy:
         """Return the stricter of two participants' lines, rule by rule."""
-        a, b = self.for_participant(region_a), self.for_participant(region_b)
+        return self.stricter(self.for_participant(region_a), self.for_participant(region_b))
+
+    def stricter(self, a: RegionPolicy, b: RegionPolicy) -> RegionPolicy:
+        """Return the stricter of two participants' lines, both from ``for_participant``."""
         if a is b:
             return a
         key = (id(a), id(b))  # regions live as long as the policy, and there are few of them

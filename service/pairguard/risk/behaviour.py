@@ -79,7 +79,6 @@ class BehaviourAgeModel:
         self._picked = np.array(self.columns, dtype=np.intp)
         place = np.interp(AGE_GRID + 0.5, centres, np.arange(len(centres), dtype=np.float64))
         self._left = np.minimum(place.astype(np.intp), len(centres) - 2)
-        self._right = self._left + 1
         self._weight = place - self._left
 
     @classmethod
@@ -122,10 +121,9 @@ class BehaviourAgeModel:
             nothing about the age.
         """
         row = values[self._picked]
-        if np.isnan(row).all():
+        if math.isnan(np.fmax.reduce(row)):  # the greatest of those that are known
             return None
-        likelihood: Array = self._over_ages(self._trees.raw_score(row)[np.newaxis])[0]
-        return likelihood
+        return self._over_ages(self._trees.raw_score(row))
 
     def log_likelihoods(self, values: Array) -> Array:
         """Return the log-likelihoods of many participants, the same bits as one by one.
@@ -142,16 +140,18 @@ class BehaviourAgeModel:
         return likelihoods
 
     def _over_ages(self, scores: Array) -> Array:
-        # Element-wise, and summed band by band: one participant and a batch agree to the bit.
-        shifted = scores - scores.max(axis=1, keepdims=True)
-        shares = np.exp(shifted)
-        total = shares[:, :1].copy()
-        for band in range(1, shares.shape[1]):
-            total += shares[:, band : band + 1]
-        ratio = (shifted - np.log(total) - self.log_prior) * self.temperature
-        ratio = np.minimum(np.maximum(ratio, -self.clip_nats), self.clip_nats)
-        left, right = ratio[:, self._left], ratio[:, self._right]
-        over_ages: Array = left + (right - left) * self._weight
+        # Element-wise, and summed band after band: one participant and a batch agree to the bit.
+        shifted = scores - np.maximum.reduce(scores, axis=-1, keepdims=True)
+        total = np.ascontiguousarray(np.exp(shifted).cumsum(axis=-1)[..., -1:])
+        ratio = shifted - np.log(total)
+        ratio -= self.log_prior
+        ratio *= self.temperature
+        np.maximum(ratio, -self.clip_nats, out=ratio)
+        np.minimum(ratio, self.clip_nats, out=ratio)
+        rise = ratio[..., 1:] - ratio[..., :-1]  # from each band's centre to the next one's
+        over_ages: Array = rise.take(self._left, axis=-1)
+        over_ages *= self._weight
+        over_ages += ratio.take(self._left, axis=-1)
         return over_ages
 
     def _problems(self, trees: TreeModel) -> list[str]:

@@ -121,6 +121,7 @@ class PairFeatures:
         one, two = first.values, second.values
         if first.probability_minor < second.probability_minor or (
             first.probability_minor == second.probability_minor
+            and one is not two  # all of whom nothing is known share one vector
             and bool(self._is_behind(one[np.newaxis], two[np.newaxis])[0])
         ):
             one, two = two, one
@@ -163,8 +164,8 @@ class PairFeatures:
         slices = self._slices
         rows[..., 0] = mixed
         one, two = minor.take(self._bound, axis=-1), other.take(self._bound, axis=-1)
-        rows[..., slices["min"]] = np.fmin(one, two)
-        rows[..., slices["max"]] = np.fmax(one, two)
+        np.fmin(one, two, out=rows[..., slices["min"]])
+        np.fmax(one, two, out=rows[..., slices["max"]])
         one, two = minor.take(self._sided, axis=-1), other.take(self._sided, axis=-1)
         rows[..., slices["minor"]] = one
         rows[..., slices["other"]] = two
@@ -172,11 +173,11 @@ class PairFeatures:
         free = self._free_count
         rows[..., slices["gap"]] = gap[..., :free]
         # 1 where the codes are equal, 0 where not, NaN where one is unknown.
-        rows[..., slices["same"]] = np.maximum(1.0 - gap[..., free:], 0.0)
+        np.maximum(1.0 - gap[..., free:], 0.0, out=rows[..., slices["same"]])
         if self._has_interests:
             one, two = minor[..., self._tags_from :], other[..., self._tags_from :]
             rows[..., -2] = (one * two).sum(axis=-1)  # counts: exact in any order
             rows[..., -1] = np.maximum(one, two).sum(axis=-1)
         rows += 0.0  # -0.0 becomes 0.0
-        rows[np.isnan(rows)] = np.nan  # one bit pattern
+        np.copyto(rows, np.nan, where=np.isnan(rows))  # one bit pattern
         return rows

@@ -61,7 +61,7 @@ class HarmModel:
     ) -> float:
         """Return the harm probability of one pair; the same bits with a and b swapped."""
         row = self.features.row(a, b, minor_adult_probability=minor_adult_probability)
-        return float(self.calibration.probabilities(self._trees.raw_score(row))[0])
+        return self.calibration.probability(self._trees.raw_score(row)[0])
 
     def probabilities(
         self, a: MemberMatrix, b: MemberMatrix, minor_adult_probability: Array

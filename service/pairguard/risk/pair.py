@@ -124,9 +124,29 @@ class RiskModel:
         self.catalogue = catalogue
         self.behaviour = behaviour
         self.harm = harm
+        self._silent: dict[int, ParticipantAssessment] = {}
 
     def assess_participant(self, participant: Participant, now: float) -> ParticipantAssessment:
         """Assess one participant at a time in seconds since 1970."""
+        if (
+            participant.age_evidence
+            or participant.signals
+            or participant.attributes
+            or participant.interests
+            or participant.history
+        ):
+            return self._assess(participant, now)
+        # Nothing was said, so the prior tells all, at any time. Priors are few, and live as long
+        # as the tables.
+        key = id(self.tables.prior(participant.region, participant.entry_path))
+        assessed = self._silent.get(key)
+        if assessed is None:
+            assessed = self._assess(participant, now)
+            assessed.values.setflags(write=False)
+            self._silent[key] = assessed
+        return assessed
+
+    def _assess(self, participant: Participant, now: float) -> ParticipantAssessment:
         vector = self.catalogue.vector(participant)
         behaviour_log = (
             None if self.behaviour is None else self.behaviour.log_likelihood(vector.values)

@@ -96,7 +96,10 @@ class EvidenceReader:
             if item is None:
                 continue
             items.append(item)
-            if item.evidence_id and by_id.setdefault(item.evidence_id, item) != item:
+            if not item.evidence_id:
+                continue
+            earlier = by_id.setdefault(item.evidence_id, item)
+            if earlier is not item and earlier != item:
                 self._refuse("evidence_id", "is that of an earlier item with another content")
         return tuple(items)
 

@@ -248,17 +248,17 @@ class PairAssessment(_message.Message):
     minor_adult_probability: _builtins.float
     """Probability, 0-1, that exactly one of the two is under the adult age, under that of either
     region where they differ. Absent: not assessed, because a rule decided before it was needed.
-    Absent is not 0.
+    Absent is not 0. Always set with ALLOW.
     """
     harm_probability: _builtins.float
     """Probability, 0-1, of a harm report within the report window (upheld, where it was reviewed) if
     the pair meets. Under-reporting is not corrected. Absent: no usable harm model, or not
-    assessed. Absent is not 0.
+    assessed; with ALLOW only if `degradations` has `HARM_MODEL_UNAVAILABLE`. Absent is not 0.
     """
     risk_score: _builtins.float
     """1 - (1 - minor_adult_probability)(1 - harm_probability), 0-1: one number to sort by, never
     below either part. Without a usable harm model it is `minor_adult_probability`, and
-    `degradations` says so. Absent: not assessed.
+    `degradations` says so. Absent: not assessed. Always set with ALLOW.
     """
     bundle_version: _builtins.str
     """Version of the model bundle that was used. Never empty from the service."""
@@ -270,8 +270,8 @@ class PairAssessment(_message.Message):
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When an ALLOW ends: a pair formed later has no decision. Absent: the decision is not ALLOW, or
-        the policy sets no end.
+        """When an ALLOW ends, after `decision_time`: a pair formed later has no decision. Always set with
+        ALLOW: an ALLOW without it is not usable. Absent: the decision is not ALLOW.
         """
 
     @_builtins.property
@@ -666,7 +666,9 @@ class HeldParticipant(_message.Message):
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When the hold ends by itself. Absent: only an age check or a review ends it."""
+        """When the hold ends; in this version nothing else ends it, no age check and no review. Absent: it
+        has no end.
+        """
 
     def __init__(
         self,

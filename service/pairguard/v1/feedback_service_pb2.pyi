@@ -588,9 +588,7 @@ class HoldPlaced(_message.Message):
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When it ends by itself, in the future. Absent: only a release, a review or an age check ends
-        it.
-        """
+        """When it ends by itself, in the future. Absent: it does not end by itself."""
 
     def __init__(
         self,

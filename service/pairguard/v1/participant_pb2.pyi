@@ -651,8 +651,8 @@ class FacialAgeEstimate(_message.Message):
     as a standard deviation. Absent: not told.
     """
     capture_session: _builtins.str
-    """Opaque id of the capture, at most 128 bytes; estimates of one capture share their errors and
-    count as nearly one. Empty: not told; estimates of one provider are then taken as related.
+    """Opaque id of the capture, at most 128 bytes, kept for later; all captures of one participant
+    that point the same way count as nearly one, whatever is told here. Empty: not told.
     """
     def __init__(
         self,

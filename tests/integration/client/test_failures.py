@@ -162,8 +162,21 @@ def test_a_crash_of_the_service_is_a_reroute(make_client: ClientMaker) -> None:
         allow(clearing("decision_id")),
         allow(setting("minor_adult_probability", nan)),
         allow(setting("risk_score", 1.5)),
+        allow(clearing("expire_time")),
+        allow(clearing("minor_adult_probability")),
+        allow(setting("minor_adult_probability", 0.99)),
     ],
-    ids=["nothing", "unspecified", "unknown", "no id", "nan", "above one"],
+    ids=[
+        "nothing",
+        "unspecified",
+        "unknown",
+        "no id",
+        "nan",
+        "above one",
+        "no end",
+        "no probability",
+        "score below its part",
+    ],
 )
 def test_an_answer_that_cannot_be_relied_on_is_a_reroute(
     make_client: ClientMaker, answer: object

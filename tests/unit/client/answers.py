@@ -11,6 +11,7 @@ from pairguard.v1.age_assurance_service_pb2 import AssessAgeResponse
 from pairguard.v1.participant_pb2 import CHECK_METHOD_GUARDIAN
 
 DECIDED = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
+ALLOWED_UNTIL = datetime(2999, 1, 1, tzinfo=UTC)  # after the clock of any machine that reads it
 
 Change: TypeAlias = Callable[[assessment.PairAssessment], object]
 
@@ -28,6 +29,7 @@ def allow(*changes: Change) -> assessment.PairAssessment:
         decision_id="d-1",
         decision=assessment.DECISION_ALLOW,
         decision_time=timestamp(DECIDED),
+        expire_time=timestamp(ALLOWED_UNTIL),
         minor_adult_probability=0.0,
         harm_probability=0.01,
         risk_score=0.01,
@@ -128,6 +130,11 @@ def assessed(*changes: Callable[[AssessAgeResponse], object]) -> AssessAgeRespon
     for change in changes:
         change(message)
     return message
+
+
+def ending(moment: datetime) -> Change:
+    """Return a change that sets when an ALLOW ends."""
+    return lambda message: message.expire_time.FromDatetime(moment)
 
 
 def setting(name: str, value: object) -> Callable[[object], None]:

@@ -1,6 +1,7 @@
 """Answers on their way to the caller: what cannot be relied on never allows a pair."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import inf, nan
 
@@ -25,6 +26,7 @@ from pairguard.client.response_values import assessed_age, pair_decision
 from pairguard.v1 import assessment_pb2
 from pairguard.v1.age_assurance_service_pb2 import AssessAgeResponse
 from tests.unit.client.answers import (
+    ALLOWED_UNTIL,
     DECIDED,
     Change,
     age,
@@ -32,15 +34,15 @@ from tests.unit.client.answers import (
     assessed,
     block,
     clearing,
+    ending,
     setting,
-    timestamp,
 )
 
 NOW = DECIDED + timedelta(seconds=1)
 
 
 def test_an_allow_says_all_that_came() -> None:
-    message = allow(lambda m: m.expire_time.CopyFrom(timestamp(DECIDED + timedelta(minutes=2))))
+    message = allow()
 
     decision = pair_decision(message, received_time=NOW)
 
@@ -49,7 +51,7 @@ def test_an_allow_says_all_that_came() -> None:
     assert decision.allowed
     assert decision.decision_id == "d-1"
     assert decision.decision_time == DECIDED
-    assert decision.expire_time == DECIDED + timedelta(minutes=2)
+    assert decision.expire_time == ALLOWED_UNTIL
     assert decision.minor_adult_probability == 0.0
     assert decision.harm_probability == 0.01
     assert decision.risk_score == 0.01
@@ -99,15 +101,29 @@ FAULTS: dict[str, Change] = {
     "no age": lambda m: m.participant_b_assessment.CopyFrom(age(clearing("probability_minor"))),  # type: ignore[arg-type]
 }
 
+ALLOW_FAULTS: dict[str, Change] = {
+    "no time": clearing("decision_time"),
+    "no end": clearing("expire_time"),
+    "ends as decided": ending(DECIDED),
+    "ends before decided": ending(DECIDED - timedelta(seconds=1)),
+    "no mixed probability": clearing("minor_adult_probability"),
+    "no harm probability": clearing("harm_probability"),
+    "no score": clearing("risk_score"),
+    "score below the mixed probability": setting("minor_adult_probability", 0.99),
+    "score below the harm probability": setting("harm_probability", 0.99),
+    "holds somebody": lambda m: m.held_participants.add(
+        participant=assessment_pb2.PARTICIPANT_ROLE_A
+    ),
+}
+
 
 @pytest.mark.parametrize(
     "fault",
     [
         *FAULTS.values(),
-        clearing("decision_time"),
-        lambda m: m.held_participants.add(participant=assessment_pb2.PARTICIPANT_ROLE_A),
+        *ALLOW_FAULTS.values(),
     ],
-    ids=[*FAULTS, "no time", "holds somebody"],
+    ids=[*FAULTS, *ALLOW_FAULTS],
 )
 def test_an_allow_with_a_fault_is_refused_as_a_whole(fault: Change) -> None:
     with pytest.raises(LocalFailure) as caught:
@@ -124,6 +140,51 @@ def test_a_block_with_a_fault_stands_and_says_so(fault: Change) -> None:
     assert decision.decided_by is DecidedBy.SERVICE
     assert decision.degradations == ("CLIENT_RESPONSE_INCOMPLETE", "STORE_UNAVAILABLE")
     assert [held.participant for held in decision.held_participants] == [ParticipantRole.B]
+
+
+def test_an_allow_without_any_figure_or_end_is_refused() -> None:
+    hollow = allow(
+        clearing("expire_time"),
+        clearing("minor_adult_probability"),
+        clearing("harm_probability"),
+        clearing("risk_score"),
+    )
+
+    with pytest.raises(LocalFailure) as caught:
+        pair_decision(hollow, received_time=NOW)
+
+    assert caught.value.kind is FailureKind.RESPONSE_INVALID
+    for part in ("expire_time", "minor_adult_probability", "harm_probability", "risk_score"):
+        assert part in str(caught.value)
+
+
+def test_an_allow_without_a_harm_model_says_so_and_stands() -> None:
+    message = allow(
+        clearing("harm_probability"), lambda m: m.degradations.append("HARM_MODEL_UNAVAILABLE")
+    )
+
+    decision = pair_decision(message, received_time=NOW)
+
+    assert decision.allowed
+    assert decision.harm_probability is None
+
+
+def test_another_degradation_excuses_no_missing_harm() -> None:
+    message = allow(
+        clearing("harm_probability"), lambda m: m.degradations.append("STORE_UNAVAILABLE")
+    )
+
+    with pytest.raises(LocalFailure):
+        pair_decision(message, received_time=NOW)
+
+
+@pytest.mark.parametrize("name", ["minor_adult_probability", "harm_probability"])
+def test_a_score_may_be_below_a_part_by_rounding_only(name: str) -> None:
+    rounded = allow(setting(name, 0.01 + 5e-10))
+
+    assert pair_decision(rounded, received_time=NOW).allowed
+    with pytest.raises(LocalFailure):
+        pair_decision(allow(setting(name, 0.01 + 2e-9)), received_time=NOW)
 
 
 def test_an_unreadable_number_is_unknown_and_not_zero() -> None:
@@ -151,8 +212,8 @@ def test_an_answer_without_a_known_decision_is_refused(number: int) -> None:
 
 
 def test_an_allow_ends() -> None:
-    end = DECIDED + timedelta(minutes=2)
-    message = allow(lambda m: m.expire_time.CopyFrom(timestamp(end)))
+    end = DECIDED + timedelta(minutes=5)
+    message = allow(ending(end))
 
     in_time = pair_decision(message, received_time=end - timedelta(microseconds=1))
     late = pair_decision(message, received_time=end)
@@ -165,10 +226,11 @@ def test_an_allow_ends() -> None:
     assert late.received_time == end
 
 
-def test_an_allow_without_an_end_stays() -> None:
-    decision = pair_decision(allow(), received_time=NOW)
+def test_an_allow_without_an_end_allows_at_no_time() -> None:
+    endless = replace(pair_decision(allow(), received_time=NOW), expire_time=None)
 
-    assert decision.allowed_at(NOW + timedelta(days=1))
+    assert not endless.allowed
+    assert not endless.allowed_at(DECIDED)
 
 
 def test_names_that_are_new_to_the_client_are_kept_as_unknown() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -295,6 +297,109 @@ def test_a_country_counts_as_itself_and_its_subdivisions() -> None:
         assert policy.for_participant(garbage) is policy.for_participant("")
 
 
+@pytest.mark.parametrize(
+    "young",
+    [
+        age_range(None, 9, PlatformAssurance.SUPERVISED),
+        age_range(None, 9, PlatformAssurance.GUARDIAN_DECLARED),
+        live(AgeCheck(CheckMethod.DIGITAL_WALLET, 10, CheckResult.UNDER)),
+        live(AgeCheck(CheckMethod.OPEN_BANKING, 10, CheckResult.UNDER)),
+        live(AgeCheck(CheckMethod.EMAIL, 10, CheckResult.UNDER)),
+    ],
+)
+@pytest.mark.parametrize("adult", [WALLET, OVER, verified(34)])
+def test_a_statement_about_few_young_ages_is_a_side_of_a_conflict(
+    young: AgeEvidence, adult: AgeEvidence
+) -> None:
+    assert pool(adult) is Admission.ADULTS
+    assert pool(adult, young) is not Admission.ADULTS
+
+
+@pytest.mark.parametrize("count", [1, 3, 10, 30])
+@pytest.mark.parametrize("binding", Binding)
+@pytest.mark.parametrize(
+    "assurance",
+    [
+        PlatformAssurance.GUARDIAN_DECLARED,
+        PlatformAssurance.CONFIRMED,
+        PlatformAssurance.PAYMENT_CHECKED,
+        PlatformAssurance.GOVERNMENT_ID_CHECKED,
+    ],
+)
+def test_a_range_is_an_accounts_word_however_often_it_is_sent(
+    count: int, binding: Binding, assurance: PlatformAssurance
+) -> None:
+    assert pool(*[age_range(18, None, assurance, binding=binding)] * count) is Admission.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        None,
+        face(30, Liveness.FAILED),
+        told(FacialAgeEstimate(25, Liveness.PASSED), expire_time=NOW - DAY),
+        live(AgeCheck(CheckMethod.CREDIT_CARD, 18, CheckResult.UNDER)),
+        told(SelfDeclared(30)),
+    ],
+)
+def test_behaviour_opens_no_pool_without_an_item_that_speaks_for_adulthood(
+    item: AgeEvidence | None,
+) -> None:
+    behaviour = np.where(np.arange(101) < 18, -4.0, 4.0)
+    assessment = assess_age(
+        TABLES,
+        prior=TABLES.prior("", ""),
+        evidence=[] if item is None else [item],
+        behaviour_log=behaviour,
+        now=NOW,
+    )
+    assert assessment.probability_below(18) < 0.02
+    assert admission(assessment, gates_of(POLICY.for_pair("US", "US"))) is Admission.UNKNOWN
+
+
+def test_neither_behaviour_nor_a_prior_alone_bars_anybody() -> None:
+    policy = Policy.from_mapping(
+        merged(
+            default_policy_document(),
+            {"default": {"minimum_age": 18, "gates": {"barred_min_probability": 0.5}}},
+        )
+    )
+    likely_child = np.where(np.arange(101) < 13, 4.0, -4.0)
+    assessment = assess_age(
+        TABLES, prior=TABLES.prior("", ""), evidence=[], behaviour_log=likely_child, now=NOW
+    )
+    assert assessment.probability_below(18) > 0.5
+    assert admission(assessment, gates_of(policy.for_pair("US", "US"))) is Admission.UNKNOWN
+
+
+def test_a_word_bars_nobody_against_verified_documents() -> None:
+    for years in (5, 8, 9):
+        assessment = assessed(verified(34), OVER, told(SelfDeclared(years)))
+        assert assessment.conflict
+        assert admission(assessment, gates_of(POLICY.for_pair("US", "US"))) is Admission.UNKNOWN
+
+
+def test_more_evidence_of_minority_explains_nothing_away() -> None:
+    moderator = live(VerifiedAge(VerificationMethod.MODERATOR, 18))
+    teen = age_range(
+        16, 17, PlatformAssurance.TIER_A, binding=Binding.DEVICE, observed_time=NOW - YEAR
+    )
+    assert pool(moderator, teen) is not Admission.ADULTS
+    assert pool(moderator, teen, told(SelfDeclared(15))) is not Admission.ADULTS
+    card_over = told(AgeCheck(CheckMethod.CREDIT_CARD, 25, CheckResult.OVER))
+    card_under = told(AgeCheck(CheckMethod.CREDIT_CARD, 18, CheckResult.UNDER))
+    assert assessed(OVER, card_over, card_under).probability_below(18) >= assessed(
+        OVER, card_over
+    ).probability_below(18)
+
+
+def test_injected_media_take_the_worth_of_a_document_shown_to_a_camera() -> None:
+    for shown in (OVER, verified(30)):
+        assert pool(shown) is Admission.ADULTS
+        assert pool(shown, tampered=True) is Admission.UNKNOWN
+    assert pool(WALLET, tampered=True) is Admission.ADULTS  # no camera has a part in it
+
+
 times = st.sampled_from([NOW, NOW - 0.2 * YEAR, NOW - YEAR, NOW - 3 * YEAR, 0.0])
 expiries = st.sampled_from([None, None, None, NOW - DAY])
 bindings = st.sampled_from(Binding)
@@ -355,6 +460,30 @@ dangers = st.one_of(
     st.just(face(14)),
     st.none(),  # the session is tampered with
 )
+
+
+def test_an_unusable_item_of_any_kind_only_lowers_the_age() -> None:
+    moderator = told(
+        VerifiedAge(VerificationMethod.MODERATOR, 20),
+        observed_time=NOW - YEAR,
+        binding=Binding.LIVE_PERSON,
+    )
+    declared = [told(SelfDeclared(18, gate_years=13), binding=b) for b in Binding]
+    base = [*declared, face(35), moderator]
+    rejected = face(25, Liveness.FAILED)
+    for years in range(13, 26):
+        before = assessed(*base).probability_below(years)
+        assert assessed(*base, rejected).probability_below(years) >= before
+
+
+@given(st.lists(plausible_items, max_size=4), plausible_items)
+def test_an_unusable_item_lowers_the_age_whatever_is_known(
+    evidence: list[AgeEvidence], item: AgeEvidence
+) -> None:
+    unusable = replace(item, expire_time=NOW - DAY)
+    before, after = assessed(*evidence), assessed(*evidence, unusable)
+    for years in (13, 16, 18, 21):
+        assert after.probability_below(years) >= before.probability_below(years) - 1e-12
 
 
 @settings(max_examples=600, suppress_health_check=[HealthCheck.too_slow])
