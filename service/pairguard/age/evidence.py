@@ -136,7 +136,8 @@ class FacialAgeEstimate:
         mean_years: Estimated age in years, 0-120.
         liveness: Result of the liveness test of the same capture.
         quality: The vendor's own quality figure, its scale unknown; never used as a deviation.
-        capture_session: Opaque id of the capture; estimates that share one share their errors.
+        capture_session: Opaque id of the capture; recorded, all of a participant's faces are taken
+            to share their errors.
     """
 
     mean_years: float

@@ -87,14 +87,15 @@ class Judge:
         )
         checks: tuple[tuple[Party, CheckPlan], ...] = ()
         if decision.kind is not DecisionKind.ALLOW:
+            # Nobody held or barred is asked: no check that is passed now would end the hold.
             plans = (
-                (Party.A, self.planner.plan(a.region, assessed_a.age)),
-                (Party.B, self.planner.plan(b.region, assessed_b.age)),
+                (Party.A, state.held_a, self.planner.plan(a.region, assessed_a.age)),
+                (Party.B, state.held_b, self.planner.plan(b.region, assessed_b.age)),
             )
             checks = tuple(
                 (party, plan)
-                for party, plan in plans
-                if plan.admission in (Admission.UNKNOWN, Admission.BARRED)
+                for party, held, plan in plans
+                if plan.admission is Admission.UNKNOWN and not held
             )
         return Judgement(assessed_a, assessed_b, lines, decision, checks)
 

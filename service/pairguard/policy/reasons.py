@@ -75,7 +75,7 @@ _TEXTS: dict[ReasonCode, tuple[str, str]] = {
     ),
     ReasonCode.BELOW_MINIMUM_AGE: (
         "The participant is likely below the minimum age of the region.",
-        "This service is not open to everybody. You can confirm your age or ask for a review.",
+        "This service is not open to everybody. You can ask for a review.",
     ),
     ReasonCode.PERSONAL_BLOCK: (
         "One of the two asked never to meet the other.",
