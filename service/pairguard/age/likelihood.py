@@ -37,7 +37,9 @@ from pairguard.age.observation import ObservationModel, observation_model
 from pairguard.age.parameters import AGE_GRID, Array
 from pairguard.age.tables import AgeTables
 
-DAYS_PER_YEAR = 365.2425
+_SECONDS_PER_DAY = 86_400.0
+_SECONDS_PER_WEEK = 7.0 * _SECONDS_PER_DAY
+_WEEKS_PER_YEAR = 365.2425 / 7.0
 
 _CACHE_ITEMS = 8192  # about 2.3 kB each, 16 to 20 MB in all
 _UNCACHED = object()
@@ -83,7 +85,7 @@ class _Moment(NamedTuple):
     """When an item was true, seen from now; the year only counts, and is only told, for births."""
 
     elapsed_years: float
-    observed_days: int | None
+    observed_weeks: int | None
     stated_year: int
     expired: bool
     tampered: bool
@@ -94,8 +96,9 @@ def item_likelihood(
 ) -> ItemLikelihood | None:
     """Return what an item says about the age now; None: nothing (inconclusive, open range).
 
-    Times count in whole days and facial estimates in tenths of a year, so that the same evidence on
-    the same day is computed once; what was computed is kept in ``tables.item_cache``.
+    Times count in whole weeks, rounded to the cautious side (an age moves up late, a hand-over
+    counts early), and facial estimates in tenths of a year, so that like evidence is computed once;
+    what was computed is kept in ``tables.item_cache``.
 
     Args:
         tables: The parameters.
@@ -155,7 +158,7 @@ def _model(
 
 def _moment(evidence: AgeEvidence, now: float, *, tampered_capture: bool) -> _Moment:
     stated_time, observed = _stated_time(evidence), evidence.observed_time
-    observed_days = None if observed is None else _days_before(observed, now)
+    observed_weeks = None if observed is None else _weeks_begun(observed, now)
     elapsed_years, stated_year = 0.0, 0
     if _is_birth_year(evidence):
         stated_year = _year(now if stated_time is None else min(stated_time, now))
@@ -164,12 +167,12 @@ def _moment(evidence: AgeEvidence, now: float, *, tampered_capture: bool) -> _Mo
         if elapsed_years > _LONGEST_YEARS:
             elapsed_years, stated_year = 0.0, _year(now)
     elif stated_time is not None:
-        elapsed_years = _days_before(stated_time, now) / DAYS_PER_YEAR
+        elapsed_years = _weeks_completed(stated_time, now) / _WEEKS_PER_YEAR
         if elapsed_years > _LONGEST_YEARS:
             elapsed_years = 0.0
     return _Moment(
         elapsed_years,
-        observed_days,
+        observed_weeks,
         stated_year,
         evidence.expire_time is not None and evidence.expire_time <= now,
         tampered_capture,
@@ -192,8 +195,13 @@ def _is_birth_year(evidence: AgeEvidence) -> bool:
     )
 
 
-def _days_before(time: float, now: float) -> int:
-    return max(int((now - time) // 86400.0), 0)
+def _weeks_completed(time: float, now: float) -> int:
+    return max(int((now - time) // _SECONDS_PER_WEEK), 0)
+
+
+def _weeks_begun(time: float, now: float) -> int:
+    """Return the weeks since a time, a begun one counted whole; none within the first day."""
+    return max(math.ceil((now - time - _SECONDS_PER_DAY) / _SECONDS_PER_WEEK), 0)
 
 
 def _year(time: float) -> int:
@@ -235,7 +243,7 @@ def _compute(
         row=row,
         usable=usable,
         live=_binding(evidence) is Binding.LIVE_PERSON,
-        dated=moment.observed_days is not None and not moment.expired,
+        dated=moment.observed_weeks is not None and not moment.expired,
         odds_factor=odds_factor,
         peak_odds_factor=max(odds_factor, float(row[:line].max() / row[line:].max())),
         alone_probability_minor=odds / (1.0 + odds),
@@ -254,10 +262,10 @@ def _binding(evidence: AgeEvidence) -> Binding:
 
 def _handed_over(tables: AgeTables, binding: Binding, moment: _Moment) -> float:
     """Return the probability that somebody else has the account now."""
-    if moment.observed_days is None:
+    if moment.observed_weeks is None:
         years = tables.unknown_observed_age_years
     else:
-        years = moment.observed_days / DAYS_PER_YEAR
+        years = moment.observed_weeks / _WEEKS_PER_YEAR
     return 1.0 - math.exp(-tables.handover_per_year[binding] * years)
 
 
