@@ -20,8 +20,6 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import NamedTuple
 
 import numpy as np
 
@@ -31,21 +29,16 @@ from pairguard.age.evidence import (
     FacialAgeEstimate,
     PlatformAgeRange,
     SelfDeclared,
-    VerifiedAge,
 )
+from pairguard.age.moment import WEEKS_PER_YEAR, Moment, moment_of
 from pairguard.age.observation import ObservationModel, observation_model
 from pairguard.age.parameters import AGE_GRID, Array
 from pairguard.age.tables import AgeTables
-
-_SECONDS_PER_DAY = 86_400.0
-_SECONDS_PER_WEEK = 7.0 * _SECONDS_PER_DAY
-_WEEKS_PER_YEAR = 365.2425 / 7.0
 
 _CACHE_ITEMS = 8192  # about 2.3 kB each, 16 to 20 MB in all
 _UNCACHED = object()
 _Said = tuple[type, Hashable, str, Binding]
 _INFORMATIVE_NATS = 0.05  # an item that moves the log-odds at the line less than this says nothing
-_LONGEST_YEARS = 20.0  # a time further back is a wrong clock: the age in the item counts as of now
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +74,6 @@ class ItemLikelihood:
     for_adulthood: bool
 
 
-class _Moment(NamedTuple):
-    """When an item was true, seen from now; the year only counts, and is only told, for births."""
-
-    elapsed_years: float
-    observed_weeks: int | None
-    stated_year: int
-    expired: bool
-    tampered: bool
-
-
 def item_likelihood(
     tables: AgeTables, evidence: AgeEvidence, *, now: float, tampered_capture: bool = False
 ) -> ItemLikelihood | None:
@@ -106,7 +89,7 @@ def item_likelihood(
         now: Seconds since 1970.
         tampered_capture: Whether the session shows signs of a virtual camera or injected media.
     """
-    moment = _moment(evidence, now, tampered_capture=tampered_capture)
+    moment = moment_of(evidence, now, tampered_capture=tampered_capture)
     said = _said(evidence)
     # One look-up: another thread may empty the cache between two.
     key = (said, moment)
@@ -156,60 +139,8 @@ def _model(
     return known
 
 
-def _moment(evidence: AgeEvidence, now: float, *, tampered_capture: bool) -> _Moment:
-    stated_time, observed = _stated_time(evidence), evidence.observed_time
-    observed_weeks = None if observed is None else _weeks_begun(observed, now)
-    elapsed_years, stated_year = 0.0, 0
-    if _is_birth_year(evidence):
-        stated_year = _year(now if stated_time is None else min(stated_time, now))
-        if stated_time is not None:
-            elapsed_years = float(_year(now) - stated_year)
-        if elapsed_years > _LONGEST_YEARS:
-            elapsed_years, stated_year = 0.0, _year(now)
-    elif stated_time is not None:
-        elapsed_years = _weeks_completed(stated_time, now) / _WEEKS_PER_YEAR
-        if elapsed_years > _LONGEST_YEARS:
-            elapsed_years = 0.0
-    return _Moment(
-        elapsed_years,
-        observed_weeks,
-        stated_year,
-        evidence.expire_time is not None and evidence.expire_time <= now,
-        tampered_capture,
-    )
-
-
-def _stated_time(evidence: AgeEvidence) -> float | None:
-    """Return when the age in the item was true; None: unknown, taken as now."""
-    if isinstance(evidence.observation, SelfDeclared):
-        declared_time = evidence.observation.declared_time
-        if declared_time is not None:
-            return declared_time
-    return evidence.observed_time
-
-
-def _is_birth_year(evidence: AgeEvidence) -> bool:
-    observation = evidence.observation
-    return (
-        isinstance(observation, (SelfDeclared, VerifiedAge)) and observation.birth_year is not None
-    )
-
-
-def _weeks_completed(time: float, now: float) -> int:
-    return max(int((now - time) // _SECONDS_PER_WEEK), 0)
-
-
-def _weeks_begun(time: float, now: float) -> int:
-    """Return the weeks since a time, a begun one counted whole; none within the first day."""
-    return max(math.ceil((now - time - _SECONDS_PER_DAY) / _SECONDS_PER_WEEK), 0)
-
-
-def _year(time: float) -> int:
-    return datetime.fromtimestamp(max(time, 0.0), UTC).year
-
-
 def _compute(
-    tables: AgeTables, evidence: AgeEvidence, said: _Said, moment: _Moment
+    tables: AgeTables, evidence: AgeEvidence, said: _Said, moment: Moment
 ) -> ItemLikelihood | None:
     model, over_adults = _model(tables, evidence, said, moment.stated_year)
     if model is None:
@@ -260,12 +191,12 @@ def _binding(evidence: AgeEvidence) -> Binding:
     return evidence.binding
 
 
-def _handed_over(tables: AgeTables, binding: Binding, moment: _Moment) -> float:
+def _handed_over(tables: AgeTables, binding: Binding, moment: Moment) -> float:
     """Return the probability that somebody else has the account now."""
     if moment.observed_weeks is None:
         years = tables.unknown_observed_age_years
     else:
-        years = moment.observed_weeks / _WEEKS_PER_YEAR
+        years = moment.observed_weeks / WEEKS_PER_YEAR
     return 1.0 - math.exp(-tables.handover_per_year[binding] * years)
 
 

@@ -12,8 +12,8 @@ from pairguard.age.admission import Admission, admission
 from pairguard.age.next_check import CheckForecast, CheckForecaster, UncertainZone
 from pairguard.age.posterior import AgeAssessment
 from pairguard.age.tables import AgeTables
-from pairguard.policy.decision import gates_of
 from pairguard.policy.document import RegionPolicy
+from pairguard.policy.pools import gates_of
 from pairguard.policy.reasons import ReasonCode
 from pairguard.policy.regions import Policy
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from pairguard.age.admission import Admission
 from pairguard.policy.checks import CheckPlan, CheckPlanner
-from pairguard.policy.decision import Decision, DecisionKind, Side, decide
+from pairguard.policy.decision import Decision, DecisionKind, decide
 from pairguard.policy.document import RegionPolicy
+from pairguard.policy.pools import Side
 from pairguard.policy.reasons import Party
 from pairguard.policy.regions import Policy
 from pairguard.risk.pair import ParticipantAssessment, RiskModel

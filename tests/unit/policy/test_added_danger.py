@@ -30,7 +30,8 @@ from pairguard.age.posterior import AgeAssessment, assess_age
 from pairguard.age.tables import AgeTables
 from pairguard.errors import InvalidInput
 from pairguard.policy.checks import CheckPlanner
-from pairguard.policy.decision import DecisionKind, Side, decide, gates_of
+from pairguard.policy.decision import DecisionKind, decide
+from pairguard.policy.pools import Side, gates_of
 from pairguard.policy.reasons import Party, ReasonCode
 from pairguard.policy.regions import Policy
 from pairguard.risk.pair import minor_adult_probability, pair_risk

@@ -21,8 +21,9 @@ from pairguard.age.evidence import (
     SelfDeclared,
 )
 from pairguard.age.posterior import AgeAssessment
-from pairguard.policy.decision import Decision, DecisionKind, Side, decide, gates_of
+from pairguard.policy.decision import Decision, DecisionKind, decide
 from pairguard.policy.document import RegionPolicy
+from pairguard.policy.pools import Side, gates_of
 from pairguard.policy.reasons import Party, ReasonCode
 from pairguard.policy.regions import Policy
 from pairguard.risk.pair import minor_adult_probability, pair_risk
