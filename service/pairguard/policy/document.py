@@ -1,9 +1,8 @@
 """The policy document: what may be paired, per region, checked whole before any use.
 
 Owns the shape of the document and every bound on its lines. A document that validates can loosen
-defaults but no hard rule: those are in ``pairguard.policy.decision`` and ``pairguard.policy.pools`` and read no
-document. It must
-not know files; the caller parses the TOML.
+defaults but no hard rule: those are in ``pairguard.policy.decision`` and ``pairguard.policy.pools``
+and read no document. It must not know files; the caller parses the TOML.
 """
 
 from __future__ import annotations
