@@ -89,6 +89,7 @@ run: $(VENV)/.editable $(if $(PAIRGUARD_BUNDLE_PATH),,bundle) ## serve on this m
 
 .PHONY: test
 test: $(VENV)/.editable ## all tests, in random order (TEST=... narrows)
+	@deploy/prerequisites.sh openssl
 	@$(BIN)/python -m pytest $(TEST)
 
 .PHONY: lint

@@ -2,6 +2,7 @@
 # Finds what this machine lacks for the project and, as root on Debian or Ubuntu, installs it.
 # Otherwise says what to install. Does nothing, and says nothing, where all is there.
 # Needed: a Python 3.11 or newer that can make a venv, and the OpenMP runtime that LightGBM loads.
+# Commands named as arguments are needed too, in packages of the same name: prerequisites.sh openssl
 set -euo pipefail
 
 python="${PYTHON:-python3}"
@@ -18,6 +19,9 @@ fi
 # Debian splits both off: a venv without ensurepip has no pip.
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 "$python" -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || missing+=(libgomp1)
+for command in "$@"; do
+  command -v "$command" >/dev/null || missing+=("$command")
+done
 
 if [ "${#missing[@]}" -eq 0 ]; then
   exit 0

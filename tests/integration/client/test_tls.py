@@ -1,6 +1,5 @@
 """TLS and mutual TLS, through both clients."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,10 +11,6 @@ from tests.integration.client.either_client import ClientMaker
 from tests.integration.client.scripted_service import ScriptedService, serving
 
 A, B = ParticipantInput("a"), ParticipantInput("b")
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("openssl") is None, reason="certificates for the test are made with openssl"
-)
 
 
 @pytest.fixture(scope="module")
