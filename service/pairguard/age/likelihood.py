@@ -35,7 +35,7 @@ from pairguard.age.observation import ObservationModel, observation_model
 from pairguard.age.parameters import AGE_GRID, Array
 from pairguard.age.tables import AgeTables
 
-_CACHE_ITEMS = 8192  # about 2.3 kB each, 16 to 20 MB in all
+_CACHE_ITEMS = 8192  # each holds two arrays of 101 numbers, or one
 _UNCACHED = object()
 _Said = tuple[type, Hashable, str, Binding]
 _INFORMATIVE_NATS = 0.05  # an item that moves the log-odds at the line less than this says nothing
@@ -166,6 +166,7 @@ def _compute(
     row.setflags(write=False)
     below, above = tables.mean_on_both_sides(row)
     odds_factor = below / above
+    moved_nats = math.log(odds_factor)
     odds = tables.prior_odds_minor * below / above
     line = tables.reference_age_years
     return ItemLikelihood(
@@ -178,8 +179,8 @@ def _compute(
         odds_factor=odds_factor,
         peak_odds_factor=max(odds_factor, float(row[:line].max() / row[line:].max())),
         alone_probability_minor=odds / (1.0 + odds),
-        informative=abs(math.log(odds_factor)) >= _INFORMATIVE_NATS,
-        for_adulthood=usable and math.log(odds_factor) <= -_INFORMATIVE_NATS,
+        informative=abs(moved_nats) >= _INFORMATIVE_NATS,
+        for_adulthood=usable and moved_nats <= -_INFORMATIVE_NATS,
     )
 
 

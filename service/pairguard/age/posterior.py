@@ -55,8 +55,8 @@ class AgeAssessment:
             explain. Behaviour is no party to it: it is an inference and only weighs.
         informative_count: Items that say anything about being under or over the reference age.
         for_adulthood_count: Items that may speak for adulthood and do.
-        established_minor: Whether one dated item that is verified, or a capture or document check
-            bound to the live person, makes a minor by itself.
+        established_minor: Whether one usable, dated item that is verified, or a capture or document
+            check bound to the live person, makes a minor by itself.
         verified_live_years: The whole year that verified, live-bound, dated evidence states now;
             None: there is none or several that differ.
         items: What each of ``distinct_evidence`` says; None: nothing.
@@ -121,19 +121,17 @@ def assess_age(
         item_likelihood(tables, item, now=now, tampered_capture=tampered_capture)
         for item in distinct
     )
-    likelihood, agreement = combined_likelihood(tables, items)
-    base = prior if behaviour_log is None else prior * np.exp(behaviour_log)
-    probabilities = _posterior(base, likelihood)
-    conflict = agreement < tables.agreement_floor or contradict(tables, items, likelihood)
+    likelihood, conflict = _fused(tables, items)
     if tampered_capture and not conflict:
         # A flag on the session must not end a conflict by taking one of its sides away.
-        untampered = tuple(item_likelihood(tables, item, now=now) for item in distinct)
-        told_before, _ = combined_likelihood(tables, untampered)
-        conflict = contradict(tables, untampered, told_before)
+        untampered = [item_likelihood(tables, item, now=now) for item in distinct]
+        _, conflict = _fused(tables, untampered)
+    base = prior if behaviour_log is None else prior * np.exp(behaviour_log)
+    probabilities = _posterior(base, likelihood)
     told = [
-        (item, likelihood)
-        for item, likelihood in zip(distinct, items, strict=True)
-        if likelihood is not None and likelihood.informative
+        (item, said)
+        for item, said in zip(distinct, items, strict=True)
+        if said is not None and said.informative
     ]
     cumulative = probabilities.cumsum()
     return AgeAssessment(
@@ -144,12 +142,13 @@ def assess_age(
         ),
         conflict=conflict,
         informative_count=len(told),
-        for_adulthood_count=sum(likelihood.for_adulthood for _, likelihood in told),
+        for_adulthood_count=sum(said.for_adulthood for _, said in told),
         established_minor=any(
-            likelihood.alone_probability_minor >= tables.established_minor_probability
-            and likelihood.dated
-            and _can_establish(item, tampered_capture=tampered_capture)
-            for item, likelihood in told
+            said.alone_probability_minor >= tables.established_minor_probability
+            and said.usable
+            and said.dated
+            and _can_establish(item)
+            for item, said in told
         ),
         verified_live_years=_verified_live_years(told),
         items=items,
@@ -184,7 +183,7 @@ def contributions(
     Leave-one-out: the log-odds with all items minus those without this one; positive: towards
     minority. In the order of ``distinct_evidence``; 0 for an item that says nothing.
     """
-    with_all = _log_odds(assessment.probabilities, adult_age_years)
+    with_all = _log_odds_below(assessment.probabilities, adult_age_years)
     result = []
     for index, item in enumerate(assessment.items):
         if item is None:
@@ -192,8 +191,15 @@ def contributions(
             continue
         rest = assessment.items[:index] + assessment.items[index + 1 :]
         without = _posterior(assessment.base, combined_likelihood(tables, rest)[0])
-        result.append(with_all - _log_odds(without, adult_age_years))
+        result.append(with_all - _log_odds_below(without, adult_age_years))
     return tuple(result)
+
+
+def _fused(tables: AgeTables, items: Sequence[ItemLikelihood | None]) -> tuple[Array, bool]:
+    """Return the (101,) likelihood of all items and whether they contradict each other."""
+    likelihood, agreement = combined_likelihood(tables, items)
+    conflict = agreement < tables.agreement_floor or contradict(tables, items, likelihood)
+    return likelihood, conflict
 
 
 def _posterior(base: Array, likelihood: Array) -> Array:
@@ -211,13 +217,16 @@ def _clipped(probability: float) -> float:
     return min(probability, _PROBABILITY_CEILING)
 
 
-def _log_odds(probabilities: Array, adult_age_years: int) -> float:
-    below = float(probabilities[:adult_age_years].sum())
-    below = min(max(below, PROBABILITY_FLOOR), 1.0 - PROBABILITY_FLOOR)
-    return math.log(below) - math.log1p(-below)
+def log_odds(probability: float) -> float:
+    """Return the log-odds, in nats, of a probability between 0 and 1, both excluded."""
+    return math.log(probability) - math.log1p(-probability)
 
 
-def _can_establish(item: AgeEvidence, *, tampered_capture: bool) -> bool:
+def _log_odds_below(probabilities: Array, years: int) -> float:
+    return log_odds(_clipped(float(probabilities[:years].sum())))
+
+
+def _can_establish(item: AgeEvidence) -> bool:
     """Return whether an item is of a kind that can open the minors' pool.
 
     "No card" and "no adult's account" are not: an adult gets those by showing nothing.
@@ -227,11 +236,8 @@ def _can_establish(item: AgeEvidence, *, tampered_capture: bool) -> bool:
     if isinstance(observation, VerifiedAge):
         return True
     if isinstance(observation, FacialAgeEstimate):
-        return live and observation.liveness is Liveness.PASSED and not tampered_capture
-    if isinstance(observation, AgeCheck) and observation.method in _ESTABLISHING_CHECKS:
-        capture = observation.method is CheckMethod.FACIAL_THRESHOLD
-        return live and not (capture and tampered_capture)
-    return False
+        return live and observation.liveness is Liveness.PASSED
+    return live and isinstance(observation, AgeCheck) and observation.method in _ESTABLISHING_CHECKS
 
 
 def _verified_live_years(told: Sequence[tuple[AgeEvidence, ItemLikelihood]]) -> int | None:

@@ -13,7 +13,6 @@ from pairguard.age.next_check import CheckForecast, CheckForecaster, UncertainZo
 from pairguard.age.posterior import AgeAssessment
 from pairguard.age.tables import AgeTables
 from pairguard.policy.document import RegionPolicy
-from pairguard.policy.pools import gates_of
 from pairguard.policy.reasons import ReasonCode
 from pairguard.policy.regions import Policy
 
@@ -67,7 +66,7 @@ class CheckPlanner:
         return plan
 
     def _plan(self, lines: RegionPolicy, assessment: AgeAssessment) -> CheckPlan:
-        pool = admission(assessment, gates_of(lines))
+        pool = admission(assessment, lines)
         adult_age = max(lines.adult_ages)
         if pool in (Admission.ADULTS, Admission.MINORS):
             return CheckPlan(pool, adult_age, (), ReasonCode.AGE_CERTAIN_ENOUGH)

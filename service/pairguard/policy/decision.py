@@ -19,7 +19,7 @@ from enum import IntEnum
 
 from pairguard.age.admission import Admission, admission
 from pairguard.policy.document import RegionPolicy
-from pairguard.policy.pools import Side, gates_of, own_pools, pool_rules
+from pairguard.policy.pools import Side, own_pools, pool_rules
 from pairguard.policy.reasons import Party, Reason, ReasonCode
 from pairguard.risk.pair import PairRisk
 
@@ -87,8 +87,7 @@ def decide(
         personal_block: Whether one of the two asked never to meet the other.
         recent_partner: Whether the two met within the policy's window.
     """
-    gates = gates_of(policy)
-    pools = admission(a.age, gates), admission(b.age, gates)
+    pools = admission(a.age, policy), admission(b.age, policy)
     at_home = own_pools(policy, a, b, pools)
     if not (a.history_known and b.history_known):
         risk = risk.with_harm_floor(policy.unknown_history_harm_floor)

@@ -7,6 +7,7 @@ and read no document. It must not know files; the caller parses the TOML.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -86,6 +87,7 @@ _LINES: Final[dict[str, _Bounds]] = {
     "holds.harm_hours": ("number", 1, 87_660),
     "age_checks.min_probability_settled": ("number", 0.05, 1),
 }
+_REGION_SHAPE: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _TABLES: Final = frozenset({"gates", "thresholds", "holds", "age_checks"})
 _CHECK_LINES: Final[dict[str, _Bounds]] = {
     "threshold_years": ("number", 18, 30),
@@ -235,12 +237,4 @@ def _checked(value: object, place: str, bounds: _Bounds, problems: list[str]) ->
 
 def is_region_code(code: str) -> bool:
     """Return whether a text has the form of an ISO 3166-1 or 3166-2 code in upper case."""
-    country, _, part = code.partition("-")
-    return (
-        len(country) == 2
-        and country.isascii()
-        and country.isalpha()
-        and country.isupper()
-        and (not part or (part.isalnum() and len(part) <= 3 and part.upper() == part))
-        and not (code.endswith("-"))
-    )
+    return _REGION_SHAPE.fullmatch(code) is not None

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pairguard.age.admission import Admission, AdmissionGates, admission
+from pairguard.age.admission import Admission, admission
 from pairguard.age.parameters import AGE_COUNT
 from pairguard.age.posterior import AgeAssessment
 from pairguard.policy.document import RegionPolicy, UnknownMayMeet
@@ -50,14 +50,9 @@ class Side:
     upheld_harm: bool = False
 
 
-def gates_of(policy: RegionPolicy) -> AdmissionGates:
-    """Return the admission gates of a region's, or a pair's, policy: lines that it has itself."""
-    return policy
-
-
 def own_admission(side: Side) -> Admission:
     """Return the pool of a participant under the lines of its own region."""
-    return admission(side.age, gates_of(side.lines))
+    return admission(side.age, side.lines)
 
 
 def own_pools(policy: RegionPolicy, a: Side, b: Side, pools: Pools) -> Pools:

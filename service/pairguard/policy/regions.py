@@ -120,10 +120,6 @@ class Policy:
             merged = self._pairs[key] = strictest(a, b)
         return merged
 
-    def adult_ages(self) -> frozenset[int]:
-        """Return every adult age that the policy names."""
-        return self._everywhere.adult_ages
-
 
 def strictest(a: RegionPolicy, b: RegionPolicy) -> RegionPolicy:
     """Return the stricter of each line; adult ages are joined, checks must be open to both."""

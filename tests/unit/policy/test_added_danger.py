@@ -31,7 +31,7 @@ from pairguard.age.tables import AgeTables
 from pairguard.errors import InvalidInput
 from pairguard.policy.checks import CheckPlanner
 from pairguard.policy.decision import DecisionKind, decide
-from pairguard.policy.pools import Side, gates_of
+from pairguard.policy.pools import Side
 from pairguard.policy.reasons import Party, ReasonCode
 from pairguard.policy.regions import Policy
 from pairguard.risk.pair import minor_adult_probability, pair_risk
@@ -87,7 +87,7 @@ def pool(*evidence: AgeEvidence, tampered: bool = False, policy: Policy = POLICY
         now=NOW,
         tampered_capture=tampered,
     )
-    return admission(assessment, gates_of(policy.for_pair("US", "US")))
+    return admission(assessment, policy.for_pair("US", "US"))
 
 
 def test_a_failed_liveness_test_takes_nothing_from_evidence_of_minority() -> None:
@@ -287,6 +287,15 @@ def test_what_a_minor_reads_does_not_tell_an_adult_from_an_unknown_age(policy: P
     assert read_by_minor(adult) == read_by_minor(unknown)
 
 
+def test_a_document_shown_to_a_tampered_camera_opens_no_minors_pool() -> None:
+    for shown in (live(AgeCheck(CheckMethod.ID_DOCUMENT, 18, CheckResult.UNDER)), verified(15)):
+        assert assessed(shown).established_minor
+        tampered = assess_age(
+            TABLES, prior=TABLES.prior("", ""), evidence=[shown], now=NOW, tampered_capture=True
+        )
+        assert not tampered.established_minor
+
+
 def test_a_country_counts_as_itself_and_its_subdivisions() -> None:
     policy = Policy.from_mapping(
         merged(default_policy_document(), {"regions": {"US-MS": {"adult_age": 21}}})
@@ -355,7 +364,7 @@ def test_behaviour_opens_no_pool_without_an_item_that_speaks_for_adulthood(
         now=NOW,
     )
     assert assessment.probability_below(18) < 0.02
-    assert admission(assessment, gates_of(POLICY.for_pair("US", "US"))) is Admission.UNKNOWN
+    assert admission(assessment, POLICY.for_pair("US", "US")) is Admission.UNKNOWN
 
 
 def test_neither_behaviour_nor_a_prior_alone_bars_anybody() -> None:
@@ -370,14 +379,14 @@ def test_neither_behaviour_nor_a_prior_alone_bars_anybody() -> None:
         TABLES, prior=TABLES.prior("", ""), evidence=[], behaviour_log=likely_child, now=NOW
     )
     assert assessment.probability_below(18) > 0.5
-    assert admission(assessment, gates_of(policy.for_pair("US", "US"))) is Admission.UNKNOWN
+    assert admission(assessment, policy.for_pair("US", "US")) is Admission.UNKNOWN
 
 
 def test_a_word_bars_nobody_against_verified_documents() -> None:
     for years in (5, 8, 9):
         assessment = assessed(verified(34), OVER, told(SelfDeclared(years)))
         assert assessment.conflict
-        assert admission(assessment, gates_of(POLICY.for_pair("US", "US"))) is Admission.UNKNOWN
+        assert admission(assessment, POLICY.for_pair("US", "US")) is Admission.UNKNOWN
 
 
 def test_more_evidence_of_minority_explains_nothing_away() -> None:

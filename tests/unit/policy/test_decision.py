@@ -23,7 +23,7 @@ from pairguard.age.evidence import (
 from pairguard.age.posterior import AgeAssessment
 from pairguard.policy.decision import Decision, DecisionKind, decide
 from pairguard.policy.document import RegionPolicy
-from pairguard.policy.pools import Side, gates_of
+from pairguard.policy.pools import Side
 from pairguard.policy.reasons import Party, ReasonCode
 from pairguard.policy.regions import Policy
 from pairguard.risk.pair import minor_adult_probability, pair_risk
@@ -166,7 +166,7 @@ def test_no_valid_policy_allows_a_verified_minor_with_somebody_who_shows_adult_e
 ) -> None:
     other = assessed(*evidence)
     lines = policy.for_pair("US", "US")
-    assume(admission(other, gates_of(lines)) is not Admission.MINORS)
+    assume(admission(other, lines) is not Admission.MINORS)
     decision = decided(assessed(verified(minor_years)), other, policy=policy, harm=0.0)
     assert decision.kind is not DecisionKind.ALLOW
 
@@ -198,7 +198,7 @@ def test_no_valid_policy_allows_anybody_held(policy: Policy, readable: bool) -> 
 @given(valid_policies, st.integers(0, 11))
 def test_no_valid_policy_allows_anybody_barred(policy: Policy, years: int) -> None:
     child = assessed(verified(years))
-    assume(admission(child, gates_of(policy.for_pair("US", "US"))) is Admission.BARRED)
+    assume(admission(child, policy.for_pair("US", "US")) is Admission.BARRED)
     decision = decided(child, ADULT, policy=policy, harm=0.0)
     assert decision.kind is DecisionKind.BLOCK
     assert [(h.party, h.reason) for h in decision.holds] == [
