@@ -6,16 +6,20 @@ is. It must not know messages.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import log, log1p
 
 from pairguard.age.admission import Admission
 from pairguard.age.evidence import AgeEvidence
-from pairguard.age.posterior import AgeAssessment, contributions, distinct_evidence
+from pairguard.age.posterior import (
+    AgeAssessment,
+    contributions,
+    distinct_evidence,
+    log_odds,
+)
 from pairguard.policy.checks import CheckPlan
 from pairguard.policy.reasons import ReasonCode
-from pairguard.risk.pair import ParticipantAssessment, RiskModel
+from pairguard.risk.pair import ParticipantAssessment
 from pairguard.risk.participant import Participant
 from pairguard.server.call_facts import current_call
 from pairguard.server.generation import Generation, GenerationSlot
@@ -86,9 +90,8 @@ class AgeAssessing:
             BundleRefused: No bundle is loaded yet.
         """
         generation = self._generations.current
-        now = self._clock()
-        assessment = generation.judge.model.assess_participant(participant, now)
-        assessed = assessed_age(generation, participant, assessment, now=now, full_view=full_view)
+        assessment = generation.judge.model.assess_participant(participant, self._clock())
+        assessed = assessed_age(generation, participant, assessment, full_view=full_view)
         facts = current_call.get()
         facts.bundle_version = generation.bundle_version
         facts.policy_version = generation.policy_version
@@ -104,7 +107,6 @@ def assessed_age(
     participant: Participant,
     assessment: ParticipantAssessment,
     *,
-    now: float,
     full_view: bool,
 ) -> AssessedAge:
     """Return all that is believed about an age; below the full view without what nobody needs.
@@ -112,8 +114,7 @@ def assessed_age(
     Args:
         generation: What judged.
         participant: Who.
-        assessment: What ``generation`` made of the participant at ``now``.
-        now: Seconds since 1970.
+        assessment: What ``generation`` made of the participant.
         full_view: Whether contributions are wanted where nothing stands in the way, too.
     """
     plan = generation.judge.planner.plan(participant.region, assessment.age)
@@ -122,7 +123,9 @@ def assessed_age(
         age=assessment.age,
         plan=plan,
         contributions=(
-            _contributions(generation, participant, assessment, now=now, adult_age=plan.adult_age)
+            _contributions(
+                generation, participant.age_evidence, assessment, adult_age=plan.adult_age
+            )
             if wanted
             else None
         ),
@@ -132,30 +135,23 @@ def assessed_age(
 
 def _contributions(
     generation: Generation,
-    participant: Participant,
+    evidence: Sequence[AgeEvidence],
     assessment: ParticipantAssessment,
     *,
-    now: float,
     adult_age: int,
 ) -> tuple[Contribution, ...]:
-    model, evidence = generation.judge.model, participant.age_evidence
-    nats = contributions(model.tables, assessment.age, adult_age_years=adult_age)
+    age = assessment.age
+    nats = contributions(generation.judge.model.tables, age, adult_age_years=adult_age)
     positions = {id(item): index for index, item in enumerate(evidence)}
     found = [
         Contribution(item, positions[id(item)], value)
         for item, value in zip(distinct_evidence(evidence), nats, strict=True)
     ]
     if assessment.behaviour_known:
-        by_evidence = RiskModel(model.tables, model.catalogue, behaviour=None, harm=None)
-        without = by_evidence.assess_participant(participant, now).age
-        difference = _log_odds(assessment.age, adult_age) - _log_odds(without, adult_age)
-        found.append(Contribution(None, None, difference))
+        with_all = log_odds(age.probability_below(adult_age))
+        without = log_odds(age.probability_below_by_evidence(adult_age))
+        found.append(Contribution(None, None, with_all - without))
     return tuple(found)
-
-
-def _log_odds(age: AgeAssessment, adult_age: int) -> float:
-    below = age.probability_below(adult_age)
-    return log(below) - log1p(-below)
 
 
 def _reasons(age: AgeAssessment, admission: Admission) -> tuple[ReasonCode, ...]:

@@ -64,8 +64,8 @@ class PairRiskServicer(PairRiskServiceServicer):
 
 
 def _ages(call: ScorePairCall, scored: ScoredPair) -> tuple[AssessedAge, AssessedAge]:
-    generation, judgement, now = scored.generation, scored.judgement, scored.decision_time
+    generation, judgement = scored.generation, scored.judgement
     return (
-        assessed_age(generation, call.a, judgement.a, now=now, full_view=True),
-        assessed_age(generation, call.b, judgement.b, now=now, full_view=True),
+        assessed_age(generation, call.a, judgement.a, full_view=True),
+        assessed_age(generation, call.b, judgement.b, full_view=True),
     )

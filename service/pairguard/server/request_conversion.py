@@ -6,14 +6,13 @@ Owns every limit that the contract sets on a request, but for those of evidence
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import isfinite
 from typing import Final
 
 from pairguard.age.evidence import AgeEvidence
+from pairguard.policy.document import is_region_code
 from pairguard.risk.participant import Participant
 from pairguard.server.evidence_conversion import EvidenceReader
 from pairguard.server.field_limits import MAX_TEXT_BYTES, TOO_LONG, seconds_of, too_long
@@ -41,7 +40,6 @@ MAX_LANGUAGE_BYTES: Final = 35
 _ID = f"must be from 1 to {MAX_TEXT_BYTES} bytes of UTF-8"
 _SAME_ID = "must share no id, own or linked, with participant_a"
 _REGION = "must be an ISO 3166-1 alpha-2 or ISO 3166-2 code in upper case, such as GB or US-TX"
-_REGION_SHAPE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _VIEWS: Final = frozenset(assessment_pb2.View.values())
 _MODALITIES: Final = frozenset(assessment_pb2.Modality.values())
 
@@ -159,7 +157,7 @@ def read_participant(
     if interests:
         _check_texts(interests, f"{place}.interests", MAX_INTERESTS, violations)
     region = message.region
-    if region and not _is_region(region):
+    if region and not is_region_code(region):
         violations.add(f"{place}.region", _REGION)
     if message.language and too_long(message.language, MAX_LANGUAGE_BYTES):
         violations.add(f"{place}.language", f"must be at most {MAX_LANGUAGE_BYTES} bytes")
@@ -221,11 +219,6 @@ def _share_an_id(a: Participant, b: Participant) -> bool:
     if not a.linked_ids and not b.linked_ids:
         return False
     return not {a.participant_id, *a.linked_ids}.isdisjoint((b.participant_id, *b.linked_ids))
-
-
-@lru_cache(maxsize=1024)
-def _is_region(code: str) -> bool:
-    return _REGION_SHAPE.fullmatch(code) is not None
 
 
 def _too_many(limit: int) -> str:
