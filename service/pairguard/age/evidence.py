@@ -136,8 +136,8 @@ class FacialAgeEstimate:
         mean_years: Estimated age in years, 0-120.
         liveness: Result of the liveness test of the same capture.
         quality: The vendor's own quality figure, its scale unknown; never used as a deviation.
-        capture_session: Opaque id of the capture; recorded, all of a participant's faces are taken
-            to share their errors.
+        capture_session: Opaque id of the capture; "": not told. All of a participant's faces are
+            taken to share their errors; the same capture at another time is a replay.
     """
 
     mean_years: float
@@ -148,20 +148,34 @@ class FacialAgeEstimate:
 
 @dataclass(frozen=True, slots=True)
 class AgeCheck:
-    """A check that says which side of a threshold the age is on."""
+    """A check that says which side of a threshold the age is on.
+
+    Attributes:
+        liveness: Result of the liveness test of the capture, where a camera made the check.
+        capture_session: Opaque id of that capture; "": not told.
+    """
 
     method: CheckMethod
     threshold_years: float
     result: CheckResult
+    liveness: Liveness = Liveness.UNSPECIFIED
+    capture_session: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedAge:
-    """An age that a verification disclosed; exactly one of age and birth year."""
+    """An age that a verification disclosed; exactly one of age and birth year.
+
+    Attributes:
+        liveness: Result of the liveness test of the capture, where a camera made the check.
+        capture_session: Opaque id of that capture; "": not told.
+    """
 
     method: VerificationMethod
     age_years: float | None = None
     birth_year: int | None = None
+    liveness: Liveness = Liveness.UNSPECIFIED
+    capture_session: str = ""
 
 
 Observation = SelfDeclared | PlatformAgeRange | FacialAgeEstimate | AgeCheck | VerifiedAge

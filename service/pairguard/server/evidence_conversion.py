@@ -194,11 +194,8 @@ class EvidenceReader:
             quality = message.quality
             if not isfinite(quality):
                 self._refuse("facial_age_estimate.quality", NOT_FINITE)
-        if too_long(message.capture_session):
-            self._refuse("facial_age_estimate.capture_session", TOO_LONG)
-        liveness = _LIVENESS.get(message.liveness)
+        liveness = self._capture(message, "facial_age_estimate")
         if liveness is None:
-            self._refuse("facial_age_estimate.liveness", UNKNOWN_ENUM_NUMBER)
             return None
         return FacialAgeEstimate(
             mean_years=mean_years,
@@ -213,16 +210,45 @@ class EvidenceReader:
         if not message.HasField("threshold_years"):
             self._refuse("age_check.threshold_years", REQUIRED)
         threshold_years = self._age(message.threshold_years, "age_check.threshold_years")
-        if method is None or result is None:
+        liveness = self._capture(message, "age_check")
+        if method is None or result is None or liveness is None:
             return None
-        return AgeCheck(method, threshold_years=threshold_years, result=result)
+        return AgeCheck(
+            method,
+            threshold_years=threshold_years,
+            result=result,
+            liveness=liveness,
+            capture_session=message.capture_session,
+        )
 
     def _verified(self, message: participant_pb2.VerifiedAge) -> Observation | None:
         age_years, birth_year = self._either_age(message, "verified_age")
         method = self._required_enum(message.method, _VERIFICATIONS, "verified_age.method")
-        if method is None:
+        liveness = self._capture(message, "verified_age")
+        if method is None or liveness is None:
             return None
-        return VerifiedAge(method, age_years=age_years, birth_year=birth_year)
+        return VerifiedAge(
+            method,
+            age_years=age_years,
+            birth_year=birth_year,
+            liveness=liveness,
+            capture_session=message.capture_session,
+        )
+
+    def _capture(
+        self,
+        message: participant_pb2.FacialAgeEstimate
+        | participant_pb2.AgeCheck
+        | participant_pb2.VerifiedAge,
+        name: str,
+    ) -> Liveness | None:
+        """Check what is told of a capture; return its liveness, None where it is refused."""
+        if too_long(message.capture_session):
+            self._refuse(f"{name}.capture_session", TOO_LONG)
+        liveness = _LIVENESS.get(message.liveness)
+        if liveness is None:
+            self._refuse(f"{name}.liveness", UNKNOWN_ENUM_NUMBER)
+        return liveness
 
     def _either_age(
         self, message: participant_pb2.SelfDeclared | participant_pb2.VerifiedAge, name: str

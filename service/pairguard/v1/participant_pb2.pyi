@@ -651,8 +651,9 @@ class FacialAgeEstimate(_message.Message):
     as a standard deviation. Absent: not told.
     """
     capture_session: _builtins.str
-    """Opaque id of the capture, at most 128 bytes, kept for later; all captures of one participant
-    that point the same way count as nearly one, whatever is told here. Empty: not told.
+    """Opaque id of the capture, at most 128 bytes. All captures of one participant that point the same
+    way count as nearly one, whatever is told here. The same capture shown again at another time is
+    a replay, which speaks no more for adulthood. Empty: not told.
     """
     def __init__(
         self,
@@ -686,6 +687,8 @@ class AgeCheck(_message.Message):
     METHOD_FIELD_NUMBER: _builtins.int
     THRESHOLD_YEARS_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
+    LIVENESS_FIELD_NUMBER: _builtins.int
+    CAPTURE_SESSION_FIELD_NUMBER: _builtins.int
     method: Global___CheckMethod.ValueType
     """How the check was made. Required."""
     threshold_years: _builtins.float
@@ -694,16 +697,26 @@ class AgeCheck(_message.Message):
     """
     result: Global___CheckResult.ValueType
     """What the check said. Required."""
+    liveness: Global___Liveness.ValueType
+    """Result of the liveness test of the same capture, for checks that a camera makes: a facial
+    threshold, a document with a selfie. Unspecified: not tested, or not told.
+    """
+    capture_session: _builtins.str
+    """Opaque id of the capture, at most 128 bytes. The same capture shown again at another time is a
+    replay, which speaks no more for adulthood. Empty: not told.
+    """
     def __init__(
         self,
         *,
         method: Global___CheckMethod.ValueType = ...,
         threshold_years: _builtins.float | None = ...,
         result: Global___CheckResult.ValueType = ...,
+        liveness: Global___Liveness.ValueType = ...,
+        capture_session: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_threshold_years", b"_threshold_years", "threshold_years", b"threshold_years"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_threshold_years", b"_threshold_years", "method", b"method", "result", b"result", "threshold_years", b"threshold_years"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_threshold_years", b"_threshold_years", "capture_session", b"capture_session", "liveness", b"liveness", "method", b"method", "result", b"result", "threshold_years", b"threshold_years"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__threshold_years: _TypeAlias = _typing.Literal["threshold_years"]  # noqa: Y015
     _WhichOneofArgType__threshold_years: _TypeAlias = _typing.Literal["_threshold_years", b"_threshold_years"]  # noqa: Y015
@@ -720,6 +733,8 @@ class VerifiedAge(_message.Message):
     AGE_YEARS_FIELD_NUMBER: _builtins.int
     BIRTH_YEAR_FIELD_NUMBER: _builtins.int
     METHOD_FIELD_NUMBER: _builtins.int
+    LIVENESS_FIELD_NUMBER: _builtins.int
+    CAPTURE_SESSION_FIELD_NUMBER: _builtins.int
     age_years: _builtins.float
     """Age in years when it was observed, 0-120. Absent: `birth_year` was disclosed instead."""
     birth_year: _builtins.int
@@ -728,16 +743,26 @@ class VerifiedAge(_message.Message):
     """
     method: Global___VerificationMethod.ValueType
     """How it was established. Required."""
+    liveness: Global___Liveness.ValueType
+    """Result of the liveness test of the same capture, for a document with a selfie. Unspecified: not
+    tested, or not told.
+    """
+    capture_session: _builtins.str
+    """Opaque id of the capture, at most 128 bytes. The same capture shown again at another time is a
+    replay, which speaks no more for adulthood. Empty: not told.
+    """
     def __init__(
         self,
         *,
         age_years: _builtins.float | None = ...,
         birth_year: _builtins.int | None = ...,
         method: Global___VerificationMethod.ValueType = ...,
+        liveness: Global___Liveness.ValueType = ...,
+        capture_session: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_age_years", b"_age_years", "_birth_year", b"_birth_year", "age_years", b"age_years", "birth_year", b"birth_year"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_age_years", b"_age_years", "_birth_year", b"_birth_year", "age_years", b"age_years", "birth_year", b"birth_year", "method", b"method"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_age_years", b"_age_years", "_birth_year", b"_birth_year", "age_years", b"age_years", "birth_year", b"birth_year", "capture_session", b"capture_session", "liveness", b"liveness", "method", b"method"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__age_years: _TypeAlias = _typing.Literal["age_years"]  # noqa: Y015
     _WhichOneofArgType__age_years: _TypeAlias = _typing.Literal["_age_years", b"_age_years"]  # noqa: Y015

@@ -204,12 +204,32 @@ def _facial_age_estimate(
     )
 
 
-def _age_check(method: str, threshold_years: float, result: str) -> Observation:
-    return AgeCheck(_METHODS[method], threshold_years, _RESULTS[result])
+def _age_check(
+    method: str, threshold_years: float, result: str, liveness: str | None, session: str | None
+) -> Observation:
+    return AgeCheck(
+        _METHODS[method],
+        threshold_years,
+        _RESULTS[result],
+        liveness=_LIVENESS[liveness or "UNSPECIFIED"],
+        capture_session=session or "",
+    )
 
 
-def _verified_age(method: str, age_years: float | None, birth_year: int | None) -> Observation:
-    return VerifiedAge(_VERIFICATIONS[method], age_years, birth_year)
+def _verified_age(
+    method: str,
+    age_years: float | None,
+    birth_year: int | None,
+    liveness: str | None,
+    session: str | None,
+) -> Observation:
+    return VerifiedAge(
+        _VERIFICATIONS[method],
+        age_years,
+        birth_year,
+        liveness=_LIVENESS[liveness or "UNSPECIFIED"],
+        capture_session=session or "",
+    )
 
 
 # The columns of each kind, in the order in which its function takes them.
@@ -223,6 +243,12 @@ _OBSERVATIONS: dict[str, tuple[tuple[str, ...], Callable[..., Observation]]] = {
         ("mean_years", "liveness", "quality", "capture_session"),
         _facial_age_estimate,
     ),
-    "age_check": (("method", "threshold_years", "result"), _age_check),
-    "verified_age": (("method", "age_years", "birth_year"), _verified_age),
+    "age_check": (
+        ("method", "threshold_years", "result", "liveness", "capture_session"),
+        _age_check,
+    ),
+    "verified_age": (
+        ("method", "age_years", "birth_year", "liveness", "capture_session"),
+        _verified_age,
+    ),
 }
