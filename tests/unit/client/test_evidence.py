@@ -45,6 +45,21 @@ WRONG: Any = "seventeen"
         lambda: age_check(method=WRONG, threshold_years=18, result=CheckResult.OVER),
         lambda: age_check(method=CheckMethod.EMAIL, threshold_years=WRONG, result=CheckResult.OVER),
         lambda: age_check(method=CheckMethod.EMAIL, threshold_years=18, result=WRONG),
+        lambda: age_check(
+            method=CheckMethod.EMAIL, threshold_years=18, result=CheckResult.OVER, liveness=WRONG
+        ),
+        lambda: age_check(
+            method=CheckMethod.EMAIL,
+            threshold_years=18,
+            result=CheckResult.OVER,
+            capture_session=7,  # type: ignore[arg-type]
+        ),
+        lambda: verified_age(method=VerificationMethod.ID_DOCUMENT, age_years=20, liveness=WRONG),
+        lambda: verified_age(
+            method=VerificationMethod.ID_DOCUMENT,
+            age_years=20,
+            capture_session=7,  # type: ignore[arg-type]
+        ),
         # The two enumerations share this word; they are still not each other.
         lambda: verified_age(method=CheckMethod.ID_DOCUMENT, age_years=20),  # type: ignore[arg-type]
         lambda: AgeEvidence(WRONG),

@@ -137,8 +137,19 @@ def test_each_kind_of_evidence_is_sent_whole() -> None:
         facial_age_estimate(
             mean_years=17.5, liveness=Liveness.FAILED, quality=0.0, capture_session="c"
         ),
-        age_check(method=CheckMethod.DIGITAL_WALLET, threshold_years=0, result=CheckResult.UNDER),
-        verified_age(method=VerificationMethod.DIGITAL_WALLET, birth_year=2001),
+        age_check(
+            method=CheckMethod.DIGITAL_WALLET,
+            threshold_years=0,
+            result=CheckResult.UNDER,
+            liveness=Liveness.UNDETERMINED,
+            capture_session="c",
+        ),
+        verified_age(
+            method=VerificationMethod.DIGITAL_WALLET,
+            birth_year=2001,
+            liveness=Liveness.PASSED,
+            capture_session="c",
+        ),
     ).age_evidence
 
     # An age of 0 is an age, not a gap.
@@ -163,9 +174,14 @@ def test_each_kind_of_evidence_is_sent_whole() -> None:
         method=participant_pb2.CHECK_METHOD_DIGITAL_WALLET,
         threshold_years=0,
         result=participant_pb2.CHECK_RESULT_UNDER,
+        liveness=participant_pb2.LIVENESS_UNDETERMINED,
+        capture_session="c",
     )
     assert verified.verified_age == participant_pb2.VerifiedAge(
-        method=participant_pb2.VERIFICATION_METHOD_DIGITAL_WALLET, birth_year=2001
+        method=participant_pb2.VERIFICATION_METHOD_DIGITAL_WALLET,
+        birth_year=2001,
+        liveness=participant_pb2.LIVENESS_PASSED,
+        capture_session="c",
     )
 
 

@@ -1,6 +1,7 @@
-"""What a caller can say about somebody's age, and the functions that say it.
+"""What a caller can say about somebody's age, as values.
 
-Owns the values of evidence. It must not know how they are sent nor what they are worth.
+Owns the values of evidence. It must not know how they are sent, what they are worth, nor any
+vendor's words.
 
 Each item speaks of the age when it was observed. Leave out what is not known: absence never makes
 an answer less cautious. Ages are years; ranges are checked by the service.
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias, TypedDict, Unpack
+from typing import TypeAlias
 
 from pairguard.client.arguments import (
     require_member,
@@ -86,11 +87,9 @@ class FacialAgeEstimate:
     def __post_init__(self) -> None:
         """Refuse what is no estimate."""
         require_number("mean_years", self.mean_years)
-        if self.liveness is not None:
-            require_member("liveness", self.liveness, Liveness)
         if self.quality is not None:
             require_number("quality", self.quality)
-        require_text("capture_session", self.capture_session)
+        _require_capture(self.liveness, self.capture_session)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +99,15 @@ class AgeCheck:
     method: CheckMethod
     threshold_years: float
     result: CheckResult
+    liveness: Liveness | None = None
+    capture_session: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what is no check."""
         require_member("method", self.method, CheckMethod)
         require_number("threshold_years", self.threshold_years)
         require_member("result", self.result, CheckResult)
+        _require_capture(self.liveness, self.capture_session)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +117,14 @@ class VerifiedAge:
     method: VerificationMethod
     age_years: float | None = None
     birth_year: int | None = None
+    liveness: Liveness | None = None
+    capture_session: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what is no verified age."""
         require_member("method", self.method, VerificationMethod)
         _require_age_or_year(self.age_years, self.birth_year)
+        _require_capture(self.liveness, self.capture_session)
 
 
 Observation: TypeAlias = (
@@ -165,116 +170,6 @@ class AgeEvidence:
             require_member("binding", self.binding, Binding)
 
 
-class EvidenceDetails(TypedDict, total=False):
-    """What every kind of evidence can carry; see ``AgeEvidence``."""
-
-    evidence_id: str
-    observed_time: datetime | None
-    expire_time: datetime | None
-    provider: str
-    binding: Binding | None
-
-
-def self_declared(
-    *,
-    age_years: float | None = None,
-    birth_year: int | None = None,
-    declared_time: datetime | None = None,
-    gate_years: float | None = None,
-    **details: Unpack[EvidenceDetails],
-) -> AgeEvidence:
-    """Say what a participant said about their own age.
-
-    Args:
-        age_years: Declared age at ``declared_time``. Exactly one of this and ``birth_year``.
-        birth_year: Declared calendar year of birth.
-        declared_time: When it was declared, usually at sign-up. None: when it was observed.
-        gate_years: Lowest age that the sign-up form let in. None: no gate, or not known.
-        **details: See ``AgeEvidence``.
-    """
-    observation = SelfDeclared(
-        age_years=age_years,
-        birth_year=birth_year,
-        declared_time=declared_time,
-        gate_years=gate_years,
-    )
-    return AgeEvidence(observation, **details)
-
-
-def platform_age_range(
-    *,
-    lower_years: int | None = None,
-    upper_years: int | None = None,
-    platform: Platform | None = None,
-    assurance: PlatformAssurance | None = None,
-    **details: Unpack[EvidenceDetails],
-) -> AgeEvidence:
-    """Say what range the operating system's store gave; nothing, if the participant declined.
-
-    Args:
-        lower_years: Lowest age in whole years. None: open below. At least one bound is needed.
-        upper_years: Highest age in whole years, inclusive. None: open above.
-        platform: Which store. None: not told.
-        assurance: How the store came to it. None: not told, which counts as the weakest.
-        **details: See ``AgeEvidence``.
-    """
-    observation = PlatformAgeRange(
-        platform=platform, assurance=assurance, lower_years=lower_years, upper_years=upper_years
-    )
-    return AgeEvidence(observation, **details)
-
-
-def facial_age_estimate(
-    *,
-    mean_years: float,
-    liveness: Liveness | None = None,
-    quality: float | None = None,
-    capture_session: str = "",
-    **details: Unpack[EvidenceDetails],
-) -> AgeEvidence:
-    """Say what a facial age estimator estimated.
-
-    Args:
-        mean_years: The estimate.
-        liveness: Result of the liveness test of the same capture. None: not tested or not told.
-        quality: The vendor's own figure; never taken as a standard deviation. None: not told.
-        capture_session: Opaque id of the capture, kept for later; all captures of one participant
-            that point the same way count as nearly one.
-        **details: See ``AgeEvidence``.
-    """
-    observation = FacialAgeEstimate(
-        mean_years=mean_years, liveness=liveness, quality=quality, capture_session=capture_session
-    )
-    return AgeEvidence(observation, **details)
-
-
-def age_check(
-    *,
-    method: CheckMethod,
-    threshold_years: float,
-    result: CheckResult,
-    **details: Unpack[EvidenceDetails],
-) -> AgeEvidence:
-    """Say what a check against a threshold answered; see ``AgeEvidence`` for ``details``."""
-    observation = AgeCheck(method=method, threshold_years=threshold_years, result=result)
-    return AgeEvidence(observation, **details)
-
-
-def verified_age(
-    *,
-    method: VerificationMethod,
-    age_years: float | None = None,
-    birth_year: int | None = None,
-    **details: Unpack[EvidenceDetails],
-) -> AgeEvidence:
-    """Say what age a verification disclosed, as exactly one of ``age_years`` and ``birth_year``.
-
-    ``age_years`` is the age when it was observed; see ``AgeEvidence`` for ``details``.
-    """
-    observation = VerifiedAge(method=method, age_years=age_years, birth_year=birth_year)
-    return AgeEvidence(observation, **details)
-
-
 def _require_age_or_year(age_years: object, birth_year: object) -> None:
     if (age_years is None) == (birth_year is None):
         raise ValueError("exactly one of age_years and birth_year is needed")
@@ -282,3 +177,9 @@ def _require_age_or_year(age_years: object, birth_year: object) -> None:
         require_number("age_years", age_years)
     if birth_year is not None:
         require_whole_number("birth_year", birth_year)
+
+
+def _require_capture(liveness: object, capture_session: object) -> None:
+    if liveness is not None:
+        require_member("liveness", liveness, Liveness)
+    require_text("capture_session", capture_session)
