@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import tomllib
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
@@ -135,3 +136,19 @@ evidence_items: st.SearchStrategy[AgeEvidence] = st.builds(
 )
 
 evidence_lists = st.lists(evidence_items, max_size=6)
+
+
+def captured(item: AgeEvidence, session: str, liveness: Liveness) -> AgeEvidence:
+    """Return an item that came from a capture, if it is of a kind that can."""
+    observation = item.observation
+    if isinstance(observation, (SelfDeclared, PlatformAgeRange)):
+        return item
+    return replace(
+        item, observation=replace(observation, capture_session=session, liveness=liveness)
+    )
+
+
+captured_items: st.SearchStrategy[AgeEvidence] = st.builds(
+    captured, evidence_items, st.sampled_from(["", "", "s1", "s2"]), st.sampled_from(Liveness)
+)
+"""Items with what a camera adds to them: liveness results and shared captures."""

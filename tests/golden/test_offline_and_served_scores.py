@@ -79,7 +79,7 @@ def test_batches_in_training_and_single_pairs_in_service_give_the_same_bits(
         served = loaded.assess_pair(
             loaded.assess_participant(one, assessed.seconds[a]),
             loaded.assess_participant(other, assessed.seconds[b]),
-            policy.for_pair(one.region, other.region).adult_ages,
+            policy.for_pair(one.located_region, other.located_region).adult_ages,
         )
         expected = bits(float(rows.minor_adult[place]), float(offline[place]))
         assert bits(served.minor_adult_probability, served.harm_probability) == expected

@@ -75,6 +75,8 @@ def _item(item: AgeEvidence) -> wire.AgeEvidence:
                     method=wire.CheckMethod.Value(f"CHECK_METHOD_{check.method.value}"),
                     threshold_years=check.threshold_years,
                     result=wire.CheckResult.Value(f"CHECK_RESULT_{check.result.value}"),
+                    liveness=wire.Liveness.Value(f"LIVENESS_{check.liveness.value}"),
+                    capture_session=check.capture_session,
                 )
             )
         case VerifiedAge() as verified:
@@ -85,6 +87,8 @@ def _item(item: AgeEvidence) -> wire.AgeEvidence:
                     ),
                     age_years=verified.age_years,
                     birth_year=verified.birth_year,
+                    liveness=wire.Liveness.Value(f"LIVENESS_{verified.liveness.value}"),
+                    capture_session=verified.capture_session,
                 )
             )
     return message

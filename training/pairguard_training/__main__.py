@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from pairguard_training import commands  # noqa: PLC0415
 
         run: Callable[[argparse.Namespace, Callable[[str], None]], None] = getattr(
-            commands, f"run_{arguments.command}"
+            commands, f"run_{arguments.command.replace('-', '_')}"
         )
         run(arguments, say)
     except PairguardError as error:
@@ -74,7 +74,23 @@ def _parser() -> argparse.ArgumentParser:
     _add_import(commands.add_parser("import", help="write the tables of a CSV file"))
     _add_fit(commands.add_parser("fit", help="fit a bundle to tables"))
     _add_evaluate(commands.add_parser("evaluate", help="judge a bundle on people it has not seen"))
+    _add_damage(
+        commands.add_parser(
+            "damage", help="show, simulated, what a wrong error model of faces does"
+        )
+    )
     _add_publish(commands.add_parser("publish", help="make a bundle the one that serves"))
+    _add_age_tables(
+        commands.add_parser(
+            "age-tables",
+            help="print every parameter of the age tables with its source, and what follows",
+        )
+    )
+    _add_age_examples(
+        commands.add_parser(
+            "age-examples", help="print a worked example for each source of age evidence"
+        )
+    )
     return parser
 
 
@@ -83,6 +99,12 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--participants", type=_positive, default=30_000)
     parser.add_argument("--pairs", type=_not_negative, default=120_000, help="proposed pairs")
     parser.add_argument("--days", type=_positive, default=60, help="length of the simulated time")
+    parser.add_argument(
+        "--face-errors",
+        choices=("platform", "independent", "vendor-selfie"),
+        default="platform",
+        help="how far faces err: two providers of its own, or one preset of the age tables",
+    )
     _add_seed(parser)
     _add_replace(parser)
 
@@ -123,9 +145,25 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_damage(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--participants", type=_positive, default=30_000, help="of each platform")
+    _add_seed(parser)
+
+
 def _add_publish(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--to", type=Path, default=Path("var/bundles"), help="root that is served")
+
+
+def _add_age_tables(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bundle", type=Path, help="whose; without it the package's own")
+
+
+def _add_age_examples(parser: argparse.ArgumentParser) -> None:
+    _add_age_tables(parser)
+    parser.add_argument(
+        "--into", type=Path, help="a Markdown page to write them into, between its two marks"
+    )
 
 
 def _add_tables(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
-"""Judging the age side: mixed pairs, the calibration of P(minor), and what the policy decides.
+"""Judging the age side: mixed pairs, the people in them, and what the policy decides.
 
-Owns these three on pairs whose ages are known. All of them see the evidence without the checks
-that gave somebody's age label, or anything later.
+Owns the comparison and the decisions, on pairs whose ages are known, and who is judged singly. All
+of it sees the evidence without the checks that gave somebody's age label, or anything later.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from pairguard.risk.pair import RiskModel
 from pairguard_training.age_labels import age_rows
 from pairguard_training.assessing import Assessed, adult_ages_of, pair_rows
 from pairguard_training.baselines import baseline_scores, fit_baselines, person_matrix
-from pairguard_training.calibration_line import calibration_line
 from pairguard_training.comparison import (
     ORACLE,
     OURS,
@@ -28,10 +27,11 @@ from pairguard_training.comparison import (
     JudgedPairs,
     compare,
 )
-from pairguard_training.resampling import Estimate, Resamples, with_unseen
+from pairguard_training.judged_people import JudgedPeople, judged_people
+from pairguard_training.line_calibration import ADULT_AGE_YEARS
+from pairguard_training.resampling import Estimate, with_unseen
 from pairguard_training.splitting import Part, Split, hash_fraction
 from pairguard_training.tables.reading import Tables
-from pairguard_training.temperature_fit import ADULT_AGE_YEARS, LINE_YEARS
 from pairguard_training.truth import Truth
 
 Array = NDArray[np.float64]
@@ -60,7 +60,7 @@ class Decisions:
 
 @dataclass(frozen=True, slots=True)
 class AgeJudge:
-    """Everything that the three need.
+    """Everything that they need.
 
     Attributes:
         model: What is judged.
@@ -69,7 +69,7 @@ class AgeJudge:
         truth: The ages.
         split: Who learned, who is judged.
         settings: How to judge.
-        assessed: The pairs' snapshots, without the labels' checks.
+        assessed: The pairs' and people's snapshots, without the labels' checks.
     """
 
     model: RiskModel
@@ -99,42 +99,18 @@ class AgeJudge:
             settings=self.settings,
         )
 
-    def calibrate(self, pairs: JudgedPairs) -> dict[str, dict[str, Estimate]]:
-        """Return slope and intercept of P(under 18), over all and at true ages 15-20."""
-        names = pairs.snapshots
-        owners = dict(zip(pairs.snapshots_a, pairs.groups_a, strict=True))
-        owners |= dict(zip(pairs.snapshots_b, pairs.groups_b, strict=True))
-        ages = np.array([self.truth.ages[name] for name in names])
-        weights = np.array([self.truth.weights[name] for name in names])
-        minor = (ages < ADULT_AGE_YEARS).astype(np.float64)
-        near = (ages >= LINE_YEARS[0]) & (ages < LINE_YEARS[1])
-        assessments = self.assessed.assessments
-        claims = {OURS: [assessments[n].age.probability_below(ADULT_AGE_YEARS) for n in names]}
-        if self.truth.oracle_minor:
-            claims[ORACLE] = [self.truth.oracle_minor[name] for name in names]
-        bounded = {name: np.clip(claim, 1e-9, 1.0 - 1e-9) for name, claim in claims.items()}
-
-        def measure(drawn: Array) -> dict[str, float]:
-            values = {}
-            for name, claim in bounded.items():
-                over_all = calibration_line(claim, minor, drawn)
-                around = calibration_line(claim[near], minor[near], drawn[near])
-                values[f"{name}/slope"] = over_all.slope
-                values[f"{name}/intercept"] = over_all.intercept
-                values[f"{name}/slope_at_15_to_20"] = around.slope
-                values[f"{name}/intercept_at_15_to_20"] = around.intercept
-            return values
-
-        draws = Resamples(
-            [[owners[name] for name in names]],
-            count=self.settings.resamples,
-            seed=self.settings.seed,
+    def people(self, names: list[str]) -> JudgedPeople:
+        """Return the people of these snapshots with what is claimed of them."""
+        return judged_people(
+            names,
+            self.tables,
+            self.truth,
+            self.split,
+            assessed=self.assessed,
+            policy=self.policy,
+            claimed_by=OURS,
+            oracle=ORACLE,
         )
-        found: dict[str, dict[str, Estimate]] = {name: {} for name in bounded}
-        for key, estimate in draws.estimate(measure, weights).items():
-            name, _, measured = key.partition("/")
-            found[name][measured] = estimate
-        return found
 
     def decide(self, pairs: JudgedPairs) -> Decisions:
         """Decide on a sample of the pairs, chosen by hash, as the service would."""

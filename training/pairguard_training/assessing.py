@@ -89,7 +89,7 @@ def assess_snapshots(
 
 def adult_ages_of(policy: Policy, one: Participant, other: Participant) -> frozenset[int]:
     """Return the adult ages that count for a pair."""
-    return policy.for_pair(one.region, other.region).adult_ages
+    return policy.for_pair(one.located_region, other.located_region).adult_ages
 
 
 def pair_rows(

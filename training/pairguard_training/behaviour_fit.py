@@ -1,116 +1,119 @@
-"""Fitting the behaviour age model: a classifier over age bands, read as a likelihood.
+"""Fitting the behaviour age model: trees whose scores are a likelihood that is smooth in age.
 
-Owns the choice of bands, the training and the model's parameters. It must not know how the
-posterior combines the result with other evidence.
+Owns the choice of knots and of the number of rounds, the training, and scores by models that have
+not seen the person. It must not know how the posterior combines the result with other evidence nor
+what it is trained to do (``age_objective``).
 
-Only people with age labels teach it, each weighted by 1 / sampling probability. Its temperature
-comes from people whom the scoring model has not seen (``temperature_fit``).
+Only people with age labels teach it, each weighted by 1 / sampling probability. How long to train
+and, later, how far to believe it (``temperature_fit``) are both told by people left out: the people
+are divided into folds, and each fold is scored by a model of the others. The model that serves is
+then trained on all of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from pairguard.age.parameters import AGE_COUNT
-from pairguard.risk.behaviour import CLIP_NATS, BehaviourAgeModel
+from pairguard.risk.behaviour import CLIP_NATS, BehaviourAgeModel, ramps
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.trees import TreeModel
 from pairguard_training.age_labels import AgeRows
-from pairguard_training.boosting import Compute, Rows, best_rounds, model_text, train
+from pairguard_training.age_objective import AgeObjective
+from pairguard_training.age_prior import smoothed_density
+from pairguard_training.boosting import Compute, Rows, model_text, raw_scores, train
 from pairguard_training.splitting import hash_fraction
 
 Array = NDArray[np.float64]
 
-BAND_EDGES = (0, 13, 16, 20, 25, 34)
-"""Lower edges in years. The adult age lies inside a band and not on an edge, so that the likelihood
-is a slope there and not a step; narrower bands gave noise there instead of knowledge."""
-FEWEST_PEOPLE_IN_BAND = 25
+KNOTS_YEARS = (11.0, 15.0, 17.5, 20.5, 26.0, 40.0)
+"""Ages at which the likelihood may bend; the adult age is none of them."""
+FEWEST_PEOPLE_AT_KNOT = 25
 FEWEST_PEOPLE = 150
-HELD_OUT_SHARE = 0.25
-FOLDS = 3
-MOST_ROUNDS = 200
+FOLDS, FOLDS_OF_MANY = 10, 5
+"""The more folds, the more alike are the models that are judged and the one that serves."""
+MANY_PEOPLE = 20_000
+MOST_TREES = 480
+"""Over all scores: they are what serving pays for."""
 
 _SETTINGS: dict[str, Any] = {
-    "objective": "multiclass",
-    "learning_rate": 0.1,
+    "learning_rate": 0.15,
     "num_leaves": 7,
     "max_bin": 127,
     "min_data_in_leaf": 40,
     "lambda_l2": 20.0,
-    "feature_fraction": 0.5,
+    "feature_fraction": 0.25,
     "min_data_per_group": 50,
     "cat_smooth": 20.0,
 }
-_FEW_ROUNDS = 30
+_STOPS = (0.05, 0.075, 0.11, 0.16, 0.24, 0.35, 0.5, 0.7, 1.0)
+"""Shares of the most rounds at which the loss on people left out is looked at."""
+_PRIOR_FLOOR = 1e-9
 _UNCLIPPED = 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class BehaviourFit:
-    """A trained classifier, not yet tempered.
+    """A trained model, not yet tempered.
 
     Attributes:
-        model: With temperature 1 and no clipping to speak of, for the choice of a temperature.
         text: LightGBM's text of it.
         booster: As trained.
         rows: What it was trained on, in the order of its columns.
         rounds: Boosting rounds.
         people: Labelled people it was trained on.
-        bands: What it was trained on, to be trained again on parts of it.
+        out_of_fold: (n, 101) log-likelihoods of the training rows with temperature 1 and no
+            clipping to speak of, each by a model that has not seen the person; NaN where so few
+            people were left that no model could be made.
+        lesson: What it was trained on, to be trained again on a part of it.
     """
 
-    model: BehaviourAgeModel
     text: str
     booster: lightgbm.Booster
     rows: Array
     rounds: int
     people: int
-    bands: _Bands
-
-    def out_of_fold(self, vectors: Array, *, compute: Compute) -> Array:
-        """Return the untempered log-likelihoods of the training rows by models without them.
-
-        Args:
-            vectors: (n, columns) catalogue vectors of the training rows.
-            compute: Threads and seed.
-
-        Returns:
-            (n, 101); NaN where so few people were left that no model could be made.
-        """
-        people, seed = self.bands.rows.participants, compute.seed
-        folds = np.array([int(FOLDS * hash_fraction(f"fold {p}", seed=seed)) for p in people])
-        likelihoods = np.full((len(people), AGE_COUNT), np.nan)
-        for fold in range(FOLDS):
-            inside = folds == fold
-            if np.unique(self.bands.bands[~inside]).size < len(self.bands.edges):
-                continue
-            _, _, model = self.bands.train(
-                ~inside, self.rounds, compute, title=f"behaviour age model, fold {fold + 1}"
-            )
-            likelihoods[inside] = model.log_likelihoods(vectors[inside])
-        return likelihoods
+    out_of_fold: Array
+    lesson: _Lesson
 
     def tempered(self, temperature: float) -> BehaviourAgeModel:
         """Return the model as it is to serve, with a temperature and clipped."""
-        parameters = self.model.to_mapping()
-        parameters |= {"temperature": temperature, "clip_nats": CLIP_NATS}
-        return BehaviourAgeModel.from_mapping(parameters, TreeModel(self.text))
+        return self.lesson.model(self.text, temperature, clip_nats=CLIP_NATS)
+
+    def of_part(
+        self, mask: NDArray[np.bool_], temperature: float, *, compute: Compute
+    ) -> BehaviourAgeModel | None:
+        """Return the same model trained on some of the rows only, to judge the others by.
+
+        None: too few people are among them.
+        """
+        if self.lesson.rows.where(mask).people < FEWEST_PEOPLE:
+            return None
+        booster = self.lesson.train(mask, self.rounds, compute, title="behaviour age model, part")
+        return self.lesson.model(model_text(booster), temperature, clip_nats=CLIP_NATS)
 
 
 def fit_behaviour(
-    catalogue: SignalCatalogue, rows: AgeRows, vectors: Array, *, compute: Compute
+    catalogue: SignalCatalogue,
+    rows: AgeRows,
+    vectors: Array,
+    *,
+    groups: Sequence[str] | None = None,
+    compute: Compute,
 ) -> BehaviourFit | str:
-    """Train the classifier, or say in a sentence why there is none.
+    """Train the model, or say in a sentence why there is none.
 
     Args:
         catalogue: What the vectors' columns are.
         rows: Snapshots of labelled people.
         vectors: (n, columns) their catalogue vectors.
+        groups: (n,) whose rows share a fold, e.g. a household's; None: each person's.
         compute: Threads and seed.
     """
     columns = _telling_columns(catalogue, vectors)
@@ -118,63 +121,129 @@ def fit_behaviour(
         return "no signal that may speak of an age varies among people with age labels"
     if rows.people < FEWEST_PEOPLE:
         return f"{rows.people} people with age labels to learn from; {FEWEST_PEOPLE} are needed"
-    edges = _band_edges(rows)
-    if len(edges) < 2:
-        return f"all but a few labelled people are of one age band; {FEWEST_PEOPLE_IN_BAND} needed"
-    bands = np.searchsorted(np.array(edges), rows.ages, side="right") - 1
-    learned = Rows(
-        np.ascontiguousarray(vectors[:, columns]),
-        bands.astype(np.float64),
-        rows.weights / rows.weights.mean(),
+    knots = _knots(rows)
+    if len(knots) < 2:
+        return f"all but a few labelled people are of one age; {FEWEST_PEOPLE_AT_KNOT} needed"
+    lesson = _Lesson(
+        knots,
+        rows,
+        Rows(
+            np.ascontiguousarray(vectors[:, columns]),
+            np.floor(rows.ages),
+            rows.weights / rows.weights.mean(),
+        ),
+        columns,
+        _categorical(catalogue, columns),
     )
-    bands_of = _Bands(edges, bands, rows, learned, columns, _categorical(catalogue, columns))
-    rounds = _rounds(bands_of, compute)
-    text, booster, model = bands_of.train(
-        np.ones(len(bands), dtype=np.bool_), rounds, compute, title="behaviour age model"
+    rounds, scores = _left_out(lesson, groups or rows.participants, compute)
+    booster = lesson.train(
+        np.ones(len(rows.ages), dtype=np.bool_), rounds, compute, title="behaviour age model"
     )
-    return BehaviourFit(model, text, booster, learned.features, rounds, rows.people, bands_of)
+    return BehaviourFit(
+        text=model_text(booster),
+        booster=booster,
+        rows=lesson.learned.features,
+        rounds=rounds,
+        people=rows.people,
+        out_of_fold=_relative(scores @ ramps(knots).T, lesson),
+        lesson=lesson,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Bands:
-    """Labelled rows, sorted into bands, from which a model can be made of any subset."""
+class _Lesson:
+    """Labelled rows from which a model can be made of any subset."""
 
-    edges: tuple[int, ...]
-    bands: NDArray[np.intp]
+    knots: tuple[float, ...]
     rows: AgeRows
     learned: Rows
     columns: list[int]
     categorical: list[int]
 
     @property
-    def settings(self) -> dict[str, Any]:
-        return {**_SETTINGS, "num_class": len(self.edges)}
+    def steps(self) -> int:
+        return len(self.knots) - 1
+
+    @property
+    def most_rounds(self) -> int:
+        return MOST_TREES // self.steps
+
+    def objective(self, mask: NDArray[np.bool_]) -> AgeObjective:
+        """Return the loss with the prior of these people."""
+        prior = smoothed_density(self.rows.ages[mask], self.learned.weights[mask]) + _PRIOR_FLOOR
+        return AgeObjective.over(self.knots, prior / prior.sum())
 
     def train(
         self, mask: NDArray[np.bool_], rounds: int, compute: Compute, *, title: str
-    ) -> tuple[str, lightgbm.Booster, BehaviourAgeModel]:
-        booster = train(
-            _taken(self.learned, mask),
-            self.settings,
+    ) -> lightgbm.Booster:
+        learned = self.learned
+        taken = replace(
+            learned,
+            features=learned.features[mask],
+            labels=learned.labels[mask],
+            weights=learned.weights[mask],
+        )
+        objective = self.objective(mask).for_boosting(taken.labels.astype(np.int64), taken.weights)
+        return train(
+            taken,
+            {**_SETTINGS, "objective": objective, "num_class": self.steps},
             rounds=rounds,
             compute=compute,
             categorical=self.categorical,
             title=title,
         )
-        text = model_text(booster)
-        weights, bands, ages = self.rows.weights[mask], self.bands[mask], self.rows.ages[mask]
-        shares = np.bincount(bands, weights=weights, minlength=len(self.edges))
-        centres = np.bincount(bands, weights=weights * ages, minlength=len(self.edges)) / shares
-        model = BehaviourAgeModel(
+
+    def model(self, text: str, temperature: float, *, clip_nats: float) -> BehaviourAgeModel:
+        # How much of the population each knot stands for: each person's weight is shared by the
+        # two knots that the age lies between.
+        place = np.interp(self.rows.ages, self.knots, np.arange(len(self.knots)))
+        left = np.minimum(place.astype(np.intp), self.steps - 1)
+        weights, beyond = self.learned.weights, place - left
+        shares = np.bincount(left, weights=weights * (1.0 - beyond), minlength=len(self.knots))
+        shares += np.bincount(left + 1, weights=weights * beyond, minlength=len(self.knots))
+        shares = np.maximum(shares / shares.sum(), 1e-6)
+        return BehaviourAgeModel(
             TreeModel(text),
             columns=self.columns,
-            band_edges=self.edges,
-            log_prior=np.log(shares / shares.sum()),
-            temperature=1.0,
-            clip_nats=_UNCLIPPED,
-            band_centres=centres.tolist(),
+            knots_years=self.knots,
+            knot_shares=shares / shares.sum(),
+            temperature=temperature,
+            clip_nats=clip_nats,
         )
-        return text, booster, model
+
+
+def _left_out(lesson: _Lesson, groups: Sequence[str], compute: Compute) -> tuple[int, Array]:
+    """Return the number of rounds that serves people left out best, and their scores then."""
+    count = FOLDS if lesson.rows.people < MANY_PEOPLE else FOLDS_OF_MANY
+    folds = np.array([int(count * hash_fraction(f"fold {g}", seed=compute.seed)) for g in groups])
+    stops = sorted({max(round(share * lesson.most_rounds), 1) for share in _STOPS})
+    scores = np.full((len(stops), len(folds), lesson.steps), np.nan)
+    losses = np.zeros(len(stops))
+    ages = lesson.learned.labels.astype(np.int64)
+    for fold in range(count):
+        inside = folds == fold
+        if not inside.any() or lesson.rows.where(~inside).people < FEWEST_PEOPLE // 2:
+            continue
+        booster = lesson.train(
+            ~inside, stops[-1], compute, title=f"behaviour age model, fold {fold + 1}"
+        )
+        objective = lesson.objective(~inside)
+        for place, rounds in enumerate(stops):
+            found = raw_scores(booster, lesson.learned.features[inside], rounds=rounds)
+            scores[place, inside] = found.reshape(-1, lesson.steps)
+            each = objective.losses(scores[place, inside], ages[inside])
+            losses[place] += float((each * lesson.learned.weights[inside]).sum())
+    best = int(np.argmin(losses))
+    return stops[best], scores[best]
+
+
+def _relative(likelihoods: Array, lesson: _Lesson) -> Array:
+    """Return log-likelihoods relative to the population's, as the model gives them."""
+    density = smoothed_density(lesson.rows.ages, lesson.learned.weights)
+    top = likelihoods.max(axis=1, keepdims=True)
+    relative: Array = likelihoods - top
+    relative -= np.log(np.exp(relative) @ density)[:, np.newaxis]
+    return relative
 
 
 def _telling_columns(catalogue: SignalCatalogue, vectors: Array) -> list[int]:
@@ -195,44 +264,15 @@ def _categorical(catalogue: SignalCatalogue, columns: list[int]) -> list[int]:
     return [place for place, column in enumerate(columns) if column in coded]
 
 
-def _band_edges(rows: AgeRows) -> tuple[int, ...]:
-    """Return the bands; one with too few people joins the next, the last the one before."""
-    edges = [0]
-    bounds = (*BAND_EDGES[1:], None)
-    for upper in bounds:
-        inside = rows.ages >= edges[-1]
-        if upper is not None:
-            inside &= rows.ages < upper
-        people = rows.where(inside).people
-        if people < FEWEST_PEOPLE_IN_BAND:
-            if upper is None and len(edges) > 1:
-                edges.pop()
-            continue
-        if upper is not None:
-            edges.append(upper)
-    return tuple(edges)
-
-
-def _rounds(bands: _Bands, compute: Compute) -> int:
-    people = bands.rows.participants
-    aside = np.array(
-        [hash_fraction(f"rounds {p}", seed=compute.seed) < HELD_OUT_SHARE for p in people]
-    )
-    inner = _taken(bands.learned, ~aside)
-    if np.unique(inner.labels).size < len(bands.edges) or aside.sum() < FEWEST_PEOPLE_IN_BAND:
-        return _FEW_ROUNDS
-    return best_rounds(
-        inner,
-        _taken(bands.learned, aside),
-        bands.settings,
-        most=MOST_ROUNDS,
-        compute=compute,
-        categorical=bands.categorical,
-        title="behaviour age model, rounds",
-    )
-
-
-def _taken(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
-    return replace(
-        rows, features=rows.features[mask], labels=rows.labels[mask], weights=rows.weights[mask]
-    )
+def _knots(rows: AgeRows) -> tuple[float, ...]:
+    """Return the knots that enough people are near; nobody teaches what lies beyond them."""
+    knots = list(KNOTS_YEARS)
+    while len(knots) > 1:
+        borders = [(low + high) / 2.0 for low, high in pairwise(knots)]
+        nearest = np.searchsorted(borders, rows.ages)
+        people = [rows.where(nearest == place).people for place in range(len(knots))]
+        fewest = int(np.argmin(people))
+        if people[fewest] >= FEWEST_PEOPLE_AT_KNOT:
+            break
+        del knots[fewest]
+    return tuple(knots)

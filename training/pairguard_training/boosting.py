@@ -106,9 +106,13 @@ def model_text(booster: lightgbm.Booster) -> str:
     return _THREADS.sub("[num_threads: 1]", booster.model_to_string())
 
 
-def raw_scores(booster: lightgbm.Booster, features: Array) -> Array:
-    """Return LightGBM's own raw scores, (n,) or (n, classes), with one thread."""
-    return np.asarray(booster.predict(features, raw_score=True, num_threads=1), dtype=np.float64)
+def raw_scores(booster: lightgbm.Booster, features: Array, *, rounds: int | None = None) -> Array:
+    """Return LightGBM's own raw scores, (n,) or (n, classes), with one thread.
+
+    ``rounds``: of so many first rounds only; None: of all.
+    """
+    scores = booster.predict(features, raw_score=True, num_iteration=rounds, num_threads=1)
+    return np.asarray(scores, dtype=np.float64)
 
 
 def _parameters(settings: Mapping[str, Any], compute: Compute) -> dict[str, Any]:

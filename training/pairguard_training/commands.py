@@ -12,15 +12,25 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pairguard.bundle.defaults import default_age_tables, default_policy_text
+from pairguard.age.tables import AgeTables
+from pairguard.bundle.defaults import (
+    default_age_tables,
+    default_catalogue,
+    default_policy_text,
+)
 from pairguard.bundle.loading import load_bundle
 from pairguard.bundle.manifest import MANIFEST
 from pairguard.bundle.publication import publish
 from pairguard.errors import ConfigurationRefused, PolicyRefused
+from pairguard.policy.judgement import Judge
 from pairguard.policy.regions import Policy
+from pairguard.risk.pair import RiskModel
+from pairguard_training.age_table_listing import age_table_listing
 from pairguard_training.bundle_build import write_fit
 from pairguard_training.catalogue_choice import fitting_catalogue, read_catalogue_file
 from pairguard_training.comparison import EvaluationSettings
+from pairguard_training.damage import damage
+from pairguard_training.damage_table import damage_text
 from pairguard_training.evaluation import evaluate_model
 from pairguard_training.evaluation_table import evaluation_json, evaluation_text
 from pairguard_training.fitting import FitSettings, fit_model
@@ -32,6 +42,7 @@ from pairguard_training.tables.csv_import import CATALOGUE_FILE, import_csv
 from pairguard_training.tables.reading import Tables, read_tables
 from pairguard_training.truth import read_truth
 from pairguard_training.whole_directory import whole_directory
+from pairguard_training.worked_example_text import with_examples, worked_examples_text
 
 Say = Callable[[str], None]
 
@@ -42,7 +53,7 @@ def run_simulate(arguments: Namespace, say: Say) -> None:
     """Write a simulated platform's tables and its oracle's."""
     say(
         f"simulating {arguments.participants} participants and {arguments.pairs} proposed pairs "
-        f"over {arguments.days} days, seed {arguments.seed}"
+        f"over {arguments.days} days, seed {arguments.seed}, face errors: {arguments.face_errors}"
     )
     with (
         whole_directory(arguments.out, replace=arguments.replace, mark=_TABLES_MARK) as directory,
@@ -61,6 +72,7 @@ def run_simulate(arguments: Namespace, say: Say) -> None:
             pairs=arguments.pairs,
             seed=arguments.seed,
             days=arguments.days,
+            faces=arguments.face_errors,
             progress=report,
         )
     say(
@@ -174,6 +186,12 @@ def run_evaluate(arguments: Namespace, say: Say) -> None:
     say(f"next: pairguard-train publish {arguments.bundle} --to var/bundles")
 
 
+def run_damage(arguments: Namespace, say: Say) -> None:
+    """Show what a wrong error model of faces does, and what keeps it from pairing children."""
+    cases = damage(participants=arguments.participants, seed=arguments.seed, say=say)
+    print(f"\n{damage_text(cases, seed=arguments.seed)}\n")
+
+
 def run_publish(arguments: Namespace, say: Say) -> None:
     """Make a bundle the one that serves."""
     version = publish(arguments.to, arguments.bundle)
@@ -187,6 +205,30 @@ def run_publish(arguments: Namespace, say: Say) -> None:
         say("note: no certificate: the bundle promises no miss rate")
     say("a running server serves it from its next start")
     say(f"next: PAIRGUARD_BUNDLE_PATH={arguments.to} pairguard-server")
+
+
+def run_age_tables(arguments: Namespace, _say: Say) -> None:
+    """Print the age tables, the bounds that follow from them, and the published figures."""
+    print(age_table_listing(_age_tables(arguments.bundle)))
+
+
+def run_age_examples(arguments: Namespace, say: Say) -> None:
+    """Print a worked example for each source of age evidence, or write them into a page."""
+    model = RiskModel(_age_tables(arguments.bundle), default_catalogue(), None, None)
+    document = tomllib.loads(default_policy_text())
+    # There are no outcomes in an example, so no harm model to ask.
+    document["default"]["allow_without_harm_model"] = True
+    text = worked_examples_text(Judge(model, Policy.from_mapping(document)))
+    page: Path | None = arguments.into
+    if page is None:
+        print(text)
+    else:
+        page.write_text(with_examples(page.read_text(encoding="utf-8"), text), encoding="utf-8")
+        say(f"written: {page}")
+
+
+def _age_tables(bundle: Path | None) -> AgeTables:
+    return default_age_tables() if bundle is None else load_bundle(bundle).model.tables
 
 
 def _say_tables(tables: Tables, say: Say) -> None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
+from textwrap import wrap
 from typing import Any
 
 from pairguard.bundle.documents import canonical_json
 from pairguard_training.comparison import OURS, Comparison
 from pairguard_training.evaluation import Evaluation
-from pairguard_training.resampling import Estimate
+from pairguard_training.figures import WIDTH, row, shown
+from pairguard_training.people_table import calibration_text, rates_text, reliability_text
 
 _DIGITS = 6
 _COLUMNS: tuple[tuple[str, str], ...] = (
@@ -23,8 +25,8 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
     ("brier_skill", "Brier skill"),
     ("log_loss", "log loss"),
 )
-_WIDTH = 26
-_NAME = 30
+_NAME = 16
+_CELL = 23
 
 
 def evaluation_text(evaluation: Evaluation) -> str:
@@ -43,12 +45,11 @@ def evaluation_text(evaluation: Evaluation) -> str:
     for comparison in evaluation.comparisons:
         lines += ["", *_comparison(comparison)]
     if evaluation.calibration:
-        lines += ["", "calibration of P(under 18), slope 1 and intercept 0 are exact"]
-        lines.append(_row("", ["slope", "intercept", "slope at 15-20", "intercept at 15-20"]))
-        lines += [
-            _row(name, [_shown(estimate) for estimate in found.values()])
-            for name, found in evaluation.calibration.items()
-        ]
+        lines += ["", *calibration_text(evaluation.calibration, evaluation.people)]
+    if evaluation.reliability is not None:
+        lines += ["", *reliability_text(evaluation.reliability)]
+    if evaluation.rates is not None:
+        lines += ["", *rates_text(evaluation.rates)]
     if evaluation.decisions is not None:
         decisions = evaluation.decisions
         counts = ", ".join(f"{name} {count}" for name, count in decisions.counts.items())
@@ -59,7 +60,7 @@ def evaluation_text(evaluation: Evaluation) -> str:
             ("mixed_allowed", "mixed pairs that are allowed"),
             ("mixed_among_allowed", "mixed pairs among the allowed"),
         ):
-            lines.append(f"  {text:<{_NAME}} {_shown(decisions.shares[key])}")
+            lines.append(f"  {text:<30} {shown(decisions.shares[key])}")
     lines += [f"note: {note}" for note in evaluation.notes]
     return "\n".join(lines)
 
@@ -73,17 +74,21 @@ def _comparison(comparison: Comparison) -> list[str]:
     base = comparison.models[OURS]["base_rate"]
     head = (
         f"{comparison.title}: {comparison.pairs} pairs, {comparison.positives:.4g} positive "
-        f"(base rate {_shown(base)}), {comparison.people} people or households"
+        f"(base rate {shown(base)}), {comparison.people} people or households"
     )
-    lines = [
-        head,
-        _row("", [title for _, title in _COLUMNS]),
+    lines = [*wrap(head, WIDTH, subsequent_indent="  "), _row("", list(comparison.models))]
+    lines += [
+        _row(title, [shown(measures[key]) for measures in comparison.models.values()])
+        for key, title in _COLUMNS
     ]
-    for name, measures in comparison.models.items():
-        lines.append(_row(name, [_shown(measures[key]) for key, _ in _COLUMNS]))
-    for name, measures in comparison.differences.items():
-        cells = [_shown(measures[key], signed=True) for key, _ in _COLUMNS]
-        lines.append(_row(f"minus {name}", cells))
+    if comparison.differences:
+        lines.append(_row(f"{OURS} minus", list(comparison.differences)))
+        lines += [
+            _row(
+                title, [shown(found[key], signed=True) for found in comparison.differences.values()]
+            )
+            for key, title in _COLUMNS
+        ]
     lines.append(f"  reliability of {OURS}: predicted and observed share by size of the prediction")
     lines += [
         f"    {bin_.low:8.4g} to {bin_.high:6.4g}: {bin_.pairs:6d} pairs, "
@@ -94,17 +99,7 @@ def _comparison(comparison: Comparison) -> list[str]:
 
 
 def _row(name: str, cells: list[str]) -> str:
-    return f"  {name:<{_NAME}}" + "".join(f"{cell:>{_WIDTH}}" for cell in cells)
-
-
-def _shown(estimate: Estimate, *, signed: bool = False) -> str:
-    """Return a figure with its interval; small figures with one digit more."""
-    if not math.isfinite(estimate.value):
-        return "unknown"
-    form = "+.3f" if signed else (".4f" if abs(estimate.value) < 0.0995 else ".3f")
-    if not math.isfinite(estimate.low):
-        return f"{estimate.value:{form}} [?]"
-    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
+    return row(name, cells, name_width=_NAME, width=_CELL)
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ must not know how a bundle is written (``bundle_build``) nor look at the test pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pairguard.age.tables import AgeTables
 from pairguard.policy.regions import Policy
-from pairguard.risk.behaviour import BehaviourAgeModel
+from pairguard.risk.behaviour import CLIP_NATS, BehaviourAgeModel
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.pair import RiskModel
@@ -24,13 +24,22 @@ from pairguard_training.age_prior import FEWEST_PEOPLE, with_fitted_prior
 from pairguard_training.assessing import Assessed, assess_snapshots, pair_rows
 from pairguard_training.behaviour_fit import BehaviourFit, fit_behaviour
 from pairguard_training.boosting import Compute
+from pairguard_training.check_fit import with_fitted_checks
+from pairguard_training.declaration_fit import with_fitted_declarations
+from pairguard_training.evidence_rows import evidence_rows
+from pairguard_training.face_fit import with_fitted_faces
+from pairguard_training.face_labels import face_rows
 from pairguard_training.harm_fit import HarmFit, HarmPairs, fit_harm
 from pairguard_training.harm_labels import REPORT_WINDOW_DAYS, HarmRows, harm_rows
+from pairguard_training.manifest_figures import figure
+from pairguard_training.range_fit import with_fitted_ranges
 from pairguard_training.reference import Reference, sample_reference
 from pairguard_training.splitting import Part, Split, split_tables
+from pairguard_training.stacking_fit import fit_stacking
 from pairguard_training.tables.participants import participants
 from pairguard_training.tables.reading import Tables
-from pairguard_training.temperature_fit import fit_temperature
+from pairguard_training.temperature_fit import HIGHEST, TemperatureFit, fit_temperature
+from pairguard_training.verified_evidence import VerifiedItem, verified_items
 
 Array = NDArray[np.float64]
 Say = Callable[[str], None]
@@ -85,7 +94,8 @@ def fit_model(
 
     Args:
         tables: The data set.
-        age_tables: Parameters of the posterior; its default prior is replaced where ages are known.
+        age_tables: Parameters of the posterior; its default prior and its error rates are replaced
+            where enough ages are known.
         catalogue: The signals that the models may see.
         policy: Whose adult ages count.
         settings: Seeds and limits.
@@ -97,8 +107,9 @@ def fit_model(
         fitting.note("The data know too few times to hold out later ones: parts differ by person.")
     labelled = age_rows(tables)
     age_tables = fitting.fit_prior(age_tables, labelled)
-    behaviour, behaviour_fit = fitting.fit_behaviour(age_tables, labelled)
-    harm_fit = fitting.fit_harm(RiskModel(age_tables, catalogue, behaviour, None))
+    age_tables = fitting.fit_error_rates(age_tables)
+    behaviour, behaviour_fit, judging = fitting.fit_behaviour(age_tables, labelled)
+    harm_fit = fitting.fit_harm(RiskModel(age_tables, catalogue, judging, None))
     model = RiskModel(age_tables, catalogue, behaviour, harm_fit.model if harm_fit else None)
     return Fit(
         model=model,
@@ -132,11 +143,11 @@ class _Fitting:
         self.say(f"note: {text}")
 
     def fit_prior(self, age_tables: AgeTables, labelled: AgeRows) -> AgeTables:
-        rows = self._part(labelled, Part.TRAIN)
+        rows = self._fitting_rows(labelled)
         fitted = with_fitted_prior(age_tables, rows)
         line = fitted.reference_age_years
         minors = float(fitted.prior("", "")[:line].sum())
-        self.metrics["prior"] = {"people": rows.people, f"share_under_{line}": _figure(minors)}
+        self.metrics["prior"] = {"people": rows.people, f"share_under_{line}": figure(minors)}
         if fitted is age_tables:
             self.note(
                 f"No prior learned: {rows.people} people with age labels to learn from "
@@ -150,51 +161,107 @@ class _Fitting:
             )
         return fitted
 
+    def fit_error_rates(self, age_tables: AgeTables) -> AgeTables:
+        # Of everything that these people had shown, not of a few snapshots.
+        rows = self._part(age_rows(self.tables, snapshots_per_person=None), Part.TRAIN)
+        items = verified_items(self.tables, rows)
+        reports = []
+        for fit in (with_fitted_checks, with_fitted_ranges, with_fitted_declarations):
+            age_tables, found = fit(age_tables, items)
+            reports += found
+        self.metrics["error_rates"] = {report.name: report.to_mapping() for report in reports}
+        for report in reports:
+            if report.changed:
+                self.say(report.sentence())
+        kept = [report.name for report in reports if not report.changed]
+        if kept and len(kept) < len(reports):
+            self.say(f"preset kept, for want of people or of reason: {', '.join(kept)}")
+        if len(kept) == len(reports):
+            self.note(
+                f"No error rates learned: {rows.people} people with age labels had shown too "
+                "little before. The presets count."
+            )
+        return self._fit_faces(age_tables, items)
+
+    def _fit_faces(self, age_tables: AgeTables, items: Sequence[VerifiedItem]) -> AgeTables:
+        fitted, reports = with_fitted_faces(
+            age_tables,
+            face_rows(age_tables, items),
+            groups=self.split.groups,
+            seed=self.settings.seed,
+        )
+        self.metrics["faces"] = {report.provider: report.to_mapping() for report in reports}
+        for report in reports:
+            self.say(report.sentence())
+        if not any(report.taken for report in reports):
+            self.note("No errors of facial estimates learned. The presets count.")
+        return fitted
+
     def fit_behaviour(
         self, age_tables: AgeTables, labelled: AgeRows
-    ) -> tuple[BehaviourAgeModel | None, BehaviourFit | None]:
-        rows, others = (self._part(labelled, part) for part in (Part.TRAIN, Part.CALIBRATION))
-        vectors = self._vectors(rows)
-        fit = fit_behaviour(self.catalogue, rows, vectors, compute=self.compute)
+    ) -> tuple[BehaviourAgeModel | None, BehaviourFit | None, BehaviourAgeModel | None]:
+        """Return the model that serves, how it came about, and one for the harm model's people.
+
+        The last has seen nobody of the calibration part: harm is calibrated there, and a model
+        that knows these people would seem surer of their ages than it is of strangers'.
+        """
+        rows = self._fitting_rows(labelled)
+        groups = [self.split.groups[person] for person in rows.participants]
+        fit = fit_behaviour(
+            self.catalogue, rows, self._vectors(rows), groups=groups, compute=self.compute
+        )
         if isinstance(fit, str):
             self.note(f"No behaviour age model: {fit}.")
-            return None, None
+            return None, None, None
         # All of these scores are by models that have not seen the person.
-        scored = np.concatenate(
-            [
-                fit.out_of_fold(vectors, compute=self.compute),
-                fit.model.log_likelihoods(self._vectors(others)),
-            ]
-        )
-        usable = ~np.isnan(scored).any(axis=1)
+        usable: NDArray[np.bool_] = ~np.isnan(fit.out_of_fold[:, 0])
         prior = age_tables.prior("", "")
-        found = fit_temperature(scored[usable], prior, rows.joined(others).where(usable))
+        found = fit_temperature(fit.out_of_fold[usable], prior, rows.where(usable))
         self.metrics["behaviour"] = {
             "rounds": fit.rounds,
             "training_people": fit.people,
-            "temperature_people": found.people,
-            "temperature_people_aged_15_to_20": found.people_around_the_line,
-            "temperature_over_all_ages": _figure(found.over_all_ages),
-            "temperature_at_15_to_20": _figure(found.around_the_line),
-            "temperature": _figure(found.temperature),
-            "calibration_slope_at_15_to_20": _figure(found.slope_around_the_line),
+            **found.to_mapping(),
         }
-        self.say(
-            f"behaviour age model: {fit.people} people, {fit.rounds} rounds; temperature "
-            f"{found.over_all_ages:.2f} over all ages, {found.around_the_line:.2f} at true ages "
-            f"15-20 ({found.people_around_the_line} people): {found.temperature:.2f} counts; "
-            f"slope of P(minor) at 15-20 then {found.slope_around_the_line:.2f}, on the people "
-            "who chose the temperature"
-        )
+        self.say(f"behaviour age model: {fit.people} people, {fit.rounds} rounds")
+        for sentence in found.sentences():
+            self.say(sentence)
         if found.temperature == 0.0:
             self.note("No behaviour age model: it told nothing of the age of people not seen.")
-            return None, None
+            return None, None, None
         if np.isnan(found.around_the_line):
             self.note(
                 f"The behaviour age model was checked on {found.people_around_the_line} people of "
                 "15 to 20 years only: its temperature is a cautious guess."
             )
-        return fit.tempered(found.temperature), fit
+        factor = self._stacked(age_tables, fit, found, rows.where(usable), usable)
+        temperature = found.temperature * factor
+        self.metrics["behaviour"]["temperature"] = figure(temperature)
+        parts = np.array([self.split.parts[person].value for person in rows.participants])
+        judging = fit.of_part(parts == Part.TRAIN.value, temperature, compute=self.compute)
+        return fit.tempered(temperature), fit, judging
+
+    def _stacked(
+        self,
+        age_tables: AgeTables,
+        fit: BehaviourFit,
+        found: TemperatureFit,
+        rows: AgeRows,
+        usable: NDArray[np.bool_],
+    ) -> float:
+        """Return the factor on the behaviour temperature that stacking won, 1: none."""
+        evidence = evidence_rows(age_tables, self.catalogue, self.tables, rows)
+        likelihoods = fit.out_of_fold[usable][evidence.places] * found.temperature
+        stacked = fit_stacking(
+            evidence,
+            np.clip(likelihoods, -CLIP_NATS, CLIP_NATS),
+            [self.split.groups[person] for person in evidence.rows.participants],
+            # What the people around the line refused is not raised again.
+            most_behaviour_weight=1.0 if found.contradicted else HIGHEST / found.temperature,
+            compute=self.compute,
+        )
+        self.metrics["stacking"] = stacked.to_mapping()
+        self.say(stacked.sentence())
+        return stacked.behaviour_weight
 
     def fit_harm(self, model: RiskModel) -> HarmFit | None:
         rows = harm_rows(self.tables, report_window_days=self.settings.report_window_days)
@@ -230,7 +297,7 @@ class _Fitting:
         figures |= {
             "rounds": fit.rounds,
             "calibration": kind,
-            "calibration_predicted": _figure(predicted),
+            "calibration_predicted": figure(predicted),
         }
         self.say(
             f"harm model: {learning.harmed.size} pairs, {learning.positives} harmed, {fit.rounds} "
@@ -271,13 +338,12 @@ class _Fitting:
         ]
         return rows.where(np.array(mask, dtype=np.bool_))
 
+    def _fitting_rows(self, labelled: AgeRows) -> AgeRows:
+        """Return all labelled people but those of the test part."""
+        return self._part(labelled, Part.TRAIN).joined(self._part(labelled, Part.CALIBRATION))
+
     def _vectors(self, rows: AgeRows) -> Array:
         people = participants(self.tables, rows.snapshot_ids, before_labels=True)
         if not people:
             return np.empty((0, len(self.catalogue.columns)))
         return np.stack([self.catalogue.vector(person).values for person in people])
-
-
-def _figure(value: float) -> float | None:
-    """Return a figure for the manifest: six digits, None for what cannot be told."""
-    return None if not np.isfinite(value) else float(f"{value:.6g}")

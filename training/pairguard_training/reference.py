@@ -68,7 +68,10 @@ def sample_reference(
     assessed = assess_snapshots(
         model, tables, [*chosen, *firsts, *seconds], title="reference distributions"
     )
-    ages = [max(policy.for_participant(assessed.participants[n].region).adult_ages) for n in chosen]
+    ages = [
+        max(policy.for_participant(assessed.participants[n].located_region).adult_ages)
+        for n in chosen
+    ]
     assessments = [assessed.assessments[name] for name in chosen]
     return Reference(
         vectors=np.stack([assessment.values for assessment in assessments]),

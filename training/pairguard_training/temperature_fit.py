@@ -1,20 +1,20 @@
 """How far behaviour may be believed: the temperature of the behaviour age model.
 
-Owns its estimate, on labelled people that the model was not trained on. It must not know how the
-model was trained.
+Owns its estimate, on labelled people scored by models that were not trained on them. It must not
+know how the models were trained.
 
-Two estimates, and the smaller one counts. The first makes the likelihood row as a whole fit the
-true ages of everybody. The second looks at true ages from 15 to 20 only, where a classifier that
-is right about children and grown-ups can still be far too sure: the ages are taken to be known to
-lie there, and the row should then tell them apart as well as it claims.
-
-The calibration slope of P(minor) at these true ages is told beside it. It is below 1 even for an
-oracle, because the ages are chosen by what is to be predicted; so it is compared, not made 1.
+The temperature is the one at which P(minor) tells best on which side of the line people are, which
+also brings its calibration slope to 1. It is asked twice: over everybody, and once more within true
+ages 15-20, where a model that is right about children and grown-ups can still be far too sure.
+There the ages are taken to be known to lie within 15-20; without that even an oracle would seem too
+sure (``line_calibration``). Both together decide, unless the people around the line say plainly
+that this is too much for them: then they decide alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,21 +22,28 @@ from scipy.optimize import minimize_scalar
 
 from pairguard.risk.behaviour import CLIP_NATS
 from pairguard_training.age_labels import AgeRows
-from pairguard_training.calibration_line import calibration_line
+from pairguard_training.line_calibration import (
+    ADULT_AGE_YEARS,
+    LINE_YEARS,
+    LineCalibration,
+    line_calibration,
+)
+from pairguard_training.manifest_figures import figure
 
 Array = NDArray[np.float64]
 
-LINE_YEARS = (15, 21)
-"""Ages around the line: from the first up to below the second."""
-ADULT_AGE_YEARS = 18
-HIGHEST = 1.0
+HIGHEST = 1.5
+"""Training is held back on purpose; people left out may show that it was held back too much."""
 LOWEST = 0.05
 """Below it behaviour says nothing worth a model."""
 FEWEST_PEOPLE = 50
-GUESS_DEVIATION = 0.5
-"""How far the two estimates are expected to differ (assumed)."""
+CONTRADICTION_NATS = 1.92
+"""Log-likelihood lost around the line beyond which it decides alone: half the 95 % point of the
+chi-squared distribution. The smaller of two estimates would always be too cautious by chance."""
 UNCHECKED = 0.5
 """The temperature where too few people near the line could check it (assumed, cautious)."""
+
+_LEAST = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +52,11 @@ class TemperatureFit:
 
     Attributes:
         temperature: What counts; 0: the model should not be used.
-        over_all_ages: By maximum likelihood over all true ages.
-        around_the_line: The same at true ages 15-20; NaN: too few people there.
-        slope_around_the_line: Calibration slope of P(minor) at true ages 15-20 with the
-            temperature that counts, on the people who chose it; NaN: cannot be told.
+        over_all_ages: By maximum likelihood of the side of the line, over all true ages.
+        around_the_line: The same within true ages 15-20; NaN: too few people there.
+        contradicted: Whether the people around the line decided alone.
+        calibration: Slopes of the posteriors with the temperature that counts, on the people who
+            chose it.
         people: Labelled people.
         people_around_the_line: Those of true age 15-20.
     """
@@ -56,9 +64,42 @@ class TemperatureFit:
     temperature: float
     over_all_ages: float
     around_the_line: float
-    slope_around_the_line: float
+    contradicted: bool
+    calibration: LineCalibration
     people: int
     people_around_the_line: int
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the figures for the manifest; None: cannot be told."""
+        slopes = self.calibration
+        return {
+            "temperature_people": self.people,
+            "temperature_people_aged_15_to_20": self.people_around_the_line,
+            "temperature_over_all_ages": figure(self.over_all_ages),
+            "temperature_at_15_to_20": figure(self.around_the_line),
+            "temperature": figure(self.temperature),
+            "calibration_slope": figure(slopes.over_all),
+            "calibration_slope_given_15_to_20": figure(slopes.within_the_line),
+            "calibration_slope_at_15_to_20": figure(slopes.at_the_line),
+            "calibration_slope_at_15_to_20_if_exact": figure(slopes.at_the_line_if_exact),
+        }
+
+    def sentences(self) -> tuple[str, str]:
+        """Return what people are told."""
+        slopes = self.calibration
+        alone = "; the latter counts alone" if self.contradicted else ""
+        temperature = (
+            f"behaviour temperature {self.over_all_ages:.2f} over all ages, "
+            f"{self.around_the_line:.2f} within ages 15-20 ({self.people_around_the_line} "
+            f"people): {self.temperature:.2f} counts{alone}"
+        )
+        calibration = (
+            f"behaviour alone, people left out of training: slope of P(under 18) "
+            f"{slopes.over_all:.2f}, of P(under 18 | 15-20) {slopes.within_the_line:.2f}, of "
+            f"P(under 18) at true ages 15-20 {slopes.at_the_line:.2f} (an exact posterior's would "
+            f"be {slopes.at_the_line_if_exact:.2f})"
+        )
+        return temperature, calibration
 
 
 def fit_temperature(likelihoods: Array, prior: Array, rows: AgeRows) -> TemperatureFit:
@@ -70,76 +111,72 @@ def fit_temperature(likelihoods: Array, prior: Array, rows: AgeRows) -> Temperat
         prior: (101,) over the age grid.
         rows: The n labelled rows.
     """
-    ages = rows.ages.astype(np.int64)
     low, high = LINE_YEARS
-    near = (ages >= low) & (ages < high)
-    near_rows = rows.where(near)
-    over_all = _most_likely(likelihoods, prior, ages, rows.weights)
-    around = float("nan")
-    if near_rows.people >= FEWEST_PEOPLE:
-        inside = prior.copy()
-        inside[:low] = inside[high:] = 0.0
-        around = _most_likely(
-            likelihoods[near],
-            inside,
-            ages[near],
-            near_rows.weights,
-            # The line decides little, so few people near it tell little: what all ages say counts
-            # as one more observation.
-            guess=over_all,
-            guess_weight=0.5 / (GUESS_DEVIATION**2 * near_rows.effective_people),
-        )
-    if rows.people < FEWEST_PEOPLE:
+    near = (rows.ages >= low) & (rows.ages < high)
+    inside = prior.copy()
+    inside[:low] = inside[high:] = 0.0
+    everybody = _Told(likelihoods, prior, rows)
+    around_line = _Told(likelihoods[near], inside, rows.where(near))
+    over_all, around, contradicted = _best(everybody), float("nan"), False
+    chosen = over_all
+    if around_line.rows.people >= FEWEST_PEOPLE:
+        around = _best(around_line)
+        chosen = _best(everybody, around_line)
+        lost = around_line.loss(chosen) - around_line.loss(around)
+        contradicted = around < chosen and lost > CONTRADICTION_NATS
+        chosen = around if contradicted else chosen
+    elif rows.people < FEWEST_PEOPLE:
         chosen = UNCHECKED
     else:
-        chosen = min(over_all, UNCHECKED if np.isnan(around) else around)
+        chosen = min(over_all, UNCHECKED)
+    useful = chosen > LOWEST and not over_all <= LOWEST
     return TemperatureFit(
-        temperature=chosen if chosen > LOWEST else 0.0,
+        temperature=chosen if useful else 0.0,
         over_all_ages=over_all,
         around_the_line=around,
-        slope_around_the_line=_slope(
-            _tempered(likelihoods[near], chosen),
-            prior,
-            ages[near],
-            rows.weights[near],
+        contradicted=contradicted,
+        calibration=line_calibration(
+            _posteriors(likelihoods, prior, chosen), rows.ages, rows.weights
         ),
         people=rows.people,
-        people_around_the_line=near_rows.people,
+        people_around_the_line=around_line.rows.people,
     )
 
 
-def _tempered(likelihoods: Array, temperature: float) -> Array:
-    # The model clips each band and then draws lines between them, here the lines are clipped:
-    # they differ only beside a band that is clipped.
-    return np.clip(likelihoods * temperature, -CLIP_NATS, CLIP_NATS)
+def _posteriors(likelihoods: Array, prior: Array, temperature: float) -> Array:
+    # The model clips at its knots and then draws lines between them, here the lines are clipped:
+    # they differ only beside a knot that is clipped.
+    weights = np.exp(np.clip(likelihoods * temperature, -CLIP_NATS, CLIP_NATS)) * prior
+    posteriors: Array = weights / weights.sum(axis=1, keepdims=True)
+    return posteriors
 
 
-def _most_likely(
-    likelihoods: Array,
-    prior: Array,
-    ages: NDArray[np.int64],
-    weights: Array,
-    *,
-    guess: float = 0.0,
-    guess_weight: float = 0.0,
-) -> float:
-    rows = np.arange(len(ages))
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What some people tell of the temperature."""
+
+    likelihoods: Array
+    prior: Array
+    rows: AgeRows
+
+    def loss(self, temperature: float) -> float:
+        """Return the nats by which the sides of the line surprise, for effective people."""
+        minor = self.rows.ages < ADULT_AGE_YEARS
+        posteriors = _posteriors(self.likelihoods, self.prior, temperature)
+        claimed = posteriors[:, :ADULT_AGE_YEARS].sum(axis=1)
+        told = np.maximum(np.where(minor, claimed, 1.0 - claimed), _LEAST)
+        weights = self.rows.weights
+        surprise = -float((weights * np.log(told)).sum() / weights.sum())
+        return surprise * self.rows.effective_people
+
+
+def _best(*told: _Told) -> float:
+    if not all(each.rows.participants for each in told):
+        return float("nan")
 
     def loss(temperature: float) -> float:
-        tempered = _tempered(likelihoods, temperature)
-        total = np.log((np.exp(tempered) * prior).sum(axis=1))
-        surprise = float((weights * (total - tempered[rows, ages])).sum() / weights.sum())
-        return surprise + guess_weight * (temperature - guess) ** 2
+        return sum(each.loss(temperature) for each in told)
 
-    if not len(ages):
-        return float("nan")
     found = minimize_scalar(loss, bounds=(0.0, HIGHEST), method="bounded", options={"xatol": 1e-4})
     # The search never reaches its bounds.
     return float(min((0.0, float(found.x), HIGHEST), key=loss))
-
-
-def _slope(likelihoods: Array, prior: Array, ages: NDArray[np.int64], weights: Array) -> float:
-    posterior = np.exp(likelihoods) * prior
-    minor = posterior[:, :ADULT_AGE_YEARS].sum(axis=1) / posterior.sum(axis=1)
-    inside = np.clip(minor, 1e-9, 1.0 - 1e-9)
-    return calibration_line(inside, (ages < ADULT_AGE_YEARS).astype(np.float64), weights).slope

@@ -17,7 +17,13 @@ from pairguard_training.age_labels import age_rows
 from pairguard_training.tables.reading import Tables
 
 _PAIR_COLUMNS = ("pair_id", "label_probability_clairvoyant", "label_probability_bayes")
-_SNAPSHOT_COLUMNS = ("snapshot_id", "true_age_years", "probability_minor_before_labels")
+_SNAPSHOT_COLUMNS = (
+    "snapshot_id",
+    "true_age_years",
+    "probability_minor_before_labels",
+    "probability_minor_given_15_to_20_before_labels",
+)
+_PEOPLE_COLUMNS = ("participant_id", "intent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +36,21 @@ class Truth:
         weights: How many participants each of these stands for.
         oracle_minor: What an oracle could know from what is observable, P(under 18) of each
             snapshot without labels; empty: there is no oracle.
+        oracle_minor_near_line: The same, given further that the age is from 15 to 20.
         oracle_label: The same of the label of each pair: P(harm is reported, upheld where it was
             reviewed | they meet).
         label_chance: The chance itself, given who the two are.
+        intents: What each participant is after, where a simulation knows it.
     """
 
     simulated: bool
     ages: dict[str, float]
     weights: dict[str, float]
     oracle_minor: dict[str, float]
+    oracle_minor_near_line: dict[str, float]
     oracle_label: dict[str, float]
     label_chance: dict[str, float]
+    intents: dict[str, str]
 
 
 def read_truth(directory: Path, tables: Tables) -> Truth:
@@ -62,19 +72,24 @@ def read_truth(directory: Path, tables: Tables) -> Truth:
             ages=dict(zip(names, rows.ages.tolist(), strict=True)),
             weights=dict(zip(names, weights.tolist(), strict=True)),
             oracle_minor={},
+            oracle_minor_near_line={},
             oracle_label={},
             label_chance={},
+            intents={},
         )
     snapshots = _columns(oracle / "snapshots.parquet", _SNAPSHOT_COLUMNS)
     pairs = _columns(oracle / "pairs.parquet", _PAIR_COLUMNS)
-    ids, ages, minor = snapshots
+    people, intents = _columns(oracle / "participants.parquet", _PEOPLE_COLUMNS)
+    ids, ages, minor, near_line = snapshots
     return Truth(
         simulated=True,
         ages=dict(zip(ids, ages, strict=True)),
         weights=dict.fromkeys(ids, 1.0),
         oracle_minor=dict(zip(ids, minor, strict=True)),
+        oracle_minor_near_line=dict(zip(ids, near_line, strict=True)),
         oracle_label=dict(zip(pairs[0], pairs[2], strict=True)),
         label_chance=dict(zip(pairs[0], pairs[1], strict=True)),
+        intents=dict(zip(people, intents, strict=True)),
     )
 
 

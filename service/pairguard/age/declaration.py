@@ -36,12 +36,17 @@ class DeclarationModel:
         *,
         adult_claim: Array,
         older_claim: Array,
+        older_claim_weight: Array,
         posing_as_minor: Array,
         decay: float,
         uniform_share: float,
         misstatement: float,
     ) -> DeclarationModel:
-        """Build the table from (101,) curves of rates by true age and three shapes."""
+        """Build the table from (101,) curves of rates by true age and four shapes.
+
+        ``older_claim_weight`` is by the claimed age: how a claim of an older age under 18 is spread
+        over the ages above the true one.
+        """
         declared = np.arange(_DECLARED_COUNT)
         tail = np.where(declared >= _ADULT, np.exp(-decay * (declared - _ADULT)), 0.0)
         spread = ((declared >= _ADULT) & (declared <= 60)).astype(float)
@@ -50,9 +55,10 @@ class DeclarationModel:
         ) * tail / tail.sum() + uniform_share * spread / spread.sum()
         posed = ((declared >= 10) & (declared < _ADULT)).astype(float)
         posed /= posed.sum()
+        weight = np.interp(declared, AGE_GRID, older_claim_weight)
         table = np.full((_DECLARED_COUNT, AGE_COUNT), _FLOOR)
         for age in range(AGE_COUNT):
-            older = ((declared > age) & (declared < _ADULT)).astype(float)
+            older = np.where((declared > age) & (declared < _ADULT), weight, 0.0)
             older_share = older_claim[age] if older.any() else 0.0
             adult_share = adult_claim[age] if age < _ADULT else misstatement
             honest = 1.0 - adult_share - older_share - posing_as_minor[age]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 
 class Binding(StrEnum):
@@ -107,6 +108,8 @@ class SelfDeclared:
         gate_years: Age that the sign-up form demanded; None: no gate or not known.
     """
 
+    capture_session: ClassVar[str] = ""
+
     age_years: float | None = None
     birth_year: int | None = None
     declared_time: float | None = None
@@ -121,6 +124,8 @@ class PlatformAgeRange:
         lower_years: Lowest age in the range; None: open.
         upper_years: Highest age in the range, inclusive; None: open.
     """
+
+    capture_session: ClassVar[str] = ""
 
     platform: Platform
     assurance: PlatformAssurance

@@ -1,140 +1,180 @@
 """How several items of evidence make one likelihood over the age.
 
-Owns the three ways in which items are not independent:
-
-- **Correlation.** Items of one correlation group repeat each other: k informative ones with
-  correlation r enter with weight 1 / (1 + (k - 1) r) each, which for equally correlated Gaussian
-  errors is exact.
-- **Attack.** Items of one attack group are made up together: the group's likelihood is
-  (1 - e) F + e G, with F the product of its items, e the largest of their attack rates by true age,
-  and G the mean of F over the ages that made-up evidence speaks of.
-- **Borrowing.** All items that are not bound to the live person hang on one account and device.
-  With the probability that a child of that age uses an older person's, they all speak of that
-  person.
-
-And it owns when items contradict each other. It must not know priors beyond the tables' default.
+Owns what follows from the items of one participant: their order, whether faces and identities are
+one attack, and what was fused before. Which items belong together, and why, is
+``pairguard.age.company``'s; the arithmetic is ``pairguard.age.kernel``'s. It must not know priors
+beyond the tables' default.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
-from pairguard.age.likelihood import ItemLikelihood
-from pairguard.age.parameters import AGE_COUNT, Array
+from pairguard.age.company import CAPTURE, Company, company_of
+from pairguard.age.item import ItemLikelihood
+from pairguard.age.kernel import ONES, fused_rows, means_on_both_sides
+from pairguard.age.parameters import Array
 from pairguard.age.tables import AgeTables
 
-_Weighted = tuple[ItemLikelihood, Array]
+_CACHE_ENTRIES = 8192  # a company, or the 101 numbers of a likelihood
+_ORDER = attrgetter("order")
 
 
-def combined_likelihood(
-    tables: AgeTables, items: Sequence[ItemLikelihood | None]
-) -> tuple[Array, float]:
-    """Return the (101,) likelihood of all items, and how well any age explains the worst group.
+@dataclass(frozen=True, slots=True, eq=False)
+class Fusion:
+    """What several items say together.
 
-    The order of the items changes no bit. Unusable items stand outside of all groups, so that they
-    neither share an attack with a usable one nor take its weight.
+    Attributes:
+        items: The items that say anything, in the order of their content.
+        company: What they are together.
+        likelihood: (101,) likelihood of all of them.
+        agreement: How well any age explains the worst attack group.
+        group_odds_factors: What each attack group of several items, and last all items together,
+            make of the odds of being under the reference age.
     """
-    likelihood, agreement = _usable_likelihood(tables, [i for i in items if i and i.usable])
-    unusable = [item.row for item in items if item is not None and not item.usable]
-    for row in sorted(unusable, key=np.ndarray.tobytes):
-        likelihood = likelihood * row
-    return likelihood, agreement
+
+    items: tuple[ItemLikelihood, ...]
+    company: Company
+    likelihood: Array
+    agreement: float
+    group_odds_factors: tuple[float, ...]
+
+    @property
+    def verified_years(self) -> int | None:
+        """The whole year that all verified items state now; None: there are none, or they do not.
+
+        Each must be dated and bound to the live person.
+        """
+        years = {self.items[place].exact_years for place in self.company.verified}
+        return years.pop() if len(years) == 1 else None
 
 
-def _usable_likelihood(tables: AgeTables, items: Sequence[ItemLikelihood]) -> tuple[Array, float]:
-    weighted = _weighted(items)
-    if not weighted:
-        return np.ones(AGE_COUNT), 1.0
-    as_told, agreement = _product_of_groups(tables, weighted)
-    borrowed = [entry for entry in weighted if not entry[0].live]
-    if not borrowed:
-        return as_told, agreement
-    if len(borrowed) == len(weighted):
-        of_older = tables.mean_over_older(as_told)
-    else:
-        live = [entry for entry in weighted if entry[0].live]
-        of_older = tables.mean_over_older(_product_of_groups(tables, borrowed)[0])
-        of_older *= _product_of_groups(tables, live)[0]
-    # Nothing is lowered: borrowing hides that somebody is younger and proves nothing of age.
-    result: Array = as_told + tables.borrowed_account * np.maximum(of_older - as_told, 0.0)
-    return result, agreement
+def one_sitting(
+    tables: AgeTables, items: Sequence[ItemLikelihood | None], sessions: Sequence[str]
+) -> float:
+    """Return the probability that an attack on faces and one on identities are one.
 
-
-def contradict(tables: AgeTables, items: Sequence[ItemLikelihood | None], combined: Array) -> bool:
-    """Return whether two items, or groups of them, move the odds far in opposite directions.
-
-    Items are taken alone and as they stand, so that many weak ones cannot hide a strong one; and
-    all of them together, so that nothing outweighs a strong one by explaining it away.
+    1 where a face and a document name the same capture; 0 where there are not both, or all name
+    their captures and these differ; else ``tables.one_sitting_share``.
 
     Args:
         tables: The parameters.
         items: What each item says.
-        combined: (101,) what ``combined_likelihood`` made of them.
+        sessions: The capture session of each; "": not told, which may be any.
     """
-    told = [item for item in items if item is not None]
-    if sum(item.informative for item in told) < 2:
-        return False
-    groups = _by_attack_group(_weighted([item for item in told if item.usable])).values()
-    rows = [_product_of_groups(tables, group)[0] for group in groups if len(group) > 1]
-    sides = [tables.mean_on_both_sides(row) for row in (*rows, combined)]
-    ratios = [item.odds_factor for item in told] + [below / above for below, above in sides]
-    limit = math.exp(tables.opposed_nats)
-    for_minority = max(*ratios, *(item.peak_odds_factor for item in told))
-    return for_minority >= limit and min(ratios) <= 1.0 / limit
+    faces, documents = set(), set()
+    for item, session in zip(items, sessions, strict=True):
+        if item is not None and item.kind.camera:
+            (faces if item.kind.attack_group == CAPTURE else documents).add(session)
+    if not faces or not documents:
+        return 0.0
+    if (faces & documents) - {""}:
+        return 1.0
+    return tables.one_sitting_share if "" in faces | documents else 0.0
 
 
-def _weighted(items: Sequence[ItemLikelihood]) -> list[_Weighted]:
-    """Return the items in an order of their content, each with its tempered likelihood.
+def fusion(
+    tables: AgeTables, items: Sequence[ItemLikelihood | None], sessions: Sequence[str]
+) -> Fusion:
+    """Return what items say together; their order changes no bit.
 
-    Products of floats depend on their order; an order of content makes them independent of the
-    caller's.
+    Unusable items stand outside of all groups, so that they neither share an attack with a usable
+    one nor take its weight. What was fused is kept in ``tables.fusion_cache``: whoever is proposed
+    again within a week brings the same items.
+
+    Args:
+        tables: The parameters.
+        items: What each item says; None: nothing.
+        sessions: The capture session of each; "": not told.
     """
-    if len(items) < 2:
-        return [(item, item.relative) for item in items]
-    present = sorted(items, key=lambda i: (i.model.attack_group, i.live, i.relative.tobytes()))
-    # Items that speak in opposite directions do not repeat each other.
-    repeats = Counter(
-        (item.model.correlation_group, item.odds_factor > 1.0)
-        for item in present
-        if item.informative and item.model.correlation_group
+    key = (tuple(items), tuple(sessions))
+    known: Fusion | None = tables.fusion_cache.get(key)
+    if known is None:
+        known = _fuse(tables, items, sessions)
+        _keep(tables, key, known)
+    return known
+
+
+def _fuse(
+    tables: AgeTables, items: Sequence[ItemLikelihood | None], sessions: Sequence[str]
+) -> Fusion:
+    told, company, sitting = in_company(tables, items, sessions)
+    if not told:
+        return Fusion((), company, ONES, 1.0, ())
+    relative = [item.relative for item in told]
+    for place, copies in company.tempered:
+        relative[place] = told[place].tempered(copies)
+    rows, best = fused_rows(
+        company.plan(sitting), tables.fusion_weights, relative, [item.row for item in told]
     )
-    weighted = []
-    for item in present:
-        copies = repeats[item.model.correlation_group, item.odds_factor > 1.0]
-        relative = item.relative
-        if copies > 1:
-            relative = relative ** (1.0 / (1.0 + (copies - 1) * item.model.correlation))
-        weighted.append((item, relative))
-    return weighted
+    means = means_on_both_sides(tables.fusion_weights, rows).tolist()
+    return Fusion(
+        told,
+        company,
+        rows[-1].copy(),  # a view would keep all rows
+        min(best.tolist(), default=1.0),
+        tuple([below / above for below, above in means]),
+    )
 
 
-def _product_of_groups(tables: AgeTables, weighted: Sequence[_Weighted]) -> tuple[Array, float]:
-    """Return the (101,) product over attack groups and the worst group's best agreement."""
-    result: Array | None = None
-    agreement = 1.0
-    for group in _by_attack_group(weighted).values():
-        item, product = group[0]
-        if len(group) == 1 and product is item.relative:
-            # Alone and untempered: its row is the same computation, and the best of it is 1.
-            row = item.row
-        else:
-            attack = item.model.attack
-            for other, likelihood in group[1:]:
-                product = product * likelihood
-                attack = np.maximum(attack, other.model.attack)
-            presented = (tables.presented_age * product).sum()
-            row = (1.0 - attack) * product + attack * presented
-            agreement = min(agreement, float(product.max()))
-        result = row if result is None else result * row
-    return (np.ones(AGE_COUNT) if result is None else result), agreement
+def fuse_alike(
+    tables: AgeTables, company: Company, sitting: float, alike: Sequence[Sequence[ItemLikelihood]]
+) -> tuple[list[Fusion], Array]:
+    """Fuse the items of n participants who are of one company, at once.
+
+    Args:
+        tables: The parameters.
+        company: What they are of; of at least one item.
+        sitting: Their ``one_sitting``.
+        alike: The items of each, in their order.
+
+    Returns:
+        What ``fusion`` returns for each, the same bits; and (n, 101) their likelihoods.
+    """
+    plan = company.plan(sitting)
+    copies = dict(company.tempered)
+    by_place = list(zip(*alike, strict=True))
+    relative = [
+        np.array([item.tempered(copies[place]) for item in items])
+        if place in copies
+        else np.array([item.relative for item in items])
+        for place, items in enumerate(by_place)
+    ]
+    alone = [
+        np.array([item.row for item in items]) if place in plan.alone else relative[place]
+        for place, items in enumerate(by_place)
+    ]
+    rows, best = fused_rows(plan, tables.fusion_weights, relative, alone)
+    means = means_on_both_sides(tables.fusion_weights, rows)
+    odds_factors = (means[..., 0] / means[..., 1]).T.tolist()
+    agreements = best.min(axis=0, initial=1.0).tolist()
+    fused = [
+        Fusion(tuple(items), company, likelihood, agreement, tuple(factors))
+        for items, likelihood, agreement, factors in zip(
+            alike, rows[-1], agreements, odds_factors, strict=True
+        )
+    ]
+    return fused, rows[-1]
 
 
-def _by_attack_group(weighted: Sequence[_Weighted]) -> dict[str, list[_Weighted]]:
-    groups: dict[str, list[_Weighted]] = {}
-    for entry in weighted:
-        groups.setdefault(entry[0].model.attack_group, []).append(entry)
-    return groups
+def in_company(
+    tables: AgeTables, items: Sequence[ItemLikelihood | None], sessions: Sequence[str]
+) -> tuple[tuple[ItemLikelihood, ...], Company, float]:
+    """Return the items that say anything in their order, their company, and ``one_sitting``."""
+    told = tuple(sorted([item for item in items if item is not None], key=_ORDER))
+    kinds = tuple([item.kind for item in told])
+    company: Company | None = tables.fusion_cache.get(kinds)
+    if company is None:
+        company = company_of(kinds)
+        _keep(tables, kinds, company)
+    return told, company, one_sitting(tables, items, sessions) if company.on_camera else 0.0
+
+
+def _keep(tables: AgeTables, key: Hashable, value: object) -> None:
+    if len(tables.fusion_cache) >= _CACHE_ENTRIES:
+        tables.fusion_cache.clear()
+    tables.fusion_cache[key] = value

@@ -11,25 +11,32 @@ Three things happen to the likelihood f(x | age then) on the way:
 2. For ages below those the item points at it is lifted towards what the item would say of a random
    older adult, by the probability of a hand-over since the observation. So evidence for adulthood
    loses force with time and evidence of minority does not.
-3. Where the item has expired, its liveness failed, or the session was tampered with, it is made
-   never to rise with age: it no longer speaks for adulthood at any line, still for minority.
+3. Where the item has expired, its liveness failed, its capture is a replay, the session was
+   tampered with, or the account has come to a new device since, it is made never to rise with age:
+   it no longer speaks for adulthood at any line, still for minority.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
+from pairguard.age.establishment import can_establish_minor, states_whole_year
 from pairguard.age.evidence import (
+    AgeCheck,
     AgeEvidence,
     Binding,
     FacialAgeEstimate,
     PlatformAgeRange,
     SelfDeclared,
+    VerifiedAge,
 )
+from pairguard.age.item import ItemKind, ItemLikelihood
+from pairguard.age.kernel import AttackMixture, means_on_both_sides
 from pairguard.age.moment import WEEKS_PER_YEAR, Moment, moment_of
 from pairguard.age.observation import ObservationModel, observation_model
 from pairguard.age.parameters import AGE_GRID, Array
@@ -37,45 +44,17 @@ from pairguard.age.tables import AgeTables
 
 _CACHE_ITEMS = 8192  # each holds two arrays of 101 numbers, or one
 _UNCACHED = object()
-_Said = tuple[type, Hashable, str, Binding]
+_Said = tuple[Hashable, ...]
 _INFORMATIVE_NATS = 0.05  # an item that moves the log-odds at the line less than this says nothing
 
 
-@dataclass(frozen=True, slots=True)
-class ItemLikelihood:
-    """What one item says about the age now, before it is combined with others.
-
-    Attributes:
-        model: What it said at the observation.
-        relative: (101,) likelihood by age now, divided by its maximum; in [0, 1].
-        row: (101,) the same with the item's own attack mixed in.
-        usable: Whether it may speak for adulthood; if not, neither ``relative`` nor ``row`` rises
-            with age, so that it can only lower the age of whoever it is added to.
-        live: Whether it is bound to the live person.
-        dated: Whether its time is told and it has not expired.
-        odds_factor: What ``row`` alone makes of the odds of being under the reference age.
-        peak_odds_factor: The same at the ages that it fits best on either side, if that is larger:
-            what it says of few young ages moves the odds of being a minor little.
-        alone_probability_minor: P(under the reference age | this item alone), default prior.
-        informative: Whether it moves the log-odds at the reference age.
-        for_adulthood: Whether it may speak for adulthood and does.
-    """
-
-    model: ObservationModel
-    relative: Array
-    row: Array
-    usable: bool
-    live: bool
-    dated: bool
-    odds_factor: float
-    peak_odds_factor: float
-    alone_probability_minor: float
-    informative: bool
-    for_adulthood: bool
-
-
 def item_likelihood(
-    tables: AgeTables, evidence: AgeEvidence, *, now: float, tampered_capture: bool = False
+    tables: AgeTables,
+    evidence: AgeEvidence,
+    *,
+    now: float,
+    tampered: bool = False,
+    device_since: float | None = None,
 ) -> ItemLikelihood | None:
     """Return what an item says about the age now; None: nothing (inconclusive, open range).
 
@@ -87,12 +66,15 @@ def item_likelihood(
         tables: The parameters.
         evidence: The item; a time after ``now`` counts as now.
         now: Seconds since 1970.
-        tampered_capture: Whether the session shows signs of a virtual camera or injected media.
+        tampered: Whether what a camera saw is not to be believed: signs of a virtual camera or
+            injected media in the session, or a capture that was shown before.
+        device_since: Since when, in seconds since 1970, the account is on the device that it uses
+            now; None: not told.
     """
-    moment = moment_of(evidence, now, tampered_capture=tampered_capture)
+    moment = moment_of(evidence, now, tampered=tampered, device_since=device_since)
     said = _said(evidence)
-    # One look-up: another thread may empty the cache between two.
     key = (said, moment)
+    # One look-up: another thread may empty the cache between two.
     cached = tables.item_cache.get(key, _UNCACHED)
     if cached is not _UNCACHED:
         known: ItemLikelihood | None = cached
@@ -104,13 +86,49 @@ def item_likelihood(
 
 def _said(evidence: AgeEvidence) -> _Said:
     """Return all of an item that its model depends on, but for the year; ids and times are not."""
-    observation = evidence.observation
-    what: Hashable = observation
+    observation, provider, binding = evidence.observation, evidence.provider, evidence.binding
+    if isinstance(observation, AgeCheck):
+        return (
+            AgeCheck,
+            provider,
+            binding,
+            observation.method,
+            observation.threshold_years,
+            observation.result,
+            observation.liveness,
+            observation.capture_session != "",
+        )
+    if isinstance(observation, FacialAgeEstimate):
+        tenths = round(observation.mean_years, 1)
+        return FacialAgeEstimate, provider, binding, tenths, observation.liveness
     if isinstance(observation, SelfDeclared):
-        what = observation.age_years, observation.birth_year, observation.gate_years
-    elif isinstance(observation, FacialAgeEstimate):
-        what = round(observation.mean_years, 1), observation.liveness
-    return type(observation), what, evidence.provider, evidence.binding
+        return (
+            SelfDeclared,
+            provider,
+            binding,
+            observation.age_years,
+            observation.birth_year,
+            observation.gate_years,
+        )
+    if isinstance(observation, VerifiedAge):
+        return (
+            VerifiedAge,
+            provider,
+            binding,
+            observation.method,
+            observation.age_years,
+            observation.birth_year,
+            observation.liveness,
+            observation.capture_session != "",
+        )
+    return (
+        PlatformAgeRange,
+        provider,
+        binding,
+        observation.assurance,
+        observation.lower_years,
+        observation.upper_years,
+    )
 
 
 def _keep(tables: AgeTables, key: Hashable, result: object) -> None:
@@ -119,22 +137,38 @@ def _keep(tables: AgeTables, key: Hashable, result: object) -> None:
     tables.item_cache[key] = result
 
 
+class _Model(NamedTuple):
+    """What an item said at its observation; there are far fewer of these than items.
+
+    Attributes:
+        model: What it said.
+        over_adults: The mean of that over random adults.
+        mixture: How attacks are mixed in.
+        kinds: The kinds of items that it has made, by what differs between them.
+    """
+
+    model: ObservationModel
+    over_adults: float
+    mixture: AttackMixture
+    kinds: dict[tuple[bool, ...], ItemKind]
+
+
 def _model(
     tables: AgeTables, evidence: AgeEvidence, said: _Said, stated_year: int
-) -> tuple[ObservationModel | None, float]:
-    """Return what an item said at its observation, and the mean of that over random adults.
-
-    There are far fewer of these than items, which also differ in their times.
-    """
+) -> _Model | None:
     key = (said, stated_year)
-    known: tuple[ObservationModel | None, float] | None = tables.item_cache.get(key)
+    known: _Model | None = tables.item_cache.get(key)
     if known is None:
         observation = evidence.observation
         if isinstance(observation, FacialAgeEstimate):
             tenths = round(observation.mean_years, 1)
             evidence = replace(evidence, observation=replace(observation, mean_years=tenths))
         model = observation_model(tables, evidence, year=stated_year)
-        known = model, 0.0 if model is None else tables.mean_over_adults(model.likelihood)
+        if model is None:
+            return None
+        over_adults = tables.mean_over_adults(model.likelihood)
+        mixture = AttackMixture.from_rates(model.attack, model.posing)
+        known = _Model(model, over_adults, mixture, {})
         _keep(tables, key, known)
     return known
 
@@ -142,54 +176,122 @@ def _model(
 def _compute(
     tables: AgeTables, evidence: AgeEvidence, said: _Said, moment: Moment
 ) -> ItemLikelihood | None:
-    model, over_adults = _model(tables, evidence, said, moment.stated_year)
-    if model is None:
+    known = _model(tables, evidence, said, moment.stated_year)
+    if known is None:
         return None
+    model, over_adults, mixture, _ = known
     likelihood = model.likelihood
     if moment.elapsed_years > 0.0:
         likelihood = np.interp(AGE_GRID - moment.elapsed_years, AGE_GRID, likelihood)
     tampered = moment.tampered and model.camera
-    usable = not (moment.expired or model.rejected or tampered)
-    attack: Array | float = model.attack
+    usable = not (moment.expired or model.rejected or tampered or moment.handed_over)
     if not usable:
         # One rate for all ages, or the attack would make the row rise where the item does not.
-        relative, attack = np.maximum.accumulate(likelihood[::-1])[::-1], float(model.attack.min())
+        relative = np.maximum.accumulate(likelihood[::-1])[::-1]
+        lowest = np.full_like(AGE_GRID, model.attack.min())
+        mixture = AttackMixture.from_rates(lowest, np.zeros_like(AGE_GRID))
     else:
         of_older = _of_somebody_older(tables, likelihood, adults_at_observation=over_adults)
-        handed_over = _handed_over(tables, _binding(evidence), moment)
+        handed_over = _handed_over(tables, model.binding, moment)
         # Nothing is ever lowered: an older person's evidence only hides that somebody is younger.
         relative = likelihood + handed_over * np.maximum(of_older - likelihood, 0.0)
-    relative = relative / relative[relative.argmax()]
-    row = (1.0 - attack) * relative
-    row += attack * (tables.presented_age * relative).sum()
+    best = relative.argmax()
+    relative = relative / relative[best]
+    row = mixture.rows(tables.fusion_weights, relative)
     relative.setflags(write=False)
     row.setflags(write=False)
-    below, above = tables.mean_on_both_sides(row)
+    below, above = means_on_both_sides(tables.fusion_weights, row).tolist()
     odds_factor = below / above
     moved_nats = math.log(odds_factor)
-    odds = tables.prior_odds_minor * below / above
-    line = tables.reference_age_years
+    odds = tables.prior_odds_minor * odds_factor
+    alone_probability_minor = odds / (1.0 + odds)
+    peak_below, peak_above = np.maximum.reduceat(row, (0, tables.reference_age_years)).tolist()
+    live = model.binding is Binding.LIVE_PERSON
+    dated = moment.observed_weeks is not None and not moment.expired
+    informative = abs(moved_nats) >= _INFORMATIVE_NATS
+    for_adulthood = usable and moved_nats <= -_INFORMATIVE_NATS
+    is_minor = alone_probability_minor >= tables.established_minor_probability
+    kind = _kind(
+        tables,
+        known,
+        usable=usable,
+        towards_minor=odds_factor > 1.0,
+        informative=informative,
+        for_adulthood=for_adulthood,
+        dated=dated,
+        establishes_minor=informative
+        and is_minor
+        and usable
+        and dated
+        and can_establish_minor(evidence),
+        verified=informative and isinstance(evidence.observation, VerifiedAge),
+    )
     return ItemLikelihood(
         model=model,
+        kind=kind,
         relative=relative,
         row=row,
         usable=usable,
-        live=_binding(evidence) is Binding.LIVE_PERSON,
-        dated=moment.observed_weeks is not None and not moment.expired,
+        live=live,
+        dated=dated,
         odds_factor=odds_factor,
-        peak_odds_factor=max(odds_factor, float(row[:line].max() / row[line:].max())),
-        alone_probability_minor=odds / (1.0 + odds),
-        informative=abs(moved_nats) >= _INFORMATIVE_NATS,
-        for_adulthood=usable and moved_nats <= -_INFORMATIVE_NATS,
+        peak_odds_factor=max(odds_factor, peak_below / peak_above),
+        alone_probability_minor=alone_probability_minor,
+        informative=informative,
+        for_adulthood=for_adulthood,
+        exact_years=int(best) if live and dated and states_whole_year(evidence) else None,
+        order=kind.order + relative.tobytes(),
     )
 
 
-def _binding(evidence: AgeEvidence) -> Binding:
-    """Return what an item is bound to; statements and ranges are an account's, whatever is said."""
-    stated = isinstance(evidence.observation, (SelfDeclared, PlatformAgeRange))
-    if stated and evidence.binding is Binding.LIVE_PERSON:
-        return Binding.ACCOUNT
-    return evidence.binding
+def _kind(
+    tables: AgeTables,
+    known: _Model,
+    *,
+    usable: bool,
+    towards_minor: bool,
+    informative: bool,
+    for_adulthood: bool,
+    dated: bool,
+    establishes_minor: bool,
+    verified: bool,
+) -> ItemKind:
+    """Return the one object of a kind, whichever model made it."""
+    differs = (
+        usable,
+        towards_minor,
+        informative,
+        for_adulthood,
+        dated,
+        establishes_minor,
+        verified,
+    )
+    kind = known.kinds.get(differs)
+    if kind is None:
+        model = known.model
+        kind = ItemKind(
+            usable=usable,
+            attack_group=model.attack_group,
+            live=model.binding is Binding.LIVE_PERSON,
+            correlation_group=model.correlation_group,
+            correlation=model.correlation,
+            towards_minor=towards_minor,
+            informative=informative,
+            for_adulthood=for_adulthood,
+            camera=usable and model.camera,
+            dated=dated,
+            establishes_minor=establishes_minor,
+            verified=verified,
+            attack=model.attack,
+            posing=model.posing,
+        )
+        same = tables.item_cache.get(kind.order)
+        if same is None:
+            _keep(tables, kind.order, kind)
+        else:
+            kind = same
+        known.kinds[differs] = kind
+    return kind
 
 
 def _handed_over(tables: AgeTables, binding: Binding, moment: Moment) -> float:

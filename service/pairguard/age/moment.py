@@ -16,6 +16,8 @@ WEEKS_PER_YEAR = 365.2425 / 7.0
 
 _SECONDS_PER_DAY = 86_400.0
 _SECONDS_PER_WEEK = 7.0 * _SECONDS_PER_DAY
+_SAME_DEVICE_SECONDS = 3600.0  # a sign-up and its check are one event, in either order
+_WITH_BIRTH_YEAR = (SelfDeclared, VerifiedAge)
 _LONGEST_YEARS = 20.0  # a time further back is a wrong clock: the age in the item counts as of now
 
 
@@ -27,7 +29,9 @@ class Moment(NamedTuple):
         observed_weeks: Weeks since the observation; None: its time is not told.
         stated_year: Calendar year in which a year of birth was stated; 0 for everything else.
         expired: Whether it has expired.
-        tampered: Whether this session shows signs of tampering with the camera.
+        tampered: Whether this session shows signs of tampering with the camera, or the item's
+            capture was shown before.
+        handed_over: Whether the account has come to a device that it was not on at the observation.
     """
 
     elapsed_years: float
@@ -35,55 +39,63 @@ class Moment(NamedTuple):
     stated_year: int
     expired: bool
     tampered: bool
+    handed_over: bool
 
 
-def moment_of(evidence: AgeEvidence, now: float, *, tampered_capture: bool) -> Moment:
-    """Return an item's moment; ``now`` in seconds since 1970, a later time counts as now."""
-    stated_time, observed = _stated_time(evidence), evidence.observed_time
-    observed_weeks = None if observed is None else _weeks_begun(observed, now)
+def moment_of(
+    evidence: AgeEvidence, now: float, *, tampered: bool, device_since: float | None
+) -> Moment:
+    """Return an item's moment; ``now`` in seconds since 1970, a later time counts as now.
+
+    Args:
+        evidence: The item.
+        now: Seconds since 1970.
+        tampered: Whether what a camera saw is not to be believed.
+        device_since: Since when the account is on its device; None: not told.
+    """
+    observation, observed = evidence.observation, evidence.observed_time
+    stated_time = observed
+    if isinstance(observation, SelfDeclared) and observation.declared_time is not None:
+        stated_time = observation.declared_time
+    observed_weeks = None
+    if observed is not None:
+        # A begun week counts whole; there is none within the first day.
+        since = now - observed - _SECONDS_PER_DAY
+        observed_weeks = math.ceil(since / _SECONDS_PER_WEEK) if since > 0.0 else 0
     elapsed_years, stated_year = 0.0, 0
-    if _is_birth_year(evidence):
-        stated_year = _year(now if stated_time is None else min(stated_time, now))
-        if stated_time is not None:
-            elapsed_years = float(_year(now) - stated_year)
-        if elapsed_years > _LONGEST_YEARS:
-            elapsed_years, stated_year = 0.0, _year(now)
-    elif stated_time is not None:
-        elapsed_years = _weeks_completed(stated_time, now) / WEEKS_PER_YEAR
+    if isinstance(observation, _WITH_BIRTH_YEAR) and observation.birth_year is not None:
+        elapsed_years, stated_year = _calendar_years(stated_time, now)
+    elif stated_time is not None and stated_time < now:
+        elapsed_years = (now - stated_time) // _SECONDS_PER_WEEK / WEEKS_PER_YEAR
         if elapsed_years > _LONGEST_YEARS:
             elapsed_years = 0.0
-    return Moment(
-        elapsed_years,
-        observed_weeks,
-        stated_year,
-        evidence.expire_time is not None and evidence.expire_time <= now,
-        tampered_capture,
+    expire_time = evidence.expire_time
+    # Made once an item of every request; the plain way to make a named tuple takes half as long
+    # again as all of the above.
+    return tuple.__new__(
+        Moment,
+        (
+            elapsed_years,
+            observed_weeks,
+            stated_year,
+            expire_time is not None and expire_time <= now,
+            tampered,
+            device_since is not None
+            and (observed is None or observed < device_since - _SAME_DEVICE_SECONDS),
+        ),
     )
 
 
-def _stated_time(evidence: AgeEvidence) -> float | None:
-    """Return when the age in the item was true; None: unknown, taken as now."""
-    if isinstance(evidence.observation, SelfDeclared):
-        declared_time = evidence.observation.declared_time
-        if declared_time is not None:
-            return declared_time
-    return evidence.observed_time
+def _calendar_years(stated_time: float | None, now: float) -> tuple[float, int]:
+    """Return by how many calendar years an age has moved, and the year in which it was stated.
 
-
-def _is_birth_year(evidence: AgeEvidence) -> bool:
-    observation = evidence.observation
-    return (
-        isinstance(observation, (SelfDeclared, VerifiedAge)) and observation.birth_year is not None
-    )
-
-
-def _weeks_completed(time: float, now: float) -> int:
-    return max(int((now - time) // _SECONDS_PER_WEEK), 0)
-
-
-def _weeks_begun(time: float, now: float) -> int:
-    """Return the weeks since a time, a begun one counted whole; none within the first day."""
-    return max(math.ceil((now - time - _SECONDS_PER_DAY) / _SECONDS_PER_WEEK), 0)
+    A time that is not told is now; so is one too long ago.
+    """
+    this_year = _year(now)
+    stated_year = this_year if stated_time is None else _year(min(stated_time, now))
+    if this_year - stated_year > _LONGEST_YEARS:
+        stated_year = this_year
+    return float(this_year - stated_year), stated_year
 
 
 def _year(time: float) -> int:

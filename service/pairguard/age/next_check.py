@@ -12,7 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pairguard.age.evidence import AgeCheck, AgeEvidence, Binding, CheckMethod, CheckResult
+from pairguard.age.attack import with_attacks
+from pairguard.age.evidence import (
+    AgeCheck,
+    AgeEvidence,
+    Binding,
+    CheckMethod,
+    CheckResult,
+    Liveness,
+)
 from pairguard.age.observation import observation_model, probability_over
 from pairguard.age.parameters import Array
 from pairguard.age.posterior import AgeAssessment
@@ -116,7 +124,7 @@ class CheckForecaster:
 
 def _result_probability(tables: AgeTables, option: CheckOption, result: CheckResult) -> Array:
     """Return (101,) P(result | age), attacks included."""
-    check = AgeCheck(option.method, option.threshold_years, result)
+    check = AgeCheck(option.method, option.threshold_years, result, Liveness.PASSED)
     model = observation_model(
         tables, AgeEvidence(check, binding=Binding.LIVE_PERSON), year=_ANY_YEAR
     )
@@ -124,6 +132,4 @@ def _result_probability(tables: AgeTables, option: CheckOption, result: CheckRes
         raise ValueError("a result other than INCONCLUSIVE always says something")
     over = probability_over(tables, option.method, option.threshold_years)
     chance = over if result is CheckResult.OVER else 1.0 - over
-    presented = float((tables.presented_age * chance).sum())
-    probability: Array = (1.0 - model.attack) * chance + model.attack * presented
-    return probability
+    return with_attacks(tables, chance, attack=model.attack, posing=model.posing)

@@ -27,7 +27,7 @@ from pairguard.age.evidence import (
     VerificationMethod,
     VerifiedAge,
 )
-from pairguard.age.parameters import AGE_GRID, Array
+from pairguard.age.parameters import AGE_COUNT, AGE_GRID, Array
 from pairguard.age.tables import AgeTables
 
 # An assurance that is not told, or not known, is worth what the participant's own word is worth.
@@ -40,7 +40,7 @@ _DECLARED_ASSURANCES = frozenset(
         PlatformAssurance.DECLARED,
     }
 )
-_RANGE_CLASS: dict[PlatformAssurance, str] = {
+RANGE_CLASS: dict[PlatformAssurance, str] = {
     PlatformAssurance.GUARDIAN_DECLARED: "GUARDIAN",
     PlatformAssurance.TIER_B: "GUARDIAN",
     PlatformAssurance.CONFIRMED: "CONFIRMED",
@@ -57,7 +57,10 @@ _RANGE_CLASS: dict[PlatformAssurance, str] = {
     PlatformAssurance.SUPERVISED_APPROVAL_PENDING: "SUPERVISED",
     PlatformAssurance.SUPERVISED_APPROVAL_DENIED: "SUPERVISED",
 }
+"""Which rates of the tables count for an assurance; those not named here count as declared."""
 _SUPERVISED_UPPER_YEARS = 17
+_NO_POSING: Array = np.zeros(AGE_COUNT)  # a declaration's own table has those who pose
+_NO_POSING.setflags(write=False)
 _VERIFIED_FLOOR = 1e-6
 _FACE_FLOOR_LOG = -40.0
 _FACES = "faces"
@@ -70,18 +73,22 @@ class ObservationModel:
     Attributes:
         likelihood: (101,) likelihood by true age at the observation, up to a factor.
         attack_group: Items of one group are made up together or not at all.
-        attack: (101,) rate by true age at which that happens.
+        attack: (101,) rate by true age at which they are an older person's.
+        posing: (101,) rate by true age at which they are a child's, shown by an adult.
         correlation_group: Items of one group repeat each other; "": none.
         correlation: Correlation of the errors within the correlation group, 0-1.
+        binding: What the item is bound to, which is at most what its source can bind to.
         rejected: Whether a liveness test failed, so that it cannot speak for adulthood.
-        camera: Whether the live person was seen by a camera, which injected media deceive.
+        camera: Whether a person was seen by a camera, which injected media deceive.
     """
 
     likelihood: Array
     attack_group: str
     attack: Array
+    posing: Array
     correlation_group: str = ""
     correlation: float = 0.0
+    binding: Binding = Binding.ACCOUNT
     rejected: bool = False
     camera: bool = False
 
@@ -98,34 +105,46 @@ def observation_model(
     """
     match evidence.observation:
         case SelfDeclared() as declared:
-            return _declared(tables, _self_declared(tables, declared, year))
+            return _declared(tables, _self_declared(tables, declared, year), evidence.binding)
         case PlatformAgeRange() as reported:
-            return _platform_age_range(tables, reported)
+            return _platform_age_range(tables, reported, evidence.binding)
         case FacialAgeEstimate() as estimate:
             log_density = tables.face_model(evidence.provider).log_density(estimate.mean_years)
             likelihood = np.exp(np.maximum(log_density - log_density.max(), _FACE_FLOOR_LOG))
-            return _capture(tables, likelihood, estimate.liveness)
+            return _capture(tables, likelihood, estimate.liveness, evidence.binding)
         case AgeCheck() as check:
             return _age_check(tables, check, evidence.provider, evidence.binding)
         case VerifiedAge() as verified:
+            group = "review" if verified.method is VerificationMethod.MODERATOR else "identity"
             return ObservationModel(
                 _verified_age(tables, verified, year),
-                "review" if verified.method is VerificationMethod.MODERATOR else "identity",
+                group,
                 tables.verified_attack[verified.method],
+                tables.posing[group],
                 f"verified {verified.method.value}",
                 tables.check_correlation,
+                binding=_bound(evidence.binding, verified.liveness),
+                rejected=verified.liveness is Liveness.FAILED,
                 camera=verified.method is VerificationMethod.ID_DOCUMENT
-                and evidence.binding is Binding.LIVE_PERSON,
+                and _seen(evidence.binding, verified),
             )
 
 
-def _declared(tables: AgeTables, likelihood: Array) -> ObservationModel:
+def _declared(tables: AgeTables, likelihood: Array, binding: Binding) -> ObservationModel:
     return ObservationModel(
-        likelihood, "account", tables.declaration_attack, "declared", tables.declared_correlation
+        likelihood,
+        "account",
+        tables.declaration_attack,
+        _NO_POSING,
+        "declared",
+        tables.declared_correlation,
+        binding=_bound(binding, strongest=Binding.ACCOUNT),
     )
 
 
-def _capture(tables: AgeTables, likelihood: Array, liveness: Liveness) -> ObservationModel:
+def _capture(
+    tables: AgeTables, likelihood: Array, liveness: Liveness, binding: Binding
+) -> ObservationModel:
     """Return a capture of a face.
 
     Estimators share their bias and what makes somebody look older, so all faces are correlated. A
@@ -138,8 +157,10 @@ def _capture(tables: AgeTables, likelihood: Array, liveness: Liveness) -> Observ
         likelihood,
         "capture",
         attack,
+        tables.posing["capture"],
         _FACES,
         tables.face_correlation,
+        binding=_bound(binding, liveness),
         rejected=rejected,
         camera=True,
     )
@@ -154,13 +175,15 @@ def _self_declared(tables: AgeTables, declared: SelfDeclared, year: int) -> Arra
     return model.likelihood(declared.age_years or 0.0, declared.gate_years)
 
 
-def _platform_age_range(tables: AgeTables, reported: PlatformAgeRange) -> ObservationModel | None:
+def _platform_age_range(
+    tables: AgeTables, reported: PlatformAgeRange, binding: Binding
+) -> ObservationModel | None:
     lower, upper = reported.lower_years, reported.upper_years
     if reported.assurance in _DECLARED_ASSURANCES:
         if lower is None and upper is None:
             return None
-        return _declared(tables, tables.declaration.range_likelihood(lower, upper))
-    assurance_class = _RANGE_CLASS[reported.assurance]
+        return _declared(tables, tables.declaration.range_likelihood(lower, upper), binding)
+    assurance_class = RANGE_CLASS[reported.assurance]
     if lower is None and upper is None:
         if assurance_class != "SUPERVISED":
             return None
@@ -174,7 +197,13 @@ def _platform_age_range(tables: AgeTables, reported: PlatformAgeRange) -> Observ
     if upper is not None:
         likelihood[upper < AGE_GRID] = understated
     return ObservationModel(
-        likelihood, "account", tables.range_attack, "range", tables.check_correlation
+        likelihood,
+        "account",
+        tables.range_attack,
+        tables.posing["account"],
+        "range",
+        tables.check_correlation,
+        binding=_bound(binding, strongest=Binding.ACCOUNT),
     )
 
 
@@ -186,18 +215,43 @@ def _age_check(
     over = probability_over(tables, check.method, check.threshold_years, provider)
     likelihood = over if check.result is CheckResult.OVER else 1.0 - over
     if check.method is CheckMethod.FACIAL_THRESHOLD:
-        live = binding is Binding.LIVE_PERSON
-        return _capture(tables, likelihood, Liveness.PASSED if live else Liveness.UNSPECIFIED)
+        return _capture(tables, likelihood, check.liveness, binding)
     # "No card" said five times is one fact.
     group = f"check {check.method.value}"
     return ObservationModel(
         likelihood,
         "identity",
         tables.checks[check.method].attack,
+        tables.posing["identity"],
         group,
         tables.check_correlation,
-        camera=check.method is CheckMethod.ID_DOCUMENT and binding is Binding.LIVE_PERSON,
+        binding=_bound(binding, check.liveness, tables.strongest_binding[check.method]),
+        rejected=check.liveness is Liveness.FAILED,
+        camera=check.method is CheckMethod.ID_DOCUMENT and _seen(binding, check),
     )
+
+
+def _bound(
+    told: Binding,
+    liveness: Liveness = Liveness.UNSPECIFIED,
+    strongest: Binding = Binding.LIVE_PERSON,
+) -> Binding:
+    """Return what an item is bound to.
+
+    Not more than its source can bind to, whatever is told: an e-mail address sees nobody. And
+    whoever a liveness test did not find alive is nobody that a check could be bound to.
+    """
+    if told is not Binding.LIVE_PERSON:
+        return told
+    if liveness in (Liveness.FAILED, Liveness.UNDETERMINED):
+        return Binding.ACCOUNT
+    return strongest
+
+
+def _seen(binding: Binding, made: AgeCheck | VerifiedAge) -> bool:
+    """Return whether a camera saw the person who showed a document."""
+    told = made.liveness is not Liveness.UNSPECIFIED or bool(made.capture_session)
+    return told or binding is Binding.LIVE_PERSON
 
 
 def probability_over(
@@ -210,7 +264,7 @@ def probability_over(
     """
     if method is CheckMethod.FACIAL_THRESHOLD:
         return tables.face_model(provider).probability_at_least(threshold_years)
-    rates = tables.checks[method]
+    rates = tables.check_rates(method, provider)
     part_above = np.clip(AGE_GRID + 1.0 - threshold_years, 0.0, 1.0)
     result: Array = rates.false_over + (1.0 - rates.false_over - rates.false_under) * part_above
     return result

@@ -14,20 +14,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
-from pairguard.age.evidence import (
-    AgeCheck,
-    AgeEvidence,
-    Binding,
-    CheckMethod,
-    FacialAgeEstimate,
-    Liveness,
-    VerifiedAge,
-)
-from pairguard.age.fusion import combined_likelihood, contradict
-from pairguard.age.likelihood import ItemLikelihood, item_likelihood
+from pairguard.age.conflict import contradict, unsettled
+from pairguard.age.evidence import AgeEvidence
+from pairguard.age.fusion import Fusion, fusion
+from pairguard.age.item import ItemLikelihood
+from pairguard.age.kernel import posteriors
+from pairguard.age.likelihood import item_likelihood
 from pairguard.age.parameters import Array
 from pairguard.age.tables import AgeTables
 from pairguard.errors import FieldViolation, InvalidInput
@@ -40,7 +36,7 @@ _PROBABILITY_CEILING = 1.0 - PROBABILITY_FLOOR
 BAND_LOWER_YEARS = (0, 13, 16, 18, 21, 25)
 """Lower ends of the reported bands; the last is open."""
 
-_ESTABLISHING_CHECKS = frozenset({CheckMethod.ID_DOCUMENT, CheckMethod.FACIAL_THRESHOLD})
+_ONE_SITTING_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +56,7 @@ class AgeAssessment:
         verified_live_years: The whole year that verified, live-bound, dated evidence states now;
             None: there is none or several that differ.
         items: What each of ``distinct_evidence`` says; None: nothing.
+        sessions: The capture session of each; "": not told.
         base: (101,) prior with behaviour, not normalised.
     """
 
@@ -72,6 +69,7 @@ class AgeAssessment:
     established_minor: bool
     verified_live_years: int | None
     items: tuple[ItemLikelihood | None, ...]
+    sessions: tuple[str, ...]
     base: Array
 
     def probability_below(self, years: int) -> float:
@@ -102,6 +100,7 @@ def assess_age(
     behaviour_log: Array | None = None,
     now: float,
     tampered_capture: bool = False,
+    device_since: float | None = None,
 ) -> AgeAssessment:
     """Fuse everything known about one participant's age.
 
@@ -112,47 +111,95 @@ def assess_age(
         behaviour_log: (101,) log likelihood of behaviour and interests; None: unknown.
         now: Seconds since 1970.
         tampered_capture: Signs of a virtual camera or injected media in this session.
+        device_since: Since when, in seconds since 1970, the account is on the device that it uses
+            now; None: not told. What was observed before speaks no more for adulthood.
 
     Raises:
         InvalidInput: A number is not finite; edges refuse such evidence before.
     """
-    distinct = distinct_evidence(evidence)
-    items = tuple(
-        item_likelihood(tables, item, now=now, tampered_capture=tampered_capture)
-        for item in distinct
+    told = told_evidence(
+        tables,
+        evidence,
+        now=now,
+        tampered_capture=tampered_capture,
+        device_since=device_since,
     )
-    likelihood, conflict = _fused(tables, items)
-    if tampered_capture and not conflict:
-        # A flag on the session must not end a conflict by taking one of its sides away.
-        untampered = [item_likelihood(tables, item, now=now) for item in distinct]
-        _, conflict = _fused(tables, untampered)
+    fused = fusion(tables, told.items, told.sessions)
     base = prior if behaviour_log is None else prior * np.exp(behaviour_log)
-    probabilities = _posterior(base, likelihood)
-    told = [
-        (item, said)
-        for item, said in zip(distinct, items, strict=True)
-        if said is not None and said.informative
-    ]
-    cumulative = probabilities.cumsum()
+    probabilities, cumulative = posterior(base, fused.likelihood)
+    by_evidence = cumulative
+    if behaviour_log is not None:
+        _, by_evidence = posterior(prior, fused.likelihood)
     return AgeAssessment(
-        probabilities=probabilities,
-        cumulative=cumulative,
-        cumulative_by_evidence=(
-            cumulative if behaviour_log is None else _posterior(prior, likelihood).cumsum()
-        ),
-        conflict=conflict,
-        informative_count=len(told),
-        for_adulthood_count=sum(said.for_adulthood for _, said in told),
-        established_minor=any(
-            said.alone_probability_minor >= tables.established_minor_probability
-            and said.usable
-            and said.dated
-            and _can_establish(item)
-            for item, said in told
-        ),
-        verified_live_years=_verified_live_years(told),
-        items=items,
-        base=base,
+        probabilities,
+        cumulative,
+        by_evidence,
+        in_conflict(tables, told, fused, now=now),
+        fused.company.informative_count,
+        fused.company.for_adulthood_count,
+        fused.company.establishes_minor,
+        fused.verified_years,
+        told.items,
+        told.sessions,
+        base,
+    )
+
+
+class ToldEvidence(NamedTuple):
+    """What one participant's evidence says item by item.
+
+    Attributes:
+        evidence: The distinct items.
+        sessions: The capture session of each; "": not told.
+        items: What each says; None: nothing.
+    """
+
+    evidence: tuple[AgeEvidence, ...]
+    sessions: tuple[str, ...]
+    items: tuple[ItemLikelihood | None, ...]
+
+
+def told_evidence(
+    tables: AgeTables,
+    evidence: Sequence[AgeEvidence],
+    *,
+    now: float,
+    tampered_capture: bool,
+    device_since: float | None,
+) -> ToldEvidence:
+    """Return what evidence says item by item; the arguments are those of ``assess_age``."""
+    distinct = distinct_evidence(evidence)
+    sessions = tuple([item.observation.capture_session for item in distinct])
+    replayed = replayed_sessions(distinct) if any(sessions) else frozenset()
+    items = tuple(
+        [
+            item_likelihood(
+                tables,
+                item,
+                now=now,
+                tampered=tampered_capture or session in replayed,
+                device_since=device_since,
+            )
+            for item, session in zip(distinct, sessions, strict=True)
+        ]
+    )
+    return ToldEvidence(distinct, sessions, items)
+
+
+def in_conflict(tables: AgeTables, told: ToldEvidence, fused: Fusion, *, now: float) -> bool:
+    """Return whether items contradict each other, as they stand or but for signs of danger.
+
+    A sign of danger must not end a conflict by taking one of its sides away.
+    """
+    if _contradictory(tables, told.evidence, told.items, fused):
+        return True
+    if fused.company.all_usable:
+        return False  # so nothing was taken away
+    as_if_safe = tuple([item_likelihood(tables, item, now=now) for item in told.evidence])
+    if as_if_safe == told.items:
+        return False
+    return _contradictory(
+        tables, told.evidence, as_if_safe, fusion(tables, as_if_safe, told.sessions)
     )
 
 
@@ -175,6 +222,23 @@ def distinct_evidence(evidence: Sequence[AgeEvidence]) -> tuple[AgeEvidence, ...
     return tuple(distinct)
 
 
+def replayed_sessions(evidence: Sequence[AgeEvidence]) -> frozenset[str]:
+    """Return the captures that were shown at several times: nobody sits before a camera twice.
+
+    Several results of one capture within an hour are what one sitting gives; a time that is not
+    told contradicts none.
+    """
+    times: dict[str, tuple[float, float]] = {}
+    for item in evidence:
+        session = item.observation.capture_session
+        if session and item.observed_time is not None:
+            first, last = times.get(session, (item.observed_time, item.observed_time))
+            times[session] = min(first, item.observed_time), max(last, item.observed_time)
+    if not times:
+        return frozenset()
+    return frozenset(s for s, (a, b) in times.items() if b - a > _ONE_SITTING_SECONDS)
+
+
 def contributions(
     tables: AgeTables, assessment: AgeAssessment, *, adult_age_years: int
 ) -> tuple[float, ...]:
@@ -183,32 +247,53 @@ def contributions(
     Leave-one-out: the log-odds with all items minus those without this one; positive: towards
     minority. In the order of ``distinct_evidence``; 0 for an item that says nothing.
     """
-    with_all = _log_odds_below(assessment.probabilities, adult_age_years)
+    with_all = _log_odds_below(assessment.cumulative, adult_age_years)
+    items, sessions = assessment.items, assessment.sessions
     result = []
-    for index, item in enumerate(assessment.items):
+    for index, item in enumerate(items):
         if item is None:
             result.append(0.0)
             continue
-        rest = assessment.items[:index] + assessment.items[index + 1 :]
-        without = _posterior(assessment.base, combined_likelihood(tables, rest)[0])
+        rest = fusion(
+            tables, items[:index] + items[index + 1 :], sessions[:index] + sessions[index + 1 :]
+        )
+        _, without = posterior(assessment.base, rest.likelihood)
         result.append(with_all - _log_odds_below(without, adult_age_years))
     return tuple(result)
 
 
-def _fused(tables: AgeTables, items: Sequence[ItemLikelihood | None]) -> tuple[Array, bool]:
-    """Return the (101,) likelihood of all items and whether they contradict each other."""
-    likelihood, agreement = combined_likelihood(tables, items)
-    conflict = agreement < tables.agreement_floor or contradict(tables, items, likelihood)
-    return likelihood, conflict
+def _contradictory(
+    tables: AgeTables,
+    evidence: Sequence[AgeEvidence],
+    items: Sequence[ItemLikelihood | None],
+    fused: Fusion,
+) -> bool:
+    """Return whether items contradict each other as they stand."""
+    if fused.agreement < tables.agreement_floor:
+        return True
+    parties, odds_factors = fused, fused.group_odds_factors
+    if fused.company.may_be_settled:
+        left = unsettled(items, [item.observed_time for item in evidence])
+        if left != items:
+            parties = fusion(tables, left, [""] * len(left))
+            odds_factors = (*parties.group_odds_factors[:-1], odds_factors[-1])
+    if parties.company.informative_count < 2:
+        return False
+    return contradict(tables, parties.items, odds_factors)
 
 
-def _posterior(base: Array, likelihood: Array) -> Array:
-    weights = base * likelihood
-    total = float(weights.sum())
-    if not 0.0 < total < math.inf:
-        raise InvalidInput([FieldViolation("age_evidence", "holds a number that is not finite")])
-    result: Array = weights / total
-    return result
+def posterior(base: Array, likelihood: Array) -> tuple[Array, Array]:
+    """Return (..., 101) posteriors and their running sums, of (..., 101) likelihoods.
+
+    Raises:
+        InvalidInput: A number is not finite.
+    """
+    try:
+        return posteriors(base, likelihood)
+    except FloatingPointError:
+        raise InvalidInput(
+            [FieldViolation("age_evidence", "holds a number that is not finite")]
+        ) from None
 
 
 def _clipped(probability: float) -> float:
@@ -222,35 +307,5 @@ def log_odds(probability: float) -> float:
     return math.log(probability) - math.log1p(-probability)
 
 
-def _log_odds_below(probabilities: Array, years: int) -> float:
-    return log_odds(_clipped(float(probabilities[:years].sum())))
-
-
-def _can_establish(item: AgeEvidence) -> bool:
-    """Return whether an item is of a kind that can open the minors' pool.
-
-    "No card" and "no adult's account" are not: an adult gets those by showing nothing.
-    """
-    observation = item.observation
-    live = item.binding is Binding.LIVE_PERSON
-    if isinstance(observation, VerifiedAge):
-        return True
-    if isinstance(observation, FacialAgeEstimate):
-        return live and observation.liveness is Liveness.PASSED
-    return live and isinstance(observation, AgeCheck) and observation.method in _ESTABLISHING_CHECKS
-
-
-def _verified_live_years(told: Sequence[tuple[AgeEvidence, ItemLikelihood]]) -> int | None:
-    verified = [
-        (item.observation, likelihood)
-        for item, likelihood in told
-        if isinstance(item.observation, VerifiedAge)
-    ]
-    if not verified:
-        return None
-    years = {int(np.argmax(likelihood.relative)) for _, likelihood in verified}
-    exact = all(
-        observation.age_years is not None and likelihood.live and likelihood.dated
-        for observation, likelihood in verified
-    )
-    return years.pop() if exact and len(years) == 1 else None
+def _log_odds_below(cumulative: Array, years: int) -> float:
+    return log_odds(_clipped(cumulative.item(years - 1)))

@@ -14,13 +14,20 @@ import numpy as np
 
 from pairguard.age.declaration import DeclarationModel
 from pairguard.age.evidence import Binding, CheckMethod, Liveness, VerificationMethod
-from pairguard.age.face import FaceErrorModel
+from pairguard.age.face import FaceErrorModel, read_face_error_model
+from pairguard.age.kernel import FusionWeights
 from pairguard.age.parameters import Array, ParameterReader
 
 FORMAT_VERSION: Final = 1
 _RANGE_ASSURANCES: Final = ("GUARDIAN", "CONFIRMED", "PAYMENT", "DOCUMENT", "SUPERVISED")
+ATTACK_GROUPS: Final = ("account", "capture", "identity", "review")
+"""What is made up together: everything said of an account, shown to a camera, proved by a borrowed
+identity, or judged by a reviewer."""
 _MIN_ATTACK: Final = 1e-4
-_MIN_ERROR: Final = 1e-6  # no check is without errors, and none makes another impossible
+_MAX_ATTACK: Final = 0.95  # with the rate of posing below 1: something is always honest
+_MAX_POSING: Final = 0.04
+MIN_ERROR: Final = 1e-6  # no check is without errors, and none makes another impossible
+MAX_ERROR: Final = 0.49  # and none says the opposite of what is
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,8 @@ class AgeTables:
     """All parameters of the age posterior, on the grid.
 
     Build with ``from_mapping``; ``document`` is the mapping it was built from. ``item_cache``
-    belongs to ``pairguard.age.likelihood``; it changes no result.
+    belongs to ``pairguard.age.likelihood`` and ``fusion_cache`` to ``pairguard.age.fusion``; they
+    change no result.
     """
 
     document: Mapping[str, Any]
@@ -56,8 +64,11 @@ class AgeTables:
     unknown_observed_age_years: float
     presented_age: Array
     presented_age_at_least: Array
+    posed_age: Array
+    posing: Mapping[str, Array]
     borrowed_account: Array
     handover_per_year: Mapping[Binding, float]
+    one_sitting_share: float
     declared_correlation: float
     face_correlation: float
     check_correlation: float
@@ -70,18 +81,32 @@ class AgeTables:
     default_face_preset: str
     face_attack: Mapping[Liveness, Array]
     checks: Mapping[CheckMethod, CheckRates]
+    provider_checks: Mapping[tuple[CheckMethod, str], CheckRates]
+    strongest_binding: Mapping[CheckMethod, Binding]
     verified_neighbour: Mapping[VerificationMethod, float]
     verified_attack: Mapping[VerificationMethod, Array]
     item_cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    fusion_cache: dict[Any, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    fusion_weights: FusionWeights = field(init=False, repr=False, compare=False)
     _sides: tuple[Array, Array, float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Keep the default prior on both sides of the reference age."""
+        """Keep what every posterior multiplies with."""
         prior, line = self.priors["", ""], self.reference_age_years
         below, above = float(prior[:line].sum()), float(prior[line:].sum())
         object.__setattr__(
             self, "_sides", (prior[:line] / below, prior[line:] / above, below / above)
         )
+        weights = FusionWeights.from_rates(
+            prior=prior,
+            presented=self.presented_age,
+            posed=self.posed_age,
+            borrowed=self.borrowed_account,
+            line=line,
+        )
+        object.__setattr__(self, "fusion_weights", weights)
 
     @classmethod
     def from_mapping(cls, document: Mapping[str, Any]) -> AgeTables:
@@ -99,12 +124,7 @@ class AgeTables:
             read.problem("version", "must be a text that names this version")
             version = ""
         face_models = {
-            name: FaceErrorModel.from_curves(
-                read.curve(f"facial_age_estimate.presets.{name}.bias_years", -20, 20),
-                np.maximum(
-                    read.curve(f"facial_age_estimate.presets.{name}.scale_years", 0.1, 30), 0.1
-                ),
-            )
+            name: read_face_error_model(read, f"facial_age_estimate.presets.{name}")
             for name in read.section("facial_age_estimate.presets")
         }
         providers = read.section("facial_age_estimate.providers")
@@ -117,6 +137,15 @@ class AgeTables:
                 )
         declared = "self_declared"
         presented_age = _density(read.curve("presented_age", 0, 1e9))
+        checks: dict[CheckMethod, CheckRates] = {
+            method: CheckRates(
+                read.number(f"age_check.{method.value}.false_over", MIN_ERROR, MAX_ERROR),
+                read.number(f"age_check.{method.value}.false_under", MIN_ERROR, MAX_ERROR),
+                read.curve(f"age_check.{method.value}.attack", _MIN_ATTACK, _MAX_ATTACK),
+            )
+            for method in CheckMethod
+            if method is not CheckMethod.FACIAL_THRESHOLD  # taken from the face model
+        }
         tables = cls(
             document=document,
             version=version,
@@ -128,77 +157,90 @@ class AgeTables:
             unknown_observed_age_years=read.number("unknown_observed_age_years", 0, 100),
             presented_age=presented_age,
             presented_age_at_least=presented_age[::-1].cumsum()[::-1],
+            posed_age=_density(read.curve("posing_as_minor.posed_age", 0, 1e9)),
+            posing=_posing(read),
             borrowed_account=read.curve("binding.borrowed_account", 0, 1),
             handover_per_year={
                 binding: read.number(f"binding.handover_per_year.{binding.value}", 0, 10)
                 for binding in Binding
             },
+            one_sitting_share=read.number("one_sitting_share", 0, 1),
             declared_correlation=read.number("correlation.declared", 0, 1),
             face_correlation=read.number("correlation.faces", 0, 1),
             check_correlation=read.number("correlation.same_check", 0, 1),
             declaration=DeclarationModel.from_curves(
                 adult_claim=read.curve(f"{declared}.adult_claim", 0, 0.6),
                 older_claim=read.curve(f"{declared}.older_claim", 0, 0.35),
+                older_claim_weight=read.curve(f"{declared}.older_claim_weight", 0.01, 100),
                 posing_as_minor=read.curve(f"{declared}.posing_as_minor", 0, 0.04),
                 decay=read.number(f"{declared}.adult_claim_decay", 0.001, 5),
                 uniform_share=read.number(f"{declared}.adult_claim_uniform_share", 0, 1),
                 misstatement=read.number(f"{declared}.adult_misstatement", 0, 0.9),
             ),
-            declaration_attack=read.curve(f"{declared}.attack", _MIN_ATTACK, 1),
+            declaration_attack=read.curve(f"{declared}.attack", _MIN_ATTACK, _MAX_ATTACK),
             range_errors={
                 name: (
                     read.number(
-                        f"platform_age_range.assurance.{name}.overstated", _MIN_ERROR, 0.49
+                        f"platform_age_range.assurance.{name}.overstated", MIN_ERROR, MAX_ERROR
                     ),
                     read.number(
-                        f"platform_age_range.assurance.{name}.understated", _MIN_ERROR, 0.49
+                        f"platform_age_range.assurance.{name}.understated", MIN_ERROR, MAX_ERROR
                     ),
                 )
                 for name in _RANGE_ASSURANCES
             },
-            range_attack=read.curve("platform_age_range.attack", _MIN_ATTACK, 1),
+            range_attack=read.curve("platform_age_range.attack", _MIN_ATTACK, _MAX_ATTACK),
             face_models=face_models,
             face_providers={str(k).lower(): str(v) for k, v in providers.items()},
             default_face_preset=str(default_preset),
             face_attack={
-                liveness: read.curve(f"facial_age_estimate.attack.{liveness.value}", _MIN_ATTACK, 1)
+                liveness: read.curve(
+                    f"facial_age_estimate.attack.{liveness.value}", _MIN_ATTACK, _MAX_ATTACK
+                )
                 for liveness in Liveness
             },
-            checks={
-                method: CheckRates(
-                    read.number(f"age_check.{method.value}.false_over", _MIN_ERROR, 0.49),
-                    read.number(f"age_check.{method.value}.false_under", _MIN_ERROR, 0.49),
-                    read.curve(f"age_check.{method.value}.attack", _MIN_ATTACK, 1),
-                )
-                for method in CheckMethod
-                if method is not CheckMethod.FACIAL_THRESHOLD  # taken from the face model
+            checks=checks,
+            provider_checks=_provider_checks(read, checks),
+            strongest_binding={
+                method: read.word(f"age_check.{method.value}.strongest_binding", Binding)
+                for method in checks
             },
             verified_neighbour={
                 method: read.number(f"verified_age.{method.value}.neighbour", 0, 0.5)
                 for method in VerificationMethod
             },
             verified_attack={
-                method: read.curve(f"verified_age.{method.value}.attack", _MIN_ATTACK, 1)
+                method: read.curve(f"verified_age.{method.value}.attack", _MIN_ATTACK, _MAX_ATTACK)
                 for method in VerificationMethod
             },
         )
         read.raise_problems("AGE_TABLES_INVALID")
         return tables
 
-    def prior(self, region: str, entry_path: str) -> Array:
+    def prior(self, region: str, entry_path: str, *, location_hidden: bool = False) -> Array:
         """Return the (101,) prior of a region and entry path; "" or unlisted: the default.
 
-        A prior for the region counts before one for its country, and that before one for the entry
-        path.
+        A prior for the region counts before one for its country, and that before the default. A
+        participant can choose how to come in, so a prior for the entry path counts only where it
+        has more minors than that; so does the default where ``location_hidden``.
         """
-        if len(self.priors) > 1:
-            country = region.partition("-")[0]
-            regional = [(place, path) for place in (region, country) for path in (entry_path, "")]
-            for key in (*regional, ("", entry_path)):
-                prior = self.priors.get(key)
-                if prior is not None:
-                    return prior
-        return self.priors["", ""]
+        default = self.priors["", ""]
+        if len(self.priors) == 1:
+            return default
+        country = region.partition("-")[0]
+        places = [place for place in (region, country, "") if (place, "") in self.priors]
+        candidates = [self.priors[places[0], ""]]
+        if location_hidden:
+            candidates.append(default)
+        candidates += [
+            self.priors[place, entry_path]
+            for place in (region, country, "")
+            if entry_path and (place, entry_path) in self.priors
+        ]
+        return max(candidates, key=self._share_of_minors)
+
+    def _share_of_minors(self, prior: Array) -> float:
+        return float(prior[: self.reference_age_years].sum())
 
     @property
     def prior_odds_minor(self) -> float:
@@ -228,10 +270,46 @@ class AgeTables:
         mean[:line] = mean[line]
         return mean
 
+    def check_rates(self, method: CheckMethod, provider: str) -> CheckRates:
+        """Return the rates of a provider; unlisted: those of the method."""
+        return self.provider_checks.get((method, provider.lower()), self.checks[method])
+
     def face_model(self, provider: str) -> FaceErrorModel:
         """Return the error model of a provider; unlisted: the default preset."""
         preset = self.face_providers.get(provider.lower(), self.default_face_preset)
         return self.face_models[preset]
+
+
+def _posing(read: ParameterReader) -> dict[str, Array]:
+    """Return rates by attack group; only somebody of the reference age or older can pose."""
+    line = int(read.number("reference_age_years", 13, 25))
+    curves = {}
+    for group in ATTACK_GROUPS:
+        curve = read.curve(f"posing_as_minor.rate.{group}", 0, _MAX_POSING)
+        curve[:line] = 0.0
+        curves[group] = curve
+    return curves
+
+
+def _provider_checks(
+    read: ParameterReader, checks: Mapping[CheckMethod, CheckRates]
+) -> dict[tuple[CheckMethod, str], CheckRates]:
+    """Return the rates of providers that have their own; attack rates are the method's."""
+    rates: dict[tuple[CheckMethod, str], CheckRates] = {}
+    for method, own in checks.items():
+        path = f"age_check.{method.value}.providers"
+        if "providers" not in read.section(f"age_check.{method.value}"):
+            continue
+        for name, node in read.section(path).items():
+            if not name or (method, name.lower()) in rates:
+                read.problem(path, "must name each provider once; case does not count")
+            errors = node if isinstance(node, Mapping) else {}
+            over, under = (
+                read.number_in(errors.get(error), f"{path}.{name}.{error}", MIN_ERROR, MAX_ERROR)
+                for error in ("false_over", "false_under")
+            )
+            rates[method, name.lower()] = CheckRates(over, under, own.attack)
+    return rates
 
 
 def _priors(read: ParameterReader) -> dict[tuple[str, str], Array]:

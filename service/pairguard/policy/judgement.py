@@ -72,8 +72,8 @@ class Judge:
         self, a: Participant, b: Participant, *, now: float, state: StoredState
     ) -> Judgement:
         """Judge one proposed pair at a time in seconds since 1970."""
-        lines_a = self.policy.for_participant(a.region)
-        lines_b = self.policy.for_participant(b.region)
+        lines_a = self.policy.for_participant(a.located_region)
+        lines_b = self.policy.for_participant(b.located_region)
         lines = self.policy.stricter(lines_a, lines_b)
         assessed_a = self.model.assess_participant(a, now)
         assessed_b = self.model.assess_participant(b, now)
@@ -90,8 +90,8 @@ class Judge:
         if decision.kind is not DecisionKind.ALLOW:
             # Nobody held or barred is asked: no check that is passed now would end the hold.
             plans = (
-                (Party.A, state.held_a, self.planner.plan(a.region, assessed_a.age)),
-                (Party.B, state.held_b, self.planner.plan(b.region, assessed_b.age)),
+                (Party.A, state.held_a, self.planner.plan(a.located_region, assessed_a.age)),
+                (Party.B, state.held_b, self.planner.plan(b.located_region, assessed_b.age)),
             )
             checks = tuple(
                 (party, plan)

@@ -43,6 +43,8 @@ class ReasonCode(StrEnum):
     UNKNOWN_WITHIN_THRESHOLD = "UNKNOWN_WITHIN_THRESHOLD"
     AGE_CERTAIN_ENOUGH = "AGE_CERTAIN_ENOUGH"
     NO_CHECK_WOULD_SETTLE = "NO_CHECK_WOULD_SETTLE"
+    EVIDENCE_UNUSABLE = "EVIDENCE_UNUSABLE"
+    LOCATION_HIDDEN = "LOCATION_HIDDEN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,5 +142,14 @@ _TEXTS: dict[ReasonCode, tuple[str, str]] = {
     ReasonCode.NO_CHECK_WOULD_SETTLE: (
         "No age check that the policy offers would settle the age often enough.",
         "No age check is on offer that would settle your age. You can ask for a review.",
+    ),
+    ReasonCode.EVIDENCE_UNUSABLE: (
+        "Evidence for adulthood was not believed: it expired, its liveness test failed, its capture "
+        "was tampered with or shown before, or it is older than the account on this device.",
+        "An earlier age check does not count any more. You can make a new one.",
+    ),
+    ReasonCode.LOCATION_HIDDEN: (
+        "The session hides where the participant is, so the strictest rules of all regions hold.",
+        "Your location could not be told, so the strictest rules hold.",
     ),
 }

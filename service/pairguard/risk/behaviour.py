@@ -1,7 +1,7 @@
 """What behaviour and interests say about an age, as one likelihood over the age grid.
 
-Owns the step from class scores over age bands to a smooth, bounded likelihood. It must not know
-how the posterior combines it with other evidence, nor how the model was trained.
+Owns the step from the scores of a tree model to a smooth, bounded likelihood. It must not know how
+the posterior combines it with other evidence, nor how the model was trained.
 """
 
 from __future__ import annotations
@@ -21,19 +21,28 @@ from pairguard.risk.trees import TreeModel
 Array = NDArray[np.float64]
 
 CLIP_NATS = 4.0
-"""Most that behaviour may move the log-likelihood of a band from that of the whole population."""
+"""Most that behaviour may move the log-likelihood of an age from that of the whole population."""
 
-_KEYS = ("columns", "band_edges", "band_centres", "log_prior", "temperature", "clip_nats")
+_KEYS = ("columns", "knots_years", "knot_shares", "temperature", "clip_nats")
+
+
+def ramps(knots_years: Sequence[float]) -> Array:
+    """Return (101, knots - 1): how far each age is from one knot to the next, from 0 to 1.
+
+    The grid point g stands for the age g + 0.5.
+    """
+    middles = AGE_GRID + 0.5
+    steps = [(middles - low) / (high - low) for low, high in pairwise(knots_years)]
+    return np.clip(np.stack(steps, axis=1), 0.0, 1.0)
 
 
 class BehaviourAgeModel:
-    """A classifier over age bands, read as a likelihood.
+    """A tree model over signals, read as a likelihood that is a broken line in age.
 
-    With p the classifier's probabilities and q those of its training population, band k gets
-    ``temperature * (log p_k - log q_k)``: Bayes' rule solved for the likelihood, relative to the
-    population's. It is clipped, then interpolated between the bands' centres, so that the line
-    between minors and adults is a slope and not a step. Adding a constant to all scores changes
-    nothing.
+    Each raw score is how much the log-likelihood rises from one knot to the next; beyond the outer
+    knots it stays as it is. So the line between minors and adults is a slope and not a step. The
+    rises are multiplied by the temperature and summed; the values at the knots are taken relative
+    to the population's likelihood and clipped.
     """
 
     def __init__(
@@ -41,44 +50,40 @@ class BehaviourAgeModel:
         trees: TreeModel,
         *,
         columns: Sequence[int],
-        band_edges: Sequence[int],
-        log_prior: Sequence[float] | Array,
+        knots_years: Sequence[float],
+        knot_shares: Sequence[float] | Array,
         temperature: float,
         clip_nats: float = CLIP_NATS,
-        band_centres: Sequence[float] | None = None,
     ) -> None:
-        """Bind a classifier to its parameters.
+        """Bind a tree model to its parameters.
 
         Args:
-            trees: One raw score per band.
+            trees: One raw score for each step from a knot to the next.
             columns: Indices into the catalogue's vector, in the order of the model's features.
-            band_edges: Lowest age of each band in years, the first 0.
-            log_prior: Log of each band's share in training; normalised here.
+            knots_years: Ages at which the line may bend, rising, within the age grid.
+            knot_shares: Share of the population for which each knot stands; normalised here.
             temperature: Factor > 0 on the log-likelihood; below 1 where the model is too sure.
-            clip_nats: Bound on the log-likelihood of a band, > 0.
-            band_centres: Age in years that each band's likelihood stands for, inside its band;
-                None: midpoints, and for the last band its edge plus half the band before it.
+            clip_nats: Bound on the log-likelihood at a knot, > 0.
 
         Raises:
             BundleRefused: With reason ``BUNDLE_INVALID`` where the parts do not fit together.
         """
         self.columns = tuple(columns)
-        self.band_edges = tuple(band_edges)
-        centres = _midpoints(self.band_edges) if band_centres is None else tuple(band_centres)
-        self.band_centres = centres
+        self.knots_years = tuple(float(knot) for knot in knots_years)
         self.temperature = float(temperature)
         self.clip_nats = float(clip_nats)
-        self.log_prior: Array = np.array(log_prior, dtype=np.float64)
+        self.knot_shares: Array = np.array(knot_shares, dtype=np.float64)
         problems = self._problems(trees)
         if problems:
             raise BundleRefused(
                 f"behaviour age model: {'; '.join(problems)}", reason="BUNDLE_INVALID"
             )
-        self.log_prior = self.log_prior - np.logaddexp.reduce(self.log_prior)
+        self._shares = self.knot_shares / self.knot_shares.sum()
         self._trees = trees.with_missing_as_majority()
         self._picked = np.array(self.columns, dtype=np.intp)
-        place = np.interp(AGE_GRID + 0.5, centres, np.arange(len(centres), dtype=np.float64))
-        self._left = np.minimum(place.astype(np.intp), len(centres) - 2)
+        places = np.arange(len(self.knots_years), dtype=np.float64)
+        place = np.interp(AGE_GRID + 0.5, self.knots_years, places)
+        self._left = np.minimum(place.astype(np.intp), len(places) - 2)
         self._weight = place - self._left
 
     @classmethod
@@ -88,7 +93,7 @@ class BehaviourAgeModel:
         Raises:
             BundleRefused: Where one is missing, unknown or does not fit.
         """
-        wrong = sorted(set(mapping).symmetric_difference(_KEYS) - {"band_centres", "clip_nats"})
+        wrong = sorted(set(mapping).symmetric_difference(_KEYS) - {"clip_nats"})
         if wrong:
             raise BundleRefused(
                 f"behaviour age model: missing or unknown {', '.join(wrong)}",
@@ -103,9 +108,8 @@ class BehaviourAgeModel:
         """Return the parameters that ``from_mapping`` reads."""
         return {
             "columns": list(self.columns),
-            "band_edges": list(self.band_edges),
-            "band_centres": list(self.band_centres),
-            "log_prior": self.log_prior.tolist(),
+            "knots_years": list(self.knots_years),
+            "knot_shares": self.knot_shares.tolist(),
             "temperature": self.temperature,
             "clip_nats": self.clip_nats,
         }
@@ -140,49 +144,41 @@ class BehaviourAgeModel:
         return likelihoods
 
     def _over_ages(self, scores: Array) -> Array:
-        # Element-wise, and summed band after band: one participant and a batch agree to the bit.
-        shifted = scores - np.maximum.reduce(scores, axis=-1, keepdims=True)
-        total = np.ascontiguousarray(np.exp(shifted).cumsum(axis=-1)[..., -1:])
-        ratio = shifted - np.log(total)
-        ratio -= self.log_prior
-        ratio *= self.temperature
-        np.maximum(ratio, -self.clip_nats, out=ratio)
-        np.minimum(ratio, self.clip_nats, out=ratio)
-        rise = ratio[..., 1:] - ratio[..., :-1]  # from each band's centre to the next one's
+        # Element-wise, and summed knot after knot: one participant and a batch agree to the bit.
+        level = np.zeros((*scores.shape[:-1], len(self.knots_years)))
+        np.cumsum(scores, axis=-1, out=level[..., 1:])
+        level *= self.temperature
+        level -= np.maximum.reduce(level, axis=-1, keepdims=True)
+        total = np.exp(level)
+        total *= self._shares
+        level -= np.log(np.ascontiguousarray(total.cumsum(axis=-1)[..., -1:]))
+        np.maximum(level, -self.clip_nats, out=level)
+        np.minimum(level, self.clip_nats, out=level)
+        rise = level[..., 1:] - level[..., :-1]
         over_ages: Array = rise.take(self._left, axis=-1)
         over_ages *= self._weight
-        over_ages += ratio.take(self._left, axis=-1)
+        over_ages += level.take(self._left, axis=-1)
         return over_ages
 
     def _problems(self, trees: TreeModel) -> list[str]:
-        bands = len(self.band_edges)
-        bounds = [*self.band_edges, math.inf]
-        centred = len(self.band_centres) == bands and all(
-            low <= centre < high
-            for low, centre, high in zip(bounds, self.band_centres, bounds[1:], strict=False)
-        )
+        knots, shares = self.knots_years, self.knot_shares
         checks = [
-            (bands < 2 or bounds[0] != 0, "band_edges must begin at 0 and part two bands"),
-            (any(low >= high for low, high in pairwise(bounds)), "band_edges must rise"),
+            (len(knots) < 2, "knots_years must be two or more"),
+            (not all(low < high for low, high in pairwise(knots)), "knots_years must rise"),
             (
-                max(self.band_edges, default=0) >= AGE_COUNT,
-                f"band_edges must lie below {AGE_COUNT}",
+                not all(0.0 <= knot <= AGE_COUNT for knot in knots),
+                f"knots_years must lie within 0 and {AGE_COUNT}",
             ),
-            (not centred, "band_centres must lie in their bands"),
-            (self.log_prior.shape != (bands,), "log_prior must have one number a band"),
-            (not np.isfinite(self.log_prior).all(), "log_prior must be finite"),
+            (shares.shape != (len(knots),), "knot_shares must have one number a knot"),
+            (
+                not (np.isfinite(shares).all() and (shares > 0.0).all()),
+                "knot_shares must be above 0",
+            ),
             (not 0.0 < self.temperature < math.inf, "temperature must be above 0"),
             (not 0.0 < self.clip_nats < math.inf, "clip_nats must be above 0"),
             (min(self.columns, default=-1) < 0, "columns must be indices"),
             (len(set(self.columns)) != len(self.columns), "columns must differ"),
             (trees.num_features != len(self.columns), "the trees have another number of features"),
-            (trees.num_outputs != bands, "the trees have another number of bands"),
+            (trees.num_outputs != len(knots) - 1, "the trees have another number of steps"),
         ]
         return [text for wrong, text in checks if wrong]
-
-
-def _midpoints(edges: Sequence[int]) -> tuple[float, ...]:
-    if len(edges) < 2:
-        return ()
-    inner = [(low + high) / 2 for low, high in pairwise(edges)]
-    return (*inner, edges[-1] + (edges[-1] - edges[-2]) / 2)

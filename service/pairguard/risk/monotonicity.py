@@ -12,13 +12,17 @@ from collections.abc import Sequence
 
 from pairguard.risk.forest import CATEGORICAL, Forest, Tree
 
+_ROUNDING = 1e-12
+"""Leaves that were clipped to one bound may differ in the last bit, in either order."""
+
 
 def features_out_of_order(forest: Forest, constraints: Sequence[int]) -> frozenset[int]:
     """Return the constrained features for which the trees do not prove their constraint.
 
     The proof: at every split on a feature that is constrained upwards, no leaf on the left gives
     more than any leaf on the right (downwards: less). Then raising the feature alone, from one
-    known value to another, can lower no tree. A categorical split proves nothing.
+    known value to another, can lower no tree by more than rounding. A categorical split proves
+    nothing.
 
     Args:
         forest: A checked model.
@@ -41,8 +45,8 @@ def _out_of_order(tree: Tree, constraints: Sequence[int]) -> set[int]:
         direction = constraints[feature]
         proven = (
             not tree.decision_types[node] & CATEGORICAL
-            and (direction < 0 or most[left] <= least[right])
-            and (direction > 0 or least[left] >= most[right])
+            and (direction < 0 or most[left] <= least[right] + _ROUNDING)
+            and (direction > 0 or least[left] >= most[right] - _ROUNDING)
         )
         if direction and not proven:
             found.add(feature)

@@ -7,7 +7,7 @@ Owns the composition of the parts. The parts of persons are composed, not learne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
@@ -20,9 +20,6 @@ from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.features import MemberVector
 from pairguard.risk.harm import HarmModel
 from pairguard.risk.participant import Participant
-
-TAMPERED_CAPTURE_SIGNALS = ("virtual_camera", "injected_media")
-"""Session flags that take the worth from every capture of the session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +150,16 @@ class RiskModel:
         )
         age = assess_age(
             self.tables,
-            prior=self.tables.prior(participant.region, participant.entry_path),
+            prior=self.tables.prior(
+                participant.region,
+                participant.entry_path,
+                location_hidden=participant.location_hidden,
+            ),
             evidence=participant.age_evidence,
             behaviour_log=behaviour_log,
             now=now,
-            tampered_capture=tampered_capture(participant.signals),
+            tampered_capture=participant.tampered_capture,
+            device_since=participant.device_since(now),
         )
         return ParticipantAssessment(
             age=age,
@@ -181,8 +183,3 @@ class RiskModel:
             minor_adult_probability=minor_adult,
         )
         return pair_risk(minor_adult, harm)
-
-
-def tampered_capture(signals: Mapping[str, float]) -> bool:
-    """Return whether the session shows signs of a virtual camera or injected media."""
-    return any(signals.get(name, 0.0) > 0.0 for name in TAMPERED_CAPTURE_SIGNALS)

@@ -49,7 +49,7 @@ class AssessedAge:
         age: The posterior.
         plan: Admission, adult age and checks, by the participant's own region.
         contributions: What each item did, in the order of the request; None: not computed.
-        reasons: Why the admission is as it is.
+        reasons: Why the admission is as it is, and what made it more cautious.
     """
 
     age: AgeAssessment
@@ -117,7 +117,7 @@ def assessed_age(
         assessment: What ``generation`` made of the participant.
         full_view: Whether contributions are wanted where nothing stands in the way, too.
     """
-    plan = generation.judge.planner.plan(participant.region, assessment.age)
+    plan = generation.judge.planner.plan(participant.located_region, assessment.age)
     wanted = full_view or plan.admission is not Admission.ADULTS
     return AssessedAge(
         age=assessment.age,
@@ -129,7 +129,10 @@ def assessed_age(
             if wanted
             else None
         ),
-        reasons=_reasons(assessment.age, plan.admission),
+        reasons=(
+            *_reasons(assessment.age, plan.admission),
+            *_signs(participant, assessment.age),
+        ),
     )
 
 
@@ -152,6 +155,16 @@ def _contributions(
         without = log_odds(age.probability_below_by_evidence(adult_age))
         found.append(Contribution(None, None, with_all - without))
     return tuple(found)
+
+
+def _signs(participant: Participant, age: AgeAssessment) -> list[ReasonCode]:
+    """Return what the session or the items showed that made the answer more cautious."""
+    signs = []
+    if any(said is not None and not said.usable for said in age.items):
+        signs.append(ReasonCode.EVIDENCE_UNUSABLE)
+    if participant.location_hidden:
+        signs.append(ReasonCode.LOCATION_HIDDEN)
+    return signs
 
 
 def _reasons(age: AgeAssessment, admission: Admission) -> tuple[ReasonCode, ...]:

@@ -362,14 +362,15 @@ class Participant(_message.Message):
     """
     region: _builtins.str
     """Where the participant is: ISO 3166-1 alpha-2 (`GB`) or ISO 3166-2 (`US-TX`). Empty: unknown,
-    which counts as every region that the policy configures, the strictest rule by rule.
+    which counts as every region that the policy configures, the strictest rule by rule. So does the
+    region of a session that hides where it is (signals `vpn`, `time_zone_mismatch`).
     """
     language: _builtins.str
     """Language of the participant, BCP 47 (`pt-BR`), at most 35 bytes. Empty: unknown."""
     entry_path: _builtins.str
     """How the participant came in, such as `app`, `web` or `invite`, in the words of the age tables;
-    at most 128 bytes. Selects the prior over ages. Empty or not in the tables: the region's
-    default prior.
+    at most 128 bytes. Selects a prior over ages where that is younger than the region's, since the
+    participant chooses it. Empty or not in the tables: the region's default prior.
     """
     @_builtins.property
     def linked_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -481,7 +482,9 @@ class AgeEvidence(_message.Message):
     Empty or not in the tables: the default error model of its kind.
     """
     binding: Global___Binding.ValueType
-    """What ties the observation to the person who chats. Unspecified: the weakest that it can be."""
+    """What ties the observation to the person who chats. Unspecified: the weakest that it can be. It
+    counts at most as what the source can bind to: statements, ranges, cards and addresses see nobody.
+    """
     @_builtins.property
     def observed_time(self) -> _timestamp_pb2.Timestamp:
         """When the observation was made; never in the future nor before 2005. Absent: unknown, which is

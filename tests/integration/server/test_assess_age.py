@@ -15,7 +15,15 @@ from pairguard.v1.assessment_pb2 import (
     PARTICIPANT_ROLE_UNSPECIFIED,
 )
 from tests.integration.server.running_server import TIMEOUT_SECONDS, Running, refusal, serving
-from tests.unit.server.requests import ADULT, CHILD, FACE, age_request, evidence, pair_request
+from tests.unit.server.requests import (
+    ADULT,
+    CHILD,
+    FACE,
+    LIVE,
+    age_request,
+    evidence,
+    pair_request,
+)
 
 
 def assess(server: Running, request: AssessAgeRequest) -> AssessAgeResponse:
@@ -65,6 +73,42 @@ def test_evidence_that_contradicts_itself_is_said_and_asked_about(server: Runnin
 
     assert age.assessment.conflict
     assert age.assessment.admission in (ADMISSION_UNKNOWN, ADMISSION_BARRED)
+
+
+@pytest.mark.parametrize(
+    ("signs", "code"),
+    [
+        ("signals { key: 'virtual_camera' value: 1 }", "EVIDENCE_UNUSABLE"),
+        ("signals { key: 'device_known_days' value: 0 }", "EVIDENCE_UNUSABLE"),
+        ("signals { key: 'vpn' value: 1 }", "LOCATION_HIDDEN"),
+    ],
+)
+def test_what_made_the_answer_more_cautious_is_said(server: Running, signs: str, code: str) -> None:
+    told = "region: 'GB'" + evidence(FACE, "binding: BINDING_LIVE_PERSON")
+    before = assess(server, age_request(told)).assessment
+    after = assess(server, age_request(told + signs)).assessment
+
+    reasons = {reason.code: reason for reason in after.reasons}
+    assert code in reasons
+    assert reasons[code].analyst_text
+    assert reasons[code].participant_text
+    assert code not in {reason.code for reason in before.reasons}
+    assert after.probability_minor >= before.probability_minor
+
+
+@pytest.mark.parametrize("field", ["age_check", "verified_age"])
+def test_a_failed_liveness_test_of_a_document_admits_nobody(server: Running, field: str) -> None:
+    shown = {
+        "age_check": "method: CHECK_METHOD_ID_DOCUMENT threshold_years: 18 result: CHECK_RESULT_OVER",
+        "verified_age": "method: VERIFICATION_METHOD_ID_DOCUMENT age_years: 40",
+    }[field]
+
+    def admission(liveness: str) -> int:
+        item = evidence(f"{field} {{ {shown} liveness: LIVENESS_{liveness} }}", LIVE)
+        return assess(server, age_request("region: 'GB'" + item)).assessment.admission
+
+    assert admission("PASSED") == ADMISSION_ADULTS
+    assert admission("FAILED") == ADMISSION_UNKNOWN
 
 
 def test_copies_of_an_item_count_once_and_stand_at_the_first(server: Running) -> None:

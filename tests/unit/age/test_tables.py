@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from pairguard.age.evidence import AgeCheck, AgeEvidence, CheckMethod, CheckResult
 from pairguard.age.tables import AgeTables
 from pairguard.errors import InvalidInput
-from tests.domain import TABLES, default_tables_document, merged
+from tests.domain import NOW, TABLES, assessed, default_tables_document, merged
 
 
 def problems(changes: dict[str, Any]) -> dict[str, str]:
@@ -68,24 +69,110 @@ def test_a_provider_has_its_own_preset_and_others_the_default() -> None:
     assert tables.face_model("other") is tables.face_models["independent"]
 
 
-def test_a_prior_of_the_region_counts_before_one_of_the_entry_path() -> None:
-    curve = {"ages": [0, 100], "values": [1, 1], "source": "assumed"}
+def prior_of(minors: float) -> dict[str, Any]:
+    return {"ages": [17, 18], "values": [minors, 1], "source": "assumed"}
+
+
+def test_the_prior_is_the_regions_and_an_entry_path_only_makes_it_younger() -> None:
     tables = AgeTables.from_mapping(
         merged(
             default_tables_document(),
             {
                 "prior": {
-                    "by_region": {"GB": curve, "US|video": curve},
-                    "by_entry_path": {"text": curve},
+                    "default": prior_of(1.0),
+                    "by_region": {
+                        "GB": prior_of(0.5),
+                        "US-TX": prior_of(0.4),
+                        "US": prior_of(0.6),
+                        "GB|video": prior_of(2.0),
+                        "GB|invite": prior_of(0.1),
+                    },
+                    "by_entry_path": {"text": prior_of(3.0), "invite": prior_of(0.1)},
                 }
             },
         )
     )
-    assert tables.prior("GB", "text") is tables.priors["GB", ""]
-    assert tables.prior("US", "video") is tables.priors["US", "video"]
-    assert tables.prior("US", "text") is tables.priors["", "text"]
+    assert tables.prior("GB", "") is tables.priors["GB", ""]
+    assert tables.prior("US-TX", "") is tables.priors["US-TX", ""]
+    assert tables.prior("US-CA", "") is tables.priors["US", ""]
     assert tables.prior("FR", "audio") is tables.priors["", ""]
+    assert tables.prior("GB", "video") is tables.priors["GB", "video"]
+    assert tables.prior("GB", "text") is tables.priors["", "text"]
+    assert tables.prior("GB", "invite") is tables.priors["GB", ""]
+    assert tables.prior("FR", "invite") is tables.priors["", ""]
+
+
+def test_a_hidden_location_takes_the_younger_of_the_regions_prior_and_the_default() -> None:
+    regions = {"GB": prior_of(0.5), "BR": prior_of(2.0)}
+    tables = AgeTables.from_mapping(
+        merged(
+            default_tables_document(), {"prior": {"default": prior_of(1.0), "by_region": regions}}
+        )
+    )
+    assert tables.prior("GB", "", location_hidden=True) is tables.priors["", ""]
+    assert tables.prior("BR", "", location_hidden=True) is tables.priors["BR", ""]
 
 
 def test_the_document_round_trips() -> None:
     assert json.loads(json.dumps(TABLES.document)) == default_tables_document()
+
+
+def rate(value: float) -> dict[str, Any]:
+    return {"value": value, "source": "assumed"}
+
+
+def with_email_providers(providers: object) -> dict[str, Any]:
+    return merged(default_tables_document(), {"age_check": {"EMAIL": {"providers": providers}}})
+
+
+def test_a_provider_of_checks_has_its_own_rates_and_others_the_methods() -> None:
+    # A name may hold dots.
+    providers = {"Mail.example": {"false_over": rate(0.2), "false_under": rate(0.3)}}
+    tables = AgeTables.from_mapping(with_email_providers(providers))
+    own = tables.check_rates(CheckMethod.EMAIL, "MAIL.EXAMPLE")
+    assert (own.false_over, own.false_under) == (0.2, 0.3)
+    assert own.attack is tables.checks[CheckMethod.EMAIL].attack
+    for method, provider in (
+        (CheckMethod.EMAIL, "other"),
+        (CheckMethod.EMAIL, ""),
+        (CheckMethod.CREDIT_CARD, "mail.example"),
+    ):
+        assert tables.check_rates(method, provider) is tables.checks[method]
+
+
+def test_the_rates_of_the_provider_that_checked_count() -> None:
+    providers = {"mail": {"false_over": rate(0.4), "false_under": rate(0.024)}}
+    tables = AgeTables.from_mapping(with_email_providers(providers))
+    over = AgeCheck(CheckMethod.EMAIL, 18, CheckResult.OVER)
+    by_mail, by_other = (
+        assessed(AgeEvidence(over, observed_time=NOW, provider=name), tables=tables)
+        for name in ("mail", "other")
+    )
+    assert by_mail.probability_below(18) > by_other.probability_below(18) + 0.02
+
+
+@pytest.mark.parametrize(
+    ("providers", "where"),
+    [
+        ({"acme": {"false_over": rate(0.1)}}, "acme.false_under"),
+        ({"acme": {"false_over": rate(0.6), "false_under": rate(0.1)}}, "acme.false_over.value"),
+        ({"acme": {"false_over": rate(0.0), "false_under": rate(0.1)}}, "acme.false_over.value"),
+        ({"acme": 0.1}, "acme.false_over"),
+        ({"": {"false_over": rate(0.1), "false_under": rate(0.1)}}, None),
+        (
+            {name: {"false_over": rate(0.1), "false_under": rate(0.1)} for name in ("a", "A")},
+            None,
+        ),
+        (["acme"], None),
+    ],
+)
+def test_a_provider_with_wrong_rates_is_named(providers: object, where: str | None) -> None:
+    found = problems({"age_check": {"EMAIL": {"providers": providers}}})
+    path = "age_check.EMAIL.providers"
+    assert (path if where is None else f"{path}.{where}") in found
+
+
+def test_a_provider_rate_names_its_source() -> None:
+    providers = {"acme": {"false_over": {"value": 0.1}, "false_under": rate(0.1)}}
+    found = problems({"age_check": {"EMAIL": {"providers": providers}}})
+    assert set(found) == {"age_check.EMAIL.providers.acme.false_over.source"}

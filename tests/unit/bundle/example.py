@@ -24,6 +24,7 @@ from pairguard.risk.features import PairFeatures
 Array = NDArray[np.float64]
 
 BAND_EDGES = (0, 13, 18, 25)
+KNOTS_YEARS = (10.0, 15.5, 18.0, 21.0, 30.0)
 CREATED = "2026-01-31T12:00:00Z"
 DATA_HASH = "d" * 64
 
@@ -116,9 +117,8 @@ def example() -> Example:
                 "harm": {"kind": "beta", "a": 0.9, "b": 1.1, "c": -2.0},
                 "behaviour": {
                     "columns": list(columns),
-                    "band_edges": list(BAND_EDGES),
-                    "band_centres": [10.0, 15.5, 21.0, 30.0],
-                    "log_prior": [math.log(0.25)] * 4,
+                    "knots_years": list(KNOTS_YEARS),
+                    "knot_shares": [0.2] * 5,
                     "temperature": 0.8,
                     "clip_nats": 4.0,
                 },

@@ -1,5 +1,7 @@
 """What card issuers and mobile operators answer."""
 
+from typing import Any
+
 import pytest
 
 from pairguard.client import Binding, CheckMethod, CheckResult, age_check
@@ -43,6 +45,12 @@ def test_a_credit_card_is_issued_to_adults() -> None:
         (card("Credit"), "card.funding"),
         (card(None), "card.funding"),
         (card(True), "card.funding"),
+        (card("credit") | {"livemode": False}, "livemode"),
+        (card("credit") | {"livemode": "true"}, "livemode"),
+        (
+            {"type": "card", "card": {"funding": "credit", "checks": {"cvc_check": "fail"}}},
+            "card.checks.cvc_check",
+        ),
         ({"type": "paypal", "paypal": {}}, "type"),
         ({"type": "sepa_debit"}, "type"),
         ({"type": "card"}, "card"),
@@ -56,19 +64,58 @@ def test_a_payment_that_a_minor_can_make_is_no_age_assurance(
         from_stripe_payment_method(payload, observed_time=OBSERVED)
 
 
+@pytest.mark.parametrize("cvc_check", ["pass", "unavailable", "unchecked", None])
+def test_a_card_that_was_not_checked_is_still_a_credit_card(cvc_check: str | None) -> None:
+    payload = {
+        "type": "card",
+        "card": {"funding": "credit", "checks": {"cvc_check": cvc_check}},
+        "livemode": True,
+    }
+
+    assert len(from_stripe_payment_method(payload, observed_time=OBSERVED)) == 1
+
+
 @pytest.mark.parametrize(
     ("payload", "result"),
     [
-        ({"ageCheck": "true"}, CheckResult.OVER),
+        ({"ageCheck": "true", "verifiedStatus": True}, CheckResult.OVER),
+        # Not told to be verified is no more than told not to be.
+        ({"ageCheck": "true"}, CheckResult.INCONCLUSIVE),
+        ({"ageCheck": "true", "verifiedStatus": None}, CheckResult.INCONCLUSIVE),
         ({"ageCheck": "false"}, CheckResult.UNDER),
         ({"ageCheck": "not_available"}, CheckResult.INCONCLUSIVE),
         ({"ageCheck": "true", "verifiedStatus": True, "identityMatchScore": 90}, CheckResult.OVER),
+        (
+            {"ageCheck": "true", "verifiedStatus": True, "identityMatchScore": 80},
+            CheckResult.OVER,
+        ),
+        # The contract is somebody else's, such as a parent's.
+        (
+            {"ageCheck": "true", "verifiedStatus": True, "identityMatchScore": 79},
+            CheckResult.INCONCLUSIVE,
+        ),
+        (
+            {"ageCheck": "true", "verifiedStatus": True, "identityMatchScore": 0},
+            CheckResult.INCONCLUSIVE,
+        ),
+        ({"ageCheck": "false", "identityMatchScore": 0}, CheckResult.UNDER),
         ({"ageCheck": "true", "verifiedStatus": False}, CheckResult.INCONCLUSIVE),
         ({"ageCheck": "false", "verifiedStatus": False}, CheckResult.UNDER),
-        ({"ageCheck": "true", "contentLock": "true"}, CheckResult.INCONCLUSIVE),
-        ({"ageCheck": "true", "parentalControl": "true"}, CheckResult.INCONCLUSIVE),
         (
-            {"ageCheck": "true", "contentLock": "false", "parentalControl": "not_available"},
+            {"ageCheck": "true", "verifiedStatus": True, "contentLock": "true"},
+            CheckResult.INCONCLUSIVE,
+        ),
+        (
+            {"ageCheck": "true", "verifiedStatus": True, "parentalControl": "true"},
+            CheckResult.INCONCLUSIVE,
+        ),
+        (
+            {
+                "ageCheck": "true",
+                "verifiedStatus": True,
+                "contentLock": "false",
+                "parentalControl": "not_available",
+            },
             CheckResult.OVER,
         ),
         ({"ageCheck": "false", "parentalControl": "true"}, CheckResult.UNDER),
@@ -101,6 +148,8 @@ def test_an_operators_answer_counts_as_far_as_nothing_speaks_against_it(
         ({"ageCheck": True}, "ageCheck"),
         ({"ageCheck": "yes"}, "ageCheck"),
         ({"ageCheck": "true", "verifiedStatus": "true"}, "verifiedStatus"),
+        ({"ageCheck": "true", "identityMatchScore": "90"}, "identityMatchScore"),
+        ({"ageCheck": "true", "identityMatchScore": 101}, "identityMatchScore"),
         ({"ageCheck": "true", "contentLock": True}, "contentLock"),
         ({"ageCheck": "true", "parentalControl": "on"}, "parentalControl"),
     ],
@@ -110,3 +159,14 @@ def test_an_operators_answer_of_another_form_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=rf"^{path}: "):
         from_camara_age_verification(payload, threshold_years=18, observed_time=OBSERVED)
+
+
+def test_how_well_the_contract_has_to_match_can_be_told() -> None:
+    payload = {"ageCheck": "true", "verifiedStatus": True, "identityMatchScore": 85}
+
+    (item,) = from_camara_age_verification(
+        payload, threshold_years=18, observed_time=OBSERVED, least_match_score=90
+    )
+
+    observation: Any = item.observation
+    assert observation.result is CheckResult.INCONCLUSIVE

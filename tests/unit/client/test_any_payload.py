@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pairguard.client import AgeEvidence
 from pairguard.client import evidence as api
-from tests.unit.client.arrival import OBSERVED, assert_arrives
+from tests.unit.client.arrival import OBSERVED, READ, assert_arrives
 
 Conversion = Callable[..., tuple[AgeEvidence, ...]]
 
@@ -114,6 +114,15 @@ def is_converted_or_refused(name: str, payload: Any) -> bool:
     return True
 
 
+def refusal_of(name: str, payload: Any) -> str:
+    """Return in what words a payload is refused; empty: it is not, or it is no dict."""
+    try:
+        CONVERSIONS[name](payload, observed_time=OBSERVED)
+    except ValueError as refusal:
+        return str(refusal)
+    return ""
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     name=st.sampled_from(list(CONVERSIONS)),
@@ -121,6 +130,36 @@ def is_converted_or_refused(name: str, payload: Any) -> bool:
 )
 def test_any_payload_is_converted_or_refused(name: str, payload: dict[str, Any]) -> None:
     assert is_converted_or_refused(name, payload)
+
+
+@pytest.mark.parametrize("name", CONVERSIONS)
+@pytest.mark.parametrize("personal", ["2008-03-16", "16 March 2008", "YZA1234567", "born.2008"])
+def test_no_refusal_repeats_what_could_be_personal(name: str, personal: str) -> None:
+    refusals = [
+        refusal
+        for which in range(1, 9)
+        if (refusal := refusal_of(name, spoilt(RIGHT[name], personal, which)[0]))
+    ]
+
+    assert refusals
+    assert not any(personal in refusal for refusal in refusals)
+
+
+@pytest.mark.parametrize("name", CONVERSIONS)
+def test_a_detail_that_does_not_exist_is_no_silent_loss(name: str) -> None:
+    with pytest.raises(TypeError, match="expires"):
+        CONVERSIONS[name](RIGHT[name], observed_time=OBSERVED, expires=OBSERVED)
+
+
+@pytest.mark.parametrize("name", CONVERSIONS)
+def test_the_id_and_the_end_of_a_result_go_along(name: str) -> None:
+    items = CONVERSIONS[name](
+        RIGHT[name], observed_time=OBSERVED, evidence_id="e-1", expire_time=READ
+    )
+
+    assert items[0].evidence_id == "e-1"
+    assert {item.expire_time for item in items} == {READ}
+    assert len({item.evidence_id for item in items}) == len(items)
 
 
 def spoilt(value: Any, wrong: Any, which: int) -> tuple[Any, int]:

@@ -90,6 +90,14 @@ CASES: list[tuple[dict[str, object], list[AgeEvidence]]] = [
     ({"age_in_years": 17, "age_over_16": True}, [disclosed(age_years=17)]),
     ({"age_birth_year": 1992}, [disclosed(birth_year=1992)]),
     ({"age_birth_year": 1992, "age_in_years": 34}, [disclosed(age_years=34)]),
+    # From before the last birthday.
+    ({"age_birth_year": 2008, "age_in_years": 16}, [disclosed(age_years=16)]),
+    # The year leaves 17 and 18 open.
+    (
+        {"age_birth_year": 2008, "age_over_16": True, "age_over_18": False},
+        [disclosed(birth_year=2008), under(18)],
+    ),
+    ({"age_birth_year": 2008, "age_over_18": True}, [disclosed(birth_year=2008)]),
     ({}, []),
     ({"age_in_years": None, "age_over_18": None}, []),
     ({"given_name": "Elena", "portrait": b"\xff\xd8"}, []),
@@ -160,6 +168,16 @@ IN = r"issuerSigned.nameSpaces.org.iso.18013.5.1"
         ({"age_birth_year": 2027}, f"{IN}.age_birth_year"),
         ({"birth_date": "2008-03-16", "age_over_18": True}, f"{IN}.age_over_18"),
         ({"birth_date": "2008-03-16", "age_in_years": 18}, f"{IN}.age_in_years"),
+        # An adult's age beside what is told of a minor.
+        ({"age_in_years": 34, "age_birth_year": 2012}, f"{IN}.age_in_years"),
+        ({"age_in_years": 14, "age_birth_year": 1992}, f"{IN}.age_in_years"),
+        ({"age_birth_year": 1992, "age_over_18": False}, f"{IN}.age_over_18"),
+        ({"age_birth_year": 2012, "age_over_18": True}, f"{IN}.age_over_18"),
+        ({"birth_date": "1992-03-16", "age_over_18": False}, f"{IN}.age_over_18"),
+        ({"birth_date": "1992-03-16", "age_in_years": 14}, f"{IN}.age_in_years"),
+        ({"birth_date": "1992-03-16", "age_birth_year": 2012}, f"{IN}.age_birth_year"),
+        ({"birth_date": "2008-03-15", "age_in_years": 16}, f"{IN}.age_in_years"),
+        ({"birth_date": "2007-03-16", "age_in_years": 17, "age_over_18": True}, IN),
         ({"birth_date": "2008"}, f"{IN}.birth_date"),
         ({"birth_date": 2008}, f"{IN}.birth_date"),
     ],
@@ -198,6 +216,33 @@ def test_an_element_of_another_form_is_refused(elements: dict[str, object], path
 def test_a_document_of_another_form_is_refused(payload: dict[str, object], path: str) -> None:
     with pytest.raises(ValueError, match=rf"^{path}: "):
         from_mdoc(payload, observed_time=OBSERVED)
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"birth_date": "2008-03-15", "age_over_18": False},
+        {"birth_date": "2008-03-15", "age_in_years": 17},
+    ],
+)
+def test_the_last_birthday_may_have_been_since_the_issue(elements: dict[str, object]) -> None:
+    items = from_mdoc(mdoc(LICENCE, elements), observed_time=OBSERVED, provider="issuer")
+
+    assert items == (disclosed(age_years=18),)
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"birth_date": "1992-03-16", "age_over_18": False},
+        {"age_birth_year": 2012, "age_in_years": 34},
+    ],
+)
+def test_a_birth_is_compared_with_ages_only_where_the_time_is_known(
+    elements: dict[str, object],
+) -> None:
+    with pytest.raises(ValueError, match=r"^observed_time: "):
+        from_mdoc(mdoc(LICENCE, elements), observed_time=None)
 
 
 def test_a_year_of_birth_must_agree_with_the_birth_date() -> None:
@@ -239,6 +284,11 @@ def test_claims_of_a_credential_are_attested(
         ({"age_equal_or_over": {"18": "true"}}, "age_equal_or_over.18"),
         ({"age_equal_or_over": {"eighteen": True}}, "age_equal_or_over.eighteen"),
         ({"age_equal_or_over": {"16": False, "18": True}}, "age_over_16"),
+        # Told in two places, in two ways: whichever came last would win.
+        ({"age_equal_or_over": {"18": False}, "age_over_18": True}, "age_over_18"),
+        ({"age_equal_or_over": {"18": True}, "age_over_18": False}, "age_over_18"),
+        # An ID token, in which anybody may have said anything.
+        ({"aud": "client", "sub": "1", "birthdate": "1992-01-01"}, "aud"),
         ({"birthdate": "16-03-2008"}, "birthdate"),
         ({"birthdate": "0000-13-01"}, "birthdate"),
         ({"birthdate": "1899"}, "birthdate"),
@@ -273,6 +323,11 @@ DOCUMENT = {"evidence": [{"type": "document", "document_details": {"type": "idca
         ({"birthdate": "2008-03-16"}, [declared(age_years=17)]),
         ({"birthdate": "2008"}, [declared(birth_year=2008)]),
         ({"birthdate": "0000-03-16"}, []),
+        # Whoever says several ages is taken at each word.
+        (
+            {"birthdate": "1992-01-01", "age_in_years": 14, "age_birth_year": 2012},
+            [declared(age_years=34), declared(age_years=14), declared(birth_year=2012)],
+        ),
         # Nobody vouches for a bare threshold.
         ({"age_over_18": True, "age_equal_or_over": {"18": True}}, []),
         (
@@ -297,6 +352,17 @@ DOCUMENT = {"evidence": [{"type": "document", "document_details": {"type": "idca
                 checked(16, CheckResult.OVER, **ACCOUNT),
                 checked(18, CheckResult.UNDER, **ACCOUNT),
             ],
+        ),
+        *(
+            (
+                {"verified_claims": verified({"birthdate": "1992"}, assurance_level=level)},
+                [declared(birth_year=1992)],
+            )
+            for level in ("low", "very_low", "Low", "ial1")
+        ),
+        (
+            {"verified_claims": verified({"birthdate": "1992"}, assurance_level="substantial")},
+            [disclosed(birth_year=1992, **ACCOUNT)],
         ),
         # The same date again is no second fact; another one is.
         (

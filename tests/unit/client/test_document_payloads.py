@@ -46,13 +46,50 @@ def test_a_birth_date_becomes_a_year_where_the_day_is_not_known() -> None:
 
 def test_somebody_born_on_a_leap_day_is_never_older_too_early() -> None:
     assert years("2008-02-29", datetime(2026, 2, 28, tzinfo=UTC)) == (17, None)
-    assert years("2008-02-29", datetime(2026, 3, 1, tzinfo=UTC)) == (18, None)
+    assert years("2008-02-29", datetime(2026, 3, 1, 12, tzinfo=UTC)) == (18, None)
 
 
-def test_the_day_is_taken_in_one_time_zone() -> None:
-    east = datetime(2026, 3, 16, 1, 0, tzinfo=timezone(timedelta(hours=9)))  # the 15th in UTC
+@pytest.mark.parametrize(
+    ("observed_time", "age_years"),
+    [
+        (datetime(2026, 3, 16, 1, 0, tzinfo=timezone(timedelta(hours=9))), 17),
+        # The 16th in UTC, still the 15th where the participant may be.
+        (datetime(2026, 3, 16, 11, 59, tzinfo=UTC), 17),
+        (datetime(2026, 3, 16, 12, 0, tzinfo=UTC), 18),
+        (datetime(2026, 3, 16, 0, 0, tzinfo=timezone(timedelta(hours=-12))), 18),
+    ],
+)
+def test_a_birthday_counts_once_it_has_come_everywhere(
+    observed_time: datetime, age_years: int
+) -> None:
+    assert years(BORN, observed_time) == (age_years, None)
 
-    assert years(BORN, east) == (17, None)
+
+def test_a_child_of_the_day_is_no_younger_than_that() -> None:
+    assert years("2026-03-16", datetime(2026, 3, 16, 1, 0, tzinfo=UTC)) == (0, None)
+
+
+@pytest.mark.parametrize(
+    "observed_time",
+    [
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-5))),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=5))),
+    ],
+)
+def test_a_time_at_the_end_of_the_calendar_is_refused(observed_time: datetime) -> None:
+    with pytest.raises(ValueError, match=r"^observed_time: "):
+        id_document(birth_date=BORN, observed_time=observed_time)
+
+
+@pytest.mark.parametrize("matched", ["false", "true", 1, None])
+def test_a_match_that_is_no_boolean_is_refused(matched: Any) -> None:
+    with pytest.raises(TypeError, match="holder_matched"):
+        id_document(
+            birth_date=BORN,
+            observed_time=OBSERVED,
+            holder_matched=matched,
+            liveness=Liveness.PASSED,
+        )
 
 
 @pytest.mark.parametrize(
@@ -205,6 +242,8 @@ def test_a_didit_document_that_was_not_approved_is_no_evidence(status: str) -> N
         (didit(live="ok"), "liveness.status"),
         (didit(born=None), "id_verification.date_of_birth"),
         (didit(born=2008), "id_verification.date_of_birth"),
+        (didit(born="1992-03-16"), "id_verification.age"),
+        (didit(born="2012-03-16"), "id_verification.age"),
         (didit(born="16/03/2008"), "id_verification.date_of_birth"),
         (
             {"id_verifications": didit(session=True)["id_verifications"] * 2},
@@ -237,11 +276,14 @@ def persona(
     }
 
 
-def selfie(same: str, live: str, *, status: str = "passed") -> dict[str, Any]:
+def selfie(
+    same: str, live: str, *, status: str = "passed", injected: str = "passed"
+) -> dict[str, Any]:
     """Return the selfie verification of the same inquiry."""
     checks = [
         {"name": "selfie_id_comparison", "status": same, "reasons": []},
         {"name": "selfie_liveness_detection", "status": live, "reasons": []},
+        {"name": "selfie_suspicious_entity_detection", "status": injected, "reasons": []},
     ]
     attributes = {"status": status, "checks": checks}
     return {"data": {"type": "verification/selfie", "attributes": attributes}}
@@ -256,6 +298,7 @@ def selfie(same: str, live: str, *, status: str = "passed") -> dict[str, Any]:
         (selfie("failed", "passed", status="failed"), Liveness.PASSED, None),
         (selfie("not_applicable", "passed"), Liveness.PASSED, None),
         (selfie("passed", "failed"), Liveness.FAILED, None),
+        (selfie("passed", "passed", injected="failed"), Liveness.PASSED, None),
         (selfie("passed", "not_applicable"), None, None),
         (None, None, None),
     ],
@@ -281,6 +324,38 @@ def test_a_persona_document_counts_as_far_as_its_selfie(
         ),
     )
     assert_arrives(items)
+
+
+def test_a_persona_document_with_a_failed_check_is_bound_to_nobody() -> None:
+    payload = persona()
+    payload["data"]["attributes"]["checks"] = [
+        {"name": "id_electronic_replica_detection", "status": "failed"}
+    ]
+
+    (item,) = from_persona_government_id(
+        payload, observed_time=OBSERVED, selfie=selfie("passed", "passed")
+    )
+
+    assert item.binding is None
+
+
+def of_inquiry(payload: dict[str, Any], inquiry: str) -> dict[str, Any]:
+    """Return a verification with the inquiry that it is of."""
+    relation = {"inquiry": {"data": {"type": "inquiry", "id": inquiry}}}
+    return {"data": payload["data"] | {"relationships": relation}}
+
+
+def test_a_selfie_of_another_inquiry_binds_no_document() -> None:
+    document, seen = of_inquiry(persona(), "inq_1"), selfie("passed", "passed")
+
+    (item,) = from_persona_government_id(
+        document, observed_time=OBSERVED, selfie=of_inquiry(seen, "inq_1")
+    )
+    assert item.binding is Binding.LIVE_PERSON
+    with pytest.raises(ValueError, match=r"^selfie.data.relationships.inquiry: "):
+        from_persona_government_id(
+            document, observed_time=OBSERVED, selfie=of_inquiry(seen, "inq_2")
+        )
 
 
 @pytest.mark.parametrize("status", ["failed", "requires_retry", "submitted", "initiated"])

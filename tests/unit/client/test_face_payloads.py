@@ -56,13 +56,21 @@ def test_a_yoti_estimate_keeps_its_age_quality_and_liveness(
 
 
 def test_a_yoti_estimate_without_a_liveness_test_is_bound_to_nobody() -> None:
-    (item,) = from_yoti_age_estimation({"age": {"age": 22, "st_dev": 6}}, observed_time=None)
+    (item,) = from_yoti_age_estimation({"age": {"age": 22, "st_dev": 6.0}}, observed_time=None)
 
     assert item == facial_age_estimate(mean_years=22.0, quality=6.0, provider="yoti")
 
 
 @pytest.mark.parametrize(
-    "age", [{"age": 30.1, "st_dev": 6.1}, {"age": 14.0, "st_dev": 40}, {"age": None, "st_dev": 2}]
+    "age",
+    [
+        {"age": 30.1, "st_dev": 6.1},
+        {"age": 14.0, "st_dev": 40},
+        {"age": None, "st_dev": 2},
+        # A picture that nobody calls good is no better than a bad one.
+        {"age": 30.1},
+        {"age": 30.1, "st_dev": None},
+    ],
 )
 def test_a_yoti_estimate_of_a_bad_picture_is_no_evidence(age: dict[str, object]) -> None:
     payload = {"antispoofing": {"prediction": "real"}, "age": age}
@@ -100,7 +108,8 @@ def test_what_yoti_does_not_say_is_refused(payload: dict[str, object], path: str
         ("pass", "OVER", CheckResult.OVER),
         ("fail", "OVER", CheckResult.UNDER),
         ("pass", "UNDER", CheckResult.UNDER),
-        ("fail", "UNDER", CheckResult.OVER),
+        # To fail is no proof of adulthood, whatever was asked.
+        ("fail", "UNDER", CheckResult.INCONCLUSIVE),
     ],
 )
 @pytest.mark.parametrize("seen", LIVENESS)
@@ -265,6 +274,9 @@ def test_an_unknown_yoti_session_is_refused(changes: dict[str, object], path: st
         from_yoti_age_verification(session(**changes), observed_time=OBSERVED)
 
 
+ATTACK = "LIVENESS_FACE_ATTACK"
+
+
 def report(**changes: object) -> dict[str, object]:
     """Return a report in Didit's form."""
     return {
@@ -305,6 +317,15 @@ def warning(risk: str) -> dict[str, object]:
         ({"status": "Declined", "warnings": [warning("DUPLICATED_FACE")]}, Liveness.UNDETERMINED),
         ({"status": "Declined"}, Liveness.UNDETERMINED),
         ({"status": "In Review"}, Liveness.UNDETERMINED),
+        # A workflow can approve these. Whose age is that of the largest of several faces?
+        ({"warnings": [warning("MULTIPLE_FACES_DETECTED")]}, Liveness.UNDETERMINED),
+        ({"warnings": [warning("DUPLICATED_FACE")]}, Liveness.UNDETERMINED),
+        ({"warnings": [warning("LOW_FACE_QUALITY")]}, Liveness.UNDETERMINED),
+        ({"warnings": [warning("AGE_NOT_DETECTED")]}, Liveness.UNDETERMINED),
+        ({"warnings": [{"risk": None}]}, Liveness.UNDETERMINED),
+        ({"warnings": [warning("AGE_BELOW_MINIMUM")]}, Liveness.PASSED),
+        ({"user_image": {"entities": [{"age": 24.3}]}}, Liveness.PASSED),
+        ({"user_image": {"entities": [{"age": 24.3}, {"age": 9.1}]}}, Liveness.UNDETERMINED),
     ],
 )
 @pytest.mark.parametrize("name", ["liveness", "age_estimation"])
@@ -344,6 +365,25 @@ def test_each_didit_report_of_a_session_is_an_item_of_its_own() -> None:
 
     assert [(item.evidence_id, estimate_of(item)) for item in items] == [("e", 24.3), ("e/2", 25.0)]
     assert_arrives(items)
+
+
+def test_an_attack_in_one_didit_report_leaves_no_other_seen_live() -> None:
+    attack = report(status="Declined", age_estimation=None, warnings=[warning(ATTACK)])
+
+    (item,) = from_didit_age_estimation(
+        {"age_estimation": report(), "liveness": attack}, observed_time=OBSERVED
+    )
+
+    observation: Any = item.observation
+    assert (observation.liveness, item.binding) == (Liveness.UNDETERMINED, None)
+
+
+@pytest.mark.parametrize("declined_score", [math.nan, -1, 101])
+def test_a_score_that_nobody_can_fall_below_is_refused(declined_score: float) -> None:
+    with pytest.raises(ValueError, match=r"^declined_score: "):
+        from_didit_age_estimation(
+            {"liveness": report(score=1)}, observed_time=OBSERVED, declined_score=declined_score
+        )
 
 
 def estimate_of(item: AgeEvidence) -> float:
@@ -462,10 +502,11 @@ def test_a_persona_selfie_counts_as_over_only_if_all_of_it_passed(
     [
         ("failed", "passed", Binding.LIVE_PERSON),
         ("failed", "failed", None),
-        ("passed", "failed", Binding.LIVE_PERSON),
+        ("passed", "passed", Binding.LIVE_PERSON),
+        ("passed", "failed", None),
     ],
 )
-def test_a_spoilt_picture_is_no_capture_of_a_minor(
+def test_a_spoilt_picture_is_no_capture_of_anybody(
     threshold: str, glare: str, binding: Binding | None
 ) -> None:
     (item,) = from_persona_selfie(

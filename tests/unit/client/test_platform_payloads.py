@@ -212,6 +212,8 @@ def test_google_sharing_nothing_is_no_evidence(payload: dict[str, object]) -> No
         ({"userStatus": "VERIFIED_ADULT"}, "userStatus"),
         ({"userStatus": 0}, "userStatus"),
         ({"userStatus": "VERIFIED", "ageRangeSource": "TIER_C", "ageLower": 18}, "userStatus"),
+        # No version has both, and VERIFIED would make an adult of a range that was not shared.
+        ({"ageSignalsStatus": "SHARED", "userStatus": "VERIFIED"}, "userStatus"),
         ({"ageSignalsStatus": "NOT_SHARED", "ageLower": 18}, "ageLower"),
         ({"ageSignalsStatus": "NOT_SHARED", "ageRangeSource": "TIER_A"}, "ageRangeSource"),
         ({"ageSignalsStatus": "VERIFICATION_REQUIRED", "userStatus": "VERIFIED"}, "userStatus"),

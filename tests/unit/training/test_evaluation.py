@@ -90,13 +90,16 @@ def test_a_simulation_is_called_one_and_the_seed_is_printed(simulated: Evaluatio
     text = evaluation_text(simulated)
     assert "SIMULATED" in text
     assert "seed 1" in text
-    for word in ("mixed pairs", "oracle", *BASELINES, "slope at 15-20", "good pairs that"):
+    for word in ("mixed pairs", "oracle", *BASELINES, "true ages 15-20", "good pairs that"):
         assert word in text
 
 
 def test_the_document_is_json_whatever_could_not_be_told(simulated: Evaluation) -> None:
     document = json.loads(evaluation_json(simulated))
     assert document["simulated"] is True
+    whole = document["rates"]["overall"]["false_rejection"]
+    assert 0 < whole["count"] <= whole["of"]
+    assert whole["low"] < whole["count"] / whole["of"] <= whole["high"]
     assert document["comparisons"][0]["models"][OURS]["roc_auc"]["value"] > 0.6
 
 
@@ -104,6 +107,30 @@ def test_calibration_is_told_overall_and_around_the_line(simulated: Evaluation) 
     found = simulated.calibration[ORACLE]
     assert found["slope"].value == pytest.approx(1.0, abs=0.35)
     assert not math.isnan(found["slope_at_15_to_20"].value)
+    assert not math.isnan(found["slope_given_15_to_20"].value)
+
+
+def test_each_held_out_person_is_counted_once(
+    simulated: Evaluation, small_fit: tuple[Tables, Fit]
+) -> None:
+    tables, _ = small_fit
+    split = split_tables(tables, seed=1)
+    held_out = sum(part is Part.TEST for part in split.parts.values())
+    assert simulated.rates is not None
+    assert simulated.reliability is not None
+    whole = simulated.rates.overall
+    assert 0 < whole.false_acceptance.of + whole.false_rejection.of == simulated.people <= held_out
+    for divided_by in ("region", "language", "device_class", "audit.error_group", "audit.sex"):
+        rows, few = simulated.rates.slices[divided_by], simulated.rates.unmeasured.get(divided_by)
+        counted = sum(row.false_acceptance.of + row.false_rejection.of for row in rows)
+        assert counted + sum((few or {}).values()) == simulated.people
+        assert sum(row.minors.of for row in simulated.reliability.slices[divided_by]) == counted
+    assert simulated.rates.to_minors["adults who pose as minors"].of >= 0
+
+
+def test_every_line_for_people_fits_the_page(simulated: Evaluation) -> None:
+    text = evaluation_text(simulated).partition("calibration of P(under 18)")[2]
+    assert max(map(len, text.partition("\nnote:")[0].splitlines())) <= 110
 
 
 def test_without_an_oracle_the_age_labels_count(

@@ -32,22 +32,31 @@ def test_an_exact_likelihood_is_believed() -> None:
     rows, likelihoods = people(4_000, noise_years=8.0)
     found = fit_temperature(likelihoods, PRIOR, rows)
     assert found.temperature == pytest.approx(1.0, abs=0.1)
+    assert not found.contradicted
     assert found.people == 4_000
 
 
 def test_one_that_is_twice_too_sure_is_halved() -> None:
     rows, likelihoods = people(4_000, noise_years=8.0)
+    exact = fit_temperature(likelihoods, PRIOR, rows)
     found = fit_temperature(2.0 * likelihoods, PRIOR, rows)
-    assert found.over_all_ages == pytest.approx(0.5, abs=0.05)
-    assert found.temperature <= found.over_all_ages
+    assert found.over_all_ages == pytest.approx(0.5 * exact.over_all_ages, abs=0.03)
+    assert found.temperature == pytest.approx(0.5 * exact.temperature, abs=0.03)
 
 
-def test_the_line_decides_where_it_is_more_cautious() -> None:
+def test_one_that_is_too_cautious_is_believed_more() -> None:
+    rows, likelihoods = people(4_000, noise_years=8.0)
+    found = fit_temperature(0.8 * likelihoods, PRIOR, rows)
+    assert found.temperature == pytest.approx(1.25, abs=0.12)
+
+
+def test_the_line_decides_alone_where_it_is_plainly_more_cautious() -> None:
     rows, likelihoods = people(6_000, noise_years=8.0)
     # Right but for made-up differences between the ages from 15 to 20.
     noise = np.random.default_rng(2).normal(0.0, 0.7, (6_000, AGE_COUNT))
     noise[:, (AGE_GRID < 15) | (AGE_GRID >= 21)] = 0.0
     found = fit_temperature(likelihoods + noise, PRIOR, rows)
+    assert found.contradicted
     assert 0.05 < found.around_the_line < 0.8
     assert found.temperature == found.around_the_line < found.over_all_ages
 
@@ -65,3 +74,16 @@ def test_with_few_people_the_guess_is_cautious() -> None:
     assert math.isnan(found.around_the_line)
     nobody = fit_temperature(likelihoods[:0], PRIOR, rows.where(np.zeros(30, dtype=np.bool_)))
     assert nobody.temperature == UNCHECKED
+    rows, likelihoods = people(60, noise_years=8.0)  # too few of them around the line
+    assert fit_temperature(likelihoods, PRIOR, rows).temperature <= UNCHECKED
+
+
+def test_people_count_as_often_as_they_stand_for_others() -> None:
+    rows, likelihoods = people(3_000, noise_years=8.0)
+    wrong = np.arange(3_000) % 2 == 1
+    mixed = np.where(wrong[:, np.newaxis], 0.3 * likelihoods, likelihoods)
+    weights = np.where(wrong, 1e-3, 1.0)
+    weighted = AgeRows(rows.snapshot_ids, rows.participants, rows.ages, weights, rows.seconds)
+    right = fit_temperature(likelihoods[~wrong], PRIOR, rows.where(~wrong))
+    found = fit_temperature(mixed, PRIOR, weighted)
+    assert found.over_all_ages == pytest.approx(right.over_all_ages, abs=0.02)

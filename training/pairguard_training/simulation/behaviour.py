@@ -20,6 +20,7 @@ from pairguard_training.simulation.signals import CountSignal, FlagSignal, Norma
 from pairguard_training.simulation.states import Array, Index, Mask, States, states
 
 _SETTLED_DAYS = 2.0
+_DEVICE_CHANGED = 0.15  # assumed: accounts that came to another device since sign-up
 _HISTORY_SETTLED, _HISTORY_FRESH = 0.85, 0.2
 
 
@@ -85,6 +86,7 @@ def draw_behaviour(population: Population, rng: np.random.Generator) -> Behaviou
     interests = _interests(draw)
     account_age = population.time_days - population.signup_days[draw.owner]
     draw.signals["account_age_days"] = account_age
+    draw.signals["device_known_days"] = _device_known_days(draw)
     return Behaviour(
         draw.signals, attributes, interests, draw.own.compiled(), draw.session.compiled()
     )
@@ -221,6 +223,16 @@ def _device(draw: _Draw) -> dict[str, np.ndarray[tuple[int], np.dtype[np.str_]]]
         name: np.where(known, np.array(words[name])[codes], "")[draw.owner]
         for name, codes in chosen.items()
     }
+
+
+def _device_known_days(draw: _Draw) -> Array:
+    """Draw since when the account is on its device; who changes devices depends on no state."""
+    population = draw.population
+    count = len(draw.state)
+    changed = draw.rng.random(count) < _DEVICE_CHANGED
+    since = population.signup_days * np.where(changed, draw.rng.random(count), 1.0)
+    days = population.time_days - since[draw.owner]
+    return np.where(draw.known["device"][draw.owner], days, np.nan)
 
 
 def _interests(draw: _Draw) -> Mask:

@@ -1,8 +1,9 @@
 """Facial age estimates of the simulation: biased upward for children, heavy-tailed, spoofed.
 
-Owns the error model, the attack model and the liveness test; drawing and density side by side. One
+Owns the captures, the attack model and the liveness test; drawing and density side by side. One
 capture is one attack: its frames, its liveness result and its threshold answer are spoofed
-together or not at all.
+together or not at all. The groups whose errors differ are observed by nobody: the density is the
+exact mean over them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln, ndtr, stdtr
 
+from pairguard_training.simulation.error_groups import error_factors, group_shares
+from pairguard_training.simulation.face_errors import FaceErrors
 from pairguard_training.simulation.population import Population, age_at
 from pairguard_training.simulation.states import (
     ENTRY_PATHS,
@@ -23,16 +26,6 @@ from pairguard_training.simulation.states import (
     states,
 )
 
-# Bias and scale (years) of two estimators by age. At 13-16 they follow the best quartile (+1.4)
-# and the median (+3.2) of independent tests (NIST FATE AEV, July 2026); other ages are assumed.
-_BIAS = (
-    ((8, 0.9), (12, 1.3), (14.5, 1.4), (17, 1.3), (20, 1.0), (30, 0.1), (45, -0.6), (75, -2.0)),
-    ((8, 1.8), (12, 2.9), (14.5, 3.2), (17, 2.8), (20, 2.2), (30, 0.3), (45, -0.6), (75, -2.5)),
-)
-_SCALE = (
-    ((8, 1.4), (14.5, 1.7), (17, 1.9), (20, 2.1), (30, 2.6), (75, 4.5)),
-    ((8, 1.7), (14.5, 2.1), (17, 2.2), (20, 2.5), (30, 3.2), (75, 5.5)),
-)
 PROVIDERS = ("simulated_face_a", "simulated_face_b")
 DEGREES_OF_FREEDOM = 4.0
 _FRAME_CORRELATION = 0.75  # as the service's tables; NIST: frame noise .655 years
@@ -62,6 +55,7 @@ class Faces:
         mean_years: (n, 2) estimates of one or two frames; NaN: no such frame.
         over: (n,) answer at the threshold where only that is told; -1: the estimate is told.
         liveness: (n,) index into ``LIVENESS``; -1: not tested.
+        errors: How far the providers err.
     """
 
     held: Mask
@@ -70,10 +64,26 @@ class Faces:
     mean_years: Array
     over: Index
     liveness: Index
+    errors: FaceErrors
 
 
-def draw_faces(population: Population, *, days: int, rng: np.random.Generator) -> Faces:
-    """Draw who was estimated, when, and with what result."""
+def draw_faces(
+    population: Population,
+    groups: Index,
+    *,
+    errors: FaceErrors,
+    days: int,
+    rng: np.random.Generator,
+) -> Faces:
+    """Draw who was estimated, when, and with what result.
+
+    Args:
+        population: The participants.
+        groups: (n,) error group of each, index into ``error_groups.ERROR_GROUPS``.
+        errors: How far the providers err.
+        days: Length of the simulated time.
+        rng: Source of randomness.
+    """
     count = len(population.state)
     world = states()
     held = rng.random(count) < np.array([p.face_share for p in ENTRY_PATHS])[population.entry]
@@ -83,12 +93,12 @@ def draw_faces(population: Population, *, days: int, rng: np.random.Generator) -
     posing = world.intent[population.state] == Intent.POSING
     provider = rng.integers(0, 2, count)
     attacked = rng.random(count) < _attack(age, posing)
-    bias, scale = _error_model(age, provider)
+    bias, scale = (error_factors()[groups] * years for years in errors.at(age, provider))
     shared = rng.chisquare(DEGREES_OF_FREEDOM, count) / DEGREES_OF_FREEDOM
     first, second = rng.standard_normal((2, count))
     second = _FRAME_CORRELATION * first + np.sqrt(1 - _FRAME_CORRELATION**2) * second
-    errors = np.stack([first, second], axis=1) / np.sqrt(shared)[:, None]
-    honest = (age + bias)[:, None] + scale[:, None] * errors
+    off = np.stack([first, second], axis=1) / np.sqrt(shared)[:, None]
+    honest = (age + bias)[:, None] + scale[:, None] * off
     centre = np.where(posing, _SPOOF_CHILD[0], _SPOOF_ADULT[0])
     spread = np.where(posing, _SPOOF_CHILD[1], _SPOOF_ADULT[1])
     spoofed = centre + spread * rng.standard_normal(count)
@@ -102,32 +112,24 @@ def draw_faces(population: Population, *, days: int, rng: np.random.Generator) -
     mean = np.where(told[:, None], mean, np.nan)
     chances = np.where(attacked[:, None], np.cumsum(_LIVENESS_ATTACK), np.cumsum(_LIVENESS_HONEST))
     live = np.minimum((chances < rng.random(count)[:, None]).sum(axis=1), 2)
-    return Faces(held, time, provider, mean, over, np.where(provider == 0, live, -1))
+    return Faces(held, time, provider, mean, over, np.where(provider == 0, live, -1), errors)
 
 
-def face_log_likelihood(faces: Faces, rows: Index) -> Array:
+def face_log_likelihood(faces: Faces, population: Population, rows: Index) -> Array:
     """Return (len(rows), S) log density of the captures of participants that have one."""
     world = states()
-    age = age_at(world.age, faces.time_days[rows][:, None])
+    # States of several intents share their ages, and an honest error knows no intent.
+    years, place = np.unique(world.age, return_inverse=True)
+    then = age_at(years, faces.time_days[rows][:, None])
+    honest = _honest(faces, rows, then, group_shares()[population.region[rows]])[:, place]
+    age = then[:, place]
     posing = (world.intent == Intent.POSING)[None, :]
-    provider = faces.provider[rows]
-    bias, scale = _error_model(age, provider[:, None])
-    centre = np.where(posing, _SPOOF_CHILD[0], _SPOOF_ADULT[0])
-    spread = np.where(posing, _SPOOF_CHILD[1], _SPOOF_ADULT[1])
-    honest = np.empty_like(age)
-    attack = np.empty_like(age)
-    told = faces.over[rows] < 0
-    frames = faces.mean_years[rows]
-    for chosen, density in ((told, _told), (~told, _answered)):
-        if chosen.any():
-            honest[chosen], attack[chosen] = density(
-                frames[chosen],
-                faces.over[rows][chosen][:, None],
-                (age + bias)[chosen],
-                scale[chosen],
-                centre,
-                spread,
-            )
+    attack = _spoofed(
+        faces,
+        rows,
+        np.where(posing, _SPOOF_CHILD[0], _SPOOF_ADULT[0]),
+        np.where(posing, _SPOOF_CHILD[1], _SPOOF_ADULT[1]),
+    )
     live = faces.liveness[rows][:, None]
     for index in range(3):
         honest = np.where(live == index, honest * _LIVENESS_HONEST[index], honest)
@@ -137,36 +139,66 @@ def face_log_likelihood(faces: Faces, rows: Index) -> Array:
     return result
 
 
-def _told(
-    frames: Array, _over: Index, centre: Array, scale: Array, spoof: Array, spread: Array
-) -> tuple[Array, Array]:
-    """Return honest and attack densities of one or two estimates (two: bivariate t)."""
-    first = (frames[:, :1] - centre) / scale
-    two = ~np.isnan(frames[:, 1:])
-    second = np.where(two, (np.nan_to_num(frames[:, 1:]) - centre) / scale, 0.0)
-    rho = np.where(two, _FRAME_CORRELATION, 0.0)
+def _honest(faces: Faces, rows: Index, age: Array, shares: Array) -> Array:
+    """Return (len(rows), ages) densities without an attack: the mean over the error groups.
+
+    Args:
+        faces: The captures.
+        rows: Participants that have one.
+        age: (len(rows), ages) possible true ages at the capture.
+        shares: (len(rows), groups) share of each error group.
+    """
+    bias, scale = faces.errors.at(age, faces.provider[rows][:, None])
+    told = faces.over[rows] < 0
+    two = told & ~np.isnan(faces.mean_years[rows, 1])
+    result = np.zeros_like(age)
+    for chosen, density in ((two, _two_frames), (told & ~two, _one_frame), (~told, _answered)):
+        if not chosen.any():
+            continue
+        frames, over = faces.mean_years[rows][chosen], faces.over[rows][chosen][:, None]
+        for group, factor in enumerate(error_factors()):
+            centre = age[chosen] + factor * bias[chosen]
+            found = density(frames, over, centre, factor * scale[chosen])
+            result[chosen] += shares[chosen, group][:, None] * found
+    return result
+
+
+def _two_frames(frames: Array, _over: Index, centre: Array, scale: Array) -> Array:
+    """Return the density of two estimates of one capture, a bivariate t."""
+    first, second = (frames[:, :1] - centre) / scale, (frames[:, 1:] - centre) / scale
+    rho, nu = _FRAME_CORRELATION, DEGREES_OF_FREEDOM
     square = (first**2 - 2 * rho * first * second + second**2) / (1 - rho**2)
-    dimensions = np.where(two, 2.0, 1.0)
+    # The two gamma functions of the general formula have the ratio nu / 2.
+    constant = 1.0 / (2.0 * np.pi * np.sqrt(1 - rho**2))
+    result: Array = constant * (1 + square / nu) ** (-(nu + 2) / 2) / scale**2
+    return result
+
+
+def _one_frame(frames: Array, _over: Index, centre: Array, scale: Array) -> Array:
+    """Return the density of one estimate, a t."""
     nu = DEGREES_OF_FREEDOM
-    constant = np.exp(gammaln((nu + dimensions) / 2) - gammaln(nu / 2))
-    constant /= (nu * np.pi) ** (dimensions / 2) * np.sqrt(1 - rho**2)
-    honest = constant * (1 + square / nu) ** (-(nu + dimensions) / 2) / scale**dimensions
-    attack = _normal(frames[:, :1], spoof, spread)
-    step = np.nan_to_num(frames[:, 1:] - frames[:, :1])
-    attack = attack * np.where(two, _normal(step, np.zeros(1), np.array(_SPOOF_FRAME_YEARS)), 1.0)
-    return honest, attack
+    constant = np.exp(gammaln((nu + 1) / 2) - gammaln(nu / 2)) / np.sqrt(nu * np.pi)
+    square = ((frames[:, :1] - centre) / scale) ** 2
+    result: Array = constant * (1 + square / nu) ** (-(nu + 1) / 2) / scale
+    return result
 
 
-def _answered(
-    _frames: Array, over: Index, centre: Array, scale: Array, spoof: Array, spread: Array
-) -> tuple[Array, Array]:
-    """Return honest and attack probabilities of the answer at the threshold."""
+def _answered(_frames: Array, over: Index, centre: Array, scale: Array) -> Array:
+    """Return the probability of the answer at the threshold."""
     below = stdtr(DEGREES_OF_FREEDOM, (THRESHOLD_YEARS - centre) / scale)
-    spoofed_below = ndtr((THRESHOLD_YEARS - spoof) / spread)
-    return (
-        np.where(over == 1, 1 - below, below),
-        np.where(over == 1, 1 - spoofed_below, spoofed_below),
-    )
+    return np.where(over == 1, 1 - below, below)
+
+
+def _spoofed(faces: Faces, rows: Index, centre: Array, spread: Array) -> Array:
+    """Return (len(rows), S) densities of captures that show another face."""
+    frames, over = faces.mean_years[rows], faces.over[rows][:, None]
+    below = ndtr((THRESHOLD_YEARS - centre) / spread)
+    answered = np.where(over == 1, 1 - below, below)
+    step = np.nan_to_num(frames[:, 1:] - frames[:, :1])
+    second = _normal(step, np.zeros(1), np.array(_SPOOF_FRAME_YEARS))
+    told = _normal(np.nan_to_num(frames[:, :1]), centre, spread)
+    told = told * np.where(np.isnan(frames[:, 1:]), 1.0, second)
+    return np.where(over < 0, told, answered)
 
 
 def _normal(value: Array, mean: Array, deviation: Array) -> Array:
@@ -174,12 +206,6 @@ def _normal(value: Array, mean: Array, deviation: Array) -> Array:
         deviation * np.sqrt(2 * np.pi)
     )
     return result
-
-
-def _error_model(age: Array, provider: Index) -> tuple[Array, Array]:
-    bias = np.where(provider == 0, interpolate(age, _BIAS[0]), interpolate(age, _BIAS[1]))
-    scale = np.where(provider == 0, interpolate(age, _SCALE[0]), interpolate(age, _SCALE[1]))
-    return bias, scale
 
 
 def _attack(age: Array, posing: Mask) -> Array:

@@ -32,6 +32,7 @@ from pairguard_training.simulation.population import (
 from pairguard_training.simulation.states import (
     ADULT_AGE_YEARS,
     DAYS_PER_YEAR,
+    LINE_YEARS,
     Array,
     Index,
     Mask,
@@ -46,7 +47,10 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Everything that the simulation shows, from which the tables are made too."""
+    """Everything that the simulation shows, from which the tables are made too.
+
+    ``error_group`` is shown to audits alone: the oracle does not look at it.
+    """
 
     population: Population
     year_of_signup: Array
@@ -56,6 +60,7 @@ class Observed:
     checks: Checks
     audits: Audits
     behaviour: Behaviour
+    error_group: Index
 
     def dated(self) -> tuple[tuple[Mask, Array], ...]:
         """Return who has a face, identity, e-mail and audit item (n,), and when (n,)."""
@@ -75,10 +80,12 @@ class Beliefs:
         classes: (m, 6) probability of each of ``CLASSES`` at the time of the session.
         minor_before_labels: (m,) probability of being a minor without the check that gave the
             participant's age label and without any dated evidence at or after it.
+        minor_near_line: (m,) the same, given further that the age is from 15 to 20.
     """
 
     classes: Array
     minor_before_labels: Array
+    minor_near_line: Array
 
     @property
     def minor(self) -> Array:
@@ -93,22 +100,24 @@ def believe(observed: Observed, *, progress: Progress | None = None) -> Beliefs:
     sessions = len(population.owner)
     classes = np.empty((sessions, len(CLASSES)))
     before = np.empty(sessions)
+    near_line = np.empty(sessions)
     prior = log_prior(population.session_rate)
     firsts = np.searchsorted(population.owner, np.arange(len(population.state) + 1))
     for start in range(0, len(population.state), _CHUNK):
         stop = min(start + _CHUNK, len(population.state))
         rows = np.arange(start, stop)
         span = slice(int(firsts[start]), int(firsts[stop]))
-        classes[span], before[span] = _believe_chunk(observed, prior, rows, span)
+        chunk = _believe_chunk(observed, prior, rows, span)
+        classes[span], before[span], near_line[span] = chunk
         if progress is not None:
             progress("oracle", stop / len(population.state))
-    return Beliefs(classes, before)
+    return Beliefs(classes, before, near_line)
 
 
 def _believe_chunk(
     observed: Observed, prior: Array, rows: Index, span: slice
-) -> tuple[Array, Array]:
-    """Return (k, 6) classes and (k,) P(minor) before labels of the sessions of some people."""
+) -> tuple[Array, Array, Array]:
+    """Return (k, 6) classes, and (k,) P(minor) before labels, over all ages and near the line."""
     population, behaviour = observed.population, observed.behaviour
     statistics, coefficients = behaviour.participant_terms
     own = prior[population.region[rows], population.entry[rows]]
@@ -129,6 +138,7 @@ def _believe_chunk(
         full[shown] += values[place[owner[shown]]]
     classes = _classes(full, time)
     before = classes[:, 0] + classes[:, 2]
+    near_line = _minor_near_line(full, time)
     labelled, label_time = items[-1][1][owner], items[-1][2][owner]
     earlier = [
         shown & (when[owner] < label_time)
@@ -138,20 +148,21 @@ def _believe_chunk(
     for shown, kept in zip(seen, earlier, strict=True):
         differs |= labelled & shown & ~kept
     if not differs.any():
-        return classes, before
+        return classes, before, near_line
     without = undated[differs]
     for (values, _, _, place), kept in zip(items[:-1], earlier[:-1], strict=True):
         subset = kept[differs]
         without[subset] += values[place[owner[differs][subset]]]
     cut = _classes(without, time[differs])
     before[differs] = cut[:, 0] + cut[:, 2]
-    return classes, before
+    near_line[differs] = _minor_near_line(without, time[differs])
+    return classes, before, near_line
 
 
 def _dated_items(observed: Observed, rows: Index) -> list[tuple[Array, Mask, Array, Index]]:
     """Return for each kind: its holders' log-likelihoods, who holds one, when, their place."""
     functions: tuple[Callable[[Index], Array], ...] = (
-        lambda held: face_log_likelihood(observed.faces, held),
+        lambda held: face_log_likelihood(observed.faces, observed.population, held),
         lambda held: identity_log_likelihood(observed.checks, held),
         lambda held: email_log_likelihood(observed.checks, held),
         lambda held: audit_log_likelihood(observed.audits, held),
@@ -180,6 +191,16 @@ def _classes(log_weights: Array, time_days: Array) -> Array:
     result[:, 4] = blocks[:, 2]
     result[:, 5] = blocks[:, 3]
     result /= total[:, None]
+    return result
+
+
+def _minor_near_line(log_weights: Array, time_days: Array) -> Array:
+    """Return (k,) P(minor | the age is from 15 to 20) from (k, S) log weights."""
+    age = states().age + time_days[:, None] / DAYS_PER_YEAR
+    near = (age >= LINE_YEARS[0]) & (age < LINE_YEARS[1])
+    inside = np.where(near, log_weights, -np.inf)
+    weights = np.exp(inside - inside.max(axis=1, keepdims=True))
+    result: Array = (weights * (age < ADULT_AGE_YEARS)).sum(axis=1) / weights.sum(axis=1)
     return result
 
 

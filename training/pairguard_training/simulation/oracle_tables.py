@@ -55,6 +55,7 @@ def oracle_frames(
             "true_age_years": age,
             "probability_minor": _rounded(beliefs.minor),
             "probability_minor_before_labels": _rounded(beliefs.minor_before_labels),
+            "probability_minor_given_15_to_20_before_labels": _rounded(beliefs.minor_near_line),
         }
     )
     first, second = meetings.first, meetings.second

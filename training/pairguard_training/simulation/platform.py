@@ -19,8 +19,10 @@ from pairguard_training.simulation.cells import calendar_year
 from pairguard_training.simulation.checks import draw_checks
 from pairguard_training.simulation.declaration import draw_declarations
 from pairguard_training.simulation.encounters import draw_encounters
+from pairguard_training.simulation.error_groups import draw_error_groups
 from pairguard_training.simulation.evidence_table import evidence_frame
 from pairguard_training.simulation.face import draw_faces
+from pairguard_training.simulation.face_errors import PLATFORM, FaceErrors, face_errors
 from pairguard_training.simulation.harm import draw_outcomes
 from pairguard_training.simulation.oracle import Observed, believe, true_classes
 from pairguard_training.simulation.oracle_tables import oracle_frames
@@ -32,7 +34,7 @@ Progress = Callable[[str, float], None]
 
 _STREAMS = (
     "population", "declarations", "ranges", "faces", "checks", "audits", "behaviour",
-    "encounters", "outcomes",
+    "encounters", "outcomes", "error_groups",
 )  # fmt: skip
 _MOST_SESSIONS = 6.0
 
@@ -77,6 +79,7 @@ def simulate(
     pairs: int,
     seed: int,
     days: int = 60,
+    faces: str = PLATFORM,
     progress: Progress | None = None,
 ) -> SimulationSummary:
     """Simulate a platform and write its tables to ``directory`` and the oracle's below ``oracle/``.
@@ -87,10 +90,11 @@ def simulate(
         pairs: Number of proposed pairs, 0 or more.
         seed: Seed of every draw.
         days: Length of the simulated time, at least 1.
+        faces: How far face estimates err, one of ``face_errors.FACE_ERRORS``.
         progress: Called with a stage and the share of it that is done.
 
     Raises:
-        ValueError: When a number is out of range.
+        ValueError: When a number is out of range, or the errors of faces are unknown.
     """
     for name, value, least in (
         ("participants", participants, 1),
@@ -99,6 +103,7 @@ def simulate(
     ):
         if value < least:
             raise ValueError(f"{name} is {value}; it should be at least {least}")
+    errors = face_errors(faces)
     report = progress or _silent
     streams = dict(
         zip(
@@ -108,7 +113,9 @@ def simulate(
         )
     )
     report("people", 0.0)
-    observed = _observe(participants, pairs, days, streams, report)
+    observed = _observe(
+        participants, pairs, days=days, errors=errors, streams=streams, report=report
+    )
     meetings = draw_encounters(observed, pairs=pairs, rng=streams["encounters"])
     truth = true_classes(observed.population)
     happened = draw_outcomes(observed.population, meetings, truth, streams["outcomes"])
@@ -155,7 +162,9 @@ def simulate(
 def _observe(
     participants: int,
     pairs: int,
+    *,
     days: int,
+    errors: FaceErrors,
     streams: dict[str, np.random.Generator],
     report: Progress,
 ) -> Observed:
@@ -168,13 +177,16 @@ def _observe(
     year = calendar_year(population.signup_days)
     declarations = draw_declarations(population, year, streams["declarations"])
     ranges = draw_platform_ranges(population, declarations, streams["ranges"])
-    faces = draw_faces(population, days=days, rng=streams["faces"])
+    groups = draw_error_groups(population, streams["error_groups"])
+    faces = draw_faces(population, groups, errors=errors, days=days, rng=streams["faces"])
     checks = draw_checks(population, days=days, rng=streams["checks"])
     audits = draw_audits(population, declarations, days=days, rng=streams["audits"])
     report("people", 0.6)
     behaviour = draw_behaviour(population, streams["behaviour"])
     report("people", 1.0)
-    return Observed(population, year, declarations, ranges, faces, checks, audits, behaviour)
+    return Observed(
+        population, year, declarations, ranges, faces, checks, audits, behaviour, groups
+    )
 
 
 def _share(mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:

@@ -19,6 +19,7 @@ from pairguard_training.simulation.cells import (
     times,
     words_of,
 )
+from pairguard_training.simulation.error_groups import ERROR_GROUPS
 from pairguard_training.simulation.oracle import Observed
 from pairguard_training.simulation.signals import INTERESTS
 from pairguard_training.simulation.states import ENTRY_PATHS, REGIONS, Array, Index
@@ -38,6 +39,7 @@ def snapshot_frame(observed: Observed) -> pl.DataFrame:
         "cluster_id": ids("c-", population.cluster[owner]),
         "interests": _interest_lists(observed)[owner],
         "audit.sex": words_of(["male", "female"], population.female[owner].astype(np.int64)),
+        "audit.error_group": words_of(ERROR_GROUPS, observed.error_group[owner]),
     }
     for name, values in observed.behaviour.signals.items():
         columns[f"signal.{name}"] = pl.Series(values, dtype=pl.Float64).fill_nan(None)

@@ -44,7 +44,7 @@ class Population:
         entry: (n,) index into ``ENTRY_PATHS``.
         tenure_days: (n,) days from sign-up to one day before day 0.
         cluster: (n,) household or device.
-        female: (n,) for audits only; nothing depends on it.
+        female: (n,) for audits only; nothing but the errors of faces depends on it.
         owner: (m,) participant of each session.
         time_days: (m,) when the session began, in days after day 0 (UTC).
         hour_local: (m,) hour of the day there, 0-24.

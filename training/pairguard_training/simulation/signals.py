@@ -74,6 +74,9 @@ FLAGS = (
     FlagSignal(
         "injected_media", "integrity", 0.004, {"rude": 0.6, "predatory": 1.2, "posing": 3.2}
     ),
+    FlagSignal(
+        "replayed_capture", "integrity", 0.003, {"rude": 0.5, "predatory": 1.0, "posing": 2.6}
+    ),
     FlagSignal("emulator", "integrity", 0.008, {"rude": 0.4, "predatory": 0.6, "posing": 1.5}),
     FlagSignal(
         "vpn", "integrity", 0.12, {"young": -0.3, "rude": 0.3, "predatory": 1.0, "posing": 1.3}

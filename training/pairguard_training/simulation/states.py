@@ -19,6 +19,8 @@ Mask = NDArray[np.bool_]
 
 DAYS_PER_YEAR = 365.25
 ADULT_AGE_YEARS = 18.0
+LINE_YEARS = (15.0, 21.0)
+"""Ages around the line: from the first up to below the second."""
 
 
 class Intent(IntEnum):

@@ -7,7 +7,7 @@ module: no value holds it, and no error repeats it.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TypedDict
 
 from pairguard.client.arguments import require_moment
@@ -17,6 +17,8 @@ _FULL_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YEAR = re.compile(r"[0-9]{4}")
 _FIRST_YEAR = 1900
 _UNKNOWN_YEAR = "0000"
+# Where a day begins last. Nobody there is a year older yet who is not so everywhere.
+_LAST_ZONE = timezone(timedelta(hours=-12))
 _IMPOSSIBLE = "must be no later, and at most 120 years earlier, than observed_time"
 
 
@@ -34,7 +36,8 @@ def reduced_birth_date(
 
     Args:
         value: ``YYYY-MM-DD``, or a ``date``.
-        observed_time: When it was shown; the day is taken in UTC. None: not known.
+        observed_time: When it was shown; the birthday counts once it has come all over the world,
+            since nobody says where the person is. None: not known.
         path: Where the date stands in the payload.
         partial: Whether ``YYYY`` and ``0000-MM-DD`` are taken too, as OpenID Connect has them.
 
@@ -53,12 +56,12 @@ def reduced_birth_date(
     kept = possible_birth_year(year, observed_time=observed_time, path=path)
     if observed_time is None or isinstance(day, int):
         return kept
-    shown = observed_time.astimezone(UTC).date()
-    if day > shown:
+    if day > _day(observed_time, UTC):
         refuse(path, _IMPOSSIBLE)
+    today = _day(observed_time, _LAST_ZONE)
     # Somebody born on 29 February is a year older on 1 March: never a day too early.
-    before_birthday = (shown.month, shown.day) < (day.month, day.day)
-    return {"age_years": shown.year - day.year - before_birthday}
+    before_birthday = (today.month, today.day) < (day.month, day.day)
+    return {"age_years": max(today.year - day.year - before_birthday, 0)}
 
 
 def possible_birth_year(year: int, *, observed_time: datetime | None, path: str) -> AgeOrYear:
@@ -72,9 +75,16 @@ def possible_birth_year(year: int, *, observed_time: datetime | None, path: str)
         refuse(path, "must be 1900 or later")
     if observed_time is not None:
         require_moment("observed_time", observed_time)
-        if not 0 <= observed_time.astimezone(UTC).year - year <= MOST_YEARS:
+        if not 0 <= _day(observed_time, UTC).year - year <= MOST_YEARS:
             refuse(path, _IMPOSSIBLE)
     return {"birth_year": year}
+
+
+def _day(moment: datetime, zone: timezone) -> date:
+    try:
+        return moment.astimezone(zone).date()
+    except OverflowError:
+        raise ValueError("observed_time: is too close to the end of the calendar") from None
 
 
 def _read(value: object, path: str, *, partial: bool) -> date | int | None:

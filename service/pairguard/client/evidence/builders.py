@@ -172,14 +172,23 @@ def verified_age(
     return AgeEvidence(observation, **details)
 
 
-def numbered(items: Sequence[AgeEvidence], evidence_id: str) -> tuple[AgeEvidence, ...]:
+def numbered(
+    items: Sequence[AgeEvidence], *, evidence_id: str = "", expire_time: datetime | None = None
+) -> tuple[AgeEvidence, ...]:
     """Return items of one payload under its id: the first as it is, then ``/2``, ``/3``.
 
     Items with the same id count once, so that they may not share it. An empty id stays empty.
+
+    Args:
+        items: What the payload says.
+        evidence_id: The caller's id of the payload.
+        expire_time: When all of it loses its force.
     """
-    if not evidence_id:
-        return tuple(items)
     return tuple(
-        replace(item, evidence_id=evidence_id if number == 1 else f"{evidence_id}/{number}")
+        replace(
+            item,
+            evidence_id=f"{evidence_id}/{number}" if evidence_id and number > 1 else evidence_id,
+            expire_time=expire_time,
+        )
         for number, item in enumerate(items, start=1)
     )

@@ -2,7 +2,7 @@
 
 Owns the operator's words. Follows CAMARA Know Your Customer Age Verification, answer of
 ``/verify``: ``ageCheck``, ``contentLock`` and ``parentalControl`` are the texts ``true``, ``false``
-and ``not_available``, ``verifiedStatus`` is a boolean. ``identityMatchScore`` is not looked at.
+and ``not_available``, ``verifiedStatus`` is a boolean, ``identityMatchScore`` is from 0 to 100.
 """
 
 from __future__ import annotations
@@ -23,24 +23,34 @@ _ANSWERS = {
 }
 
 
+# Assumed: CAMARA names no score from which the holder of the contract is the participant.
+LEAST_MATCH_SCORE = 80
+
+
 def from_camara_age_verification(
     payload: Mapping[str, object],
     *,
     threshold_years: float,
     observed_time: datetime | None,
     provider: str = "",
+    least_match_score: int = LEAST_MATCH_SCORE,
     **details: Unpack[PayloadDetails],
 ) -> tuple[AgeEvidence, ...]:
     """Return the evidence in an operator's answer.
 
-    Over the threshold counts only as far as nothing speaks against it: a record that was never
-    compared with a document, or a child filter on the line, makes it inconclusive.
+    Over the threshold counts only where the record is said to have been compared with a document,
+    and as far as nothing speaks against it: a low score, which says that the contract is somebody
+    else's, or a child filter on the line makes it inconclusive. Ask for ``includeContentLock`` and
+    ``includeParentalControl``.
 
     Args:
-        payload: ``ageCheck``, ``verifiedStatus``, ``contentLock``, ``parentalControl``.
+        payload: ``ageCheck``, ``verifiedStatus``, ``identityMatchScore``, ``contentLock``,
+            ``parentalControl``.
         threshold_years: The ``ageThreshold`` of the request.
         observed_time: When it was asked. None: not known.
         provider: The operator or aggregator.
+        least_match_score: ``identityMatchScore``, 0-100, below which the contract is taken for
+            somebody else's. A score that is not told is no low one.
         **details: See ``PayloadDetails``.
 
     Raises:
@@ -50,8 +60,10 @@ def from_camara_age_verification(
     answer = read_payload(payload)
     result = answer.require_word("ageCheck", _ANSWERS)
     filters = {answer.word(name, _ANSWERS) for name in ("contentLock", "parentalControl")}
-    unverified = answer.flag("verifiedStatus") is False
-    if result is CheckResult.OVER and (unverified or CheckResult.OVER in filters):
+    verified = answer.flag("verifiedStatus") is True
+    score = answer.whole("identityMatchScore", 0, 100)
+    another = score is not None and not score >= least_match_score
+    if result is CheckResult.OVER and (not verified or another or CheckResult.OVER in filters):
         result = CheckResult.INCONCLUSIVE
     return (
         age_check(

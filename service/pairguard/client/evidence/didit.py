@@ -6,6 +6,8 @@ verification report" (docs.didit.me, read in 2026): the answers of the standalon
 session (``liveness_checks``, ``id_verifications``, ``face_matches``).
 
 A report can be declined for the age alone, so its liveness is read from the score and the warnings.
+An approved one can carry any warning that the workflow takes no action on: Didit estimates the
+largest face of several, which may be anybody's, so that only the age may have been warned of.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from pairguard.client.evidence.payload import (
     read_payload,
     refuse,
 )
-from pairguard.client.evidence.values import AgeEvidence
+from pairguard.client.evidence.values import AgeEvidence, VerifiedAge
 from pairguard.client.vocabulary import Binding, Liveness
 
 PROVIDER = "didit"
@@ -32,7 +34,7 @@ _STATUSES = {
     name: name for name in ("Approved", "Declined", "In Review", "Expired", "Not Finished")
 }
 _SPOOFS = frozenset({"LIVENESS_FACE_ATTACK", "LOW_LIVENESS_SCORE"})
-_AGE_WARNINGS = frozenset({"AGE_BELOW_MINIMUM", "AGE_NOT_DETECTED"})
+_AGE_WARNINGS = frozenset({"AGE_BELOW_MINIMUM"})
 # The vendor's default of `face_liveness_score_decline_threshold`.
 DECLINED_SCORE = 30.0
 
@@ -48,26 +50,31 @@ def from_didit_age_estimation(
     """Return the evidence in age estimation and liveness reports.
 
     Args:
-        payload: The answer or decision; of each report ``status``, ``score``, ``age_estimation``
-            and the ``risk`` of its ``warnings``.
+        payload: The answer or decision; of each report ``status``, ``score``, ``age_estimation``,
+            the ``risk`` of its ``warnings``, and how many faces ``user_image.entities`` has.
         observed_time: When the picture was taken. None: not known.
         declined_score: Liveness score, 0-100, at or below which nobody counts as live.
         capture_session: The caller's opaque id of the capture.
         **details: See ``PayloadDetails``.
 
     Returns:
-        One estimate for each report that has an age; none of a report that is not finished.
+        One estimate for each report that has an age; none of a report that is not finished. Where
+        one report found an attack, no other counts as seen live.
 
     Raises:
         ValueError: A field has another form, a status is not known, or no report is there.
         TypeError: The payload is no dict.
     """
+    _require_score(declined_score)
     items: list[AgeEvidence] = []
-    for report in _reports(read_payload(payload), "liveness", "age_estimation", "liveness_checks"):
-        status = report.require_word("status", _STATUSES)
+    answer = read_payload(payload)
+    reports = _reports(answer, "liveness", "age_estimation", "liveness_checks")
+    tests = [_liveness(report, declined_score) for report in reports]
+    for report, tested in zip(reports, tests, strict=True):
+        attacked = Liveness.FAILED in tests and tested is Liveness.PASSED
+        liveness = Liveness.UNDETERMINED if attacked else tested
         mean_years = report.number("age_estimation", least=0, most=MOST_YEARS)
-        liveness = _liveness(report, status, declined_score)
-        if mean_years is None or status == "Not Finished":
+        if mean_years is None or report.text("status") == "Not Finished":
             continue
         items.append(
             facial_age_estimate(
@@ -75,12 +82,11 @@ def from_didit_age_estimation(
                 liveness=liveness,
                 capture_session=capture_session,
                 observed_time=observed_time,
-                expire_time=details.get("expire_time"),
                 provider=PROVIDER,
                 binding=Binding.LIVE_PERSON if liveness is Liveness.PASSED else None,
             )
         )
-    return numbered(items, details.get("evidence_id", ""))
+    return numbered(items, **details)
 
 
 def from_didit_id_verification(
@@ -94,8 +100,9 @@ def from_didit_id_verification(
     """Return the evidence in an ID verification, with the selfie checks beside it.
 
     Args:
-        payload: The answer or decision: ``status`` and ``date_of_birth`` of the document; where
-            they are there, ``status`` of the face match, and the liveness report.
+        payload: The answer or decision: ``status`` and ``date_of_birth`` of the document, and
+            ``age`` to compare it with; where they are there, ``status`` of the face match, and the
+            liveness report.
         observed_time: When the document was shown. None: not known, which keeps the birth year.
         declined_score: Liveness score, 0-100, at or below which nobody counts as live.
         capture_session: The caller's opaque id of the capture.
@@ -105,45 +112,64 @@ def from_didit_id_verification(
         One verified age; empty where the document was not approved.
 
     Raises:
-        ValueError: A field has another form, a status is not known, or a report is there twice.
+        ValueError: A field has another form, a status is not known, a report is there twice, or
+            age and birth date contradict each other.
         TypeError: The payload is no dict.
     """
+    _require_score(declined_score)
     answer = read_payload(payload)
     document = _only(_reports(answer, "id_verification", "id_verifications"))
     match = _only(_reports(answer, "face_match", "face_matches", required=False))
     selfie = _only(_reports(answer, "liveness", "liveness_checks", required=False))
-    liveness = None
-    if selfie is not None:
-        liveness = _liveness(selfie, selfie.require_word("status", _STATUSES), declined_score)
+    liveness = None if selfie is None else _liveness(selfie, declined_score)
     matched = match is not None and match.require_word("status", _STATUSES) == "Approved"
     if document is None or document.require_word("status", _STATUSES) != "Approved":
         return ()
     birth_date = document.text("date_of_birth")
     if birth_date is None:
         refuse(document.at("date_of_birth"), "is missing")
-    return (
-        id_document(
-            birth_date=birth_date,
-            observed_time=observed_time,
-            holder_matched=matched,
-            liveness=liveness,
-            capture_session=capture_session,
-            provider=PROVIDER,
-            path=document.at("date_of_birth"),
-            **details,
-        ),
+    item = id_document(
+        birth_date=birth_date,
+        observed_time=observed_time,
+        holder_matched=matched,
+        liveness=liveness,
+        capture_session=capture_session,
+        provider=PROVIDER,
+        path=document.at("date_of_birth"),
+        **details,
     )
+    _require_same_age(document, item)
+    return (item,)
 
 
-def _liveness(report: Payload, status: str, declined_score: float) -> Liveness:
+def _liveness(report: Payload, declined_score: float) -> Liveness:
+    status = report.require_word("status", _STATUSES)
     risks = {warning.text("risk") for warning in report.objects("warnings")}
     score = report.number("score", least=0, most=100)
     if risks & _SPOOFS or (score is not None and score <= declined_score):
         return Liveness.FAILED
-    for_age_alone = status == "Declined" and bool(risks) and risks <= _AGE_WARNINGS
-    if score is not None and (status == "Approved" or for_age_alone):
+    picture = report.object("user_image")
+    one_face = picture is None or len(picture.objects("entities")) <= 1
+    for_age_alone = status == "Declined" and bool(risks)
+    settled = status == "Approved" or for_age_alone
+    if score is not None and settled and risks <= _AGE_WARNINGS and one_face:
         return Liveness.PASSED
     return Liveness.UNDETERMINED
+
+
+def _require_score(declined_score: float) -> None:
+    """Refuse a score that nobody could fall below: NaN, too, is above nothing."""
+    if not 0 <= declined_score <= 100:
+        raise ValueError("declined_score: must be from 0 to 100")
+
+
+def _require_same_age(document: Payload, item: AgeEvidence) -> None:
+    """Refuse an age that is more than the one birthday since away from the birth date."""
+    stated, verified = document.years("age"), item.observation
+    if stated is None or not isinstance(verified, VerifiedAge) or verified.age_years is None:
+        return
+    if abs(stated - verified.age_years) > 1:
+        refuse(document.at("age"), "contradicts date_of_birth")
 
 
 def _reports(answer: Payload, *names: str, required: bool = True) -> tuple[Payload, ...]:

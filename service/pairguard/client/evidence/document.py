@@ -47,6 +47,8 @@ def id_document(
         ValueError: The date is none, or impossible; the message does not repeat it.
         TypeError: Another argument has another type.
     """
+    if not isinstance(holder_matched, bool):  # the text "false" would count as true
+        raise TypeError(f"holder_matched must be a bool, not {type(holder_matched).__name__}")
     age = reduced_birth_date(birth_date, observed_time=observed_time, path=path)
     if age is None:
         refuse(path, "has no year")

@@ -81,8 +81,8 @@ def from_google_play_age_signals(
             if signals.has(name):
                 refuse(signals.at(name), "is there although nothing is shared")
         return ()
-    if source is not None and status is not None:
-        refuse(signals.at("userStatus"), "is there beside ageRangeSource, which replaced it")
+    if status is not None and (source is not None or shares is not None):
+        refuse(signals.at("userStatus"), "is there beside the fields that replaced it")
     if lower is None and upper is None:
         lower, upper = _implied_range(status)
     if lower is None and upper is None:

@@ -47,11 +47,11 @@ def from_mdoc(
 
     Returns:
         The exact age; without one, up to two checks: the highest age passed, the lowest not passed.
-        Empty where no age was disclosed.
+        A year of birth with the latter. Empty where no age was disclosed.
 
     Raises:
-        ValueError: A field has another form, the document type is not known, or two elements
-            contradict each other.
+        ValueError: A field has another form, the document type is not known, two elements
+            contradict each other, or they cannot be compared without ``observed_time``.
         TypeError: The payload is no dict.
     """
     document = read_payload(payload)
@@ -64,12 +64,11 @@ def from_mdoc(
         CheckMethod.DIGITAL_WALLET,
         {
             "observed_time": observed_time,
-            "expire_time": details.get("expire_time"),
             "provider": provider,
             "binding": Binding.DEVICE,
         },
     )
-    return numbered(items, details.get("evidence_id", ""))
+    return numbered(items, **details)
 
 
 def _elements(namespaces: Payload, namespace: str) -> Payload:

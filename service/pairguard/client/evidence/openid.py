@@ -4,8 +4,8 @@ Owns the names of the claims. Follows OpenID Connect Core 1.0 (``birthdate``: ``
 ``YYYY``, or ``0000-MM-DD`` for a year that is not told) and OpenID Connect for Identity Assurance
 1.0 (``verified_claims`` with ``verification.trust_framework`` and ``claims``).
 
-A claim outside ``verified_claims``, or under a framework that the caller does not trust, is what
-the participant once said: a self-declaration.
+A claim outside ``verified_claims``, under a framework that the caller does not trust, or at a level
+of it that asks for no proof, is what the participant once said: a self-declaration.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Unpack
 
-from pairguard.client.evidence.birth import reduced_birth_date
+from pairguard.client.evidence.birth import (
+    AgeOrYear,
+    possible_birth_year,
+    reduced_birth_date,
+)
 from pairguard.client.evidence.builders import numbered, self_declared
 from pairguard.client.evidence.disclosure import (
     AttestedDetails,
@@ -29,6 +33,9 @@ from pairguard.client.vocabulary import Binding, CheckMethod
 
 # `document` is the type's name in the final text, the other its name in drafts.
 _DOCUMENTS = frozenset({"document", "id_document"})
+# Values of `assurance_level` at which somebody may register without proof of who they are: low of
+# eIDAS, low and very_low of the United Kingdom, ial1 of NIST.
+_UNPROVEN_LEVELS = frozenset({"low", "very_low", "ial1"})
 
 
 def from_openid_claims(
@@ -51,8 +58,9 @@ def from_openid_claims(
 
     Returns:
         For each trusted element of ``verified_claims`` as ``from_mdoc``, by ID_DOCUMENT where its
-        evidence is a document. Then a self-declaration for each other ``birthdate`` that is not the
-        verified one. Other thresholds are dropped: nobody vouches for them.
+        evidence is a document. Then self-declarations for each other ``birthdate`` that is not the
+        verified one, ``age_in_years`` and ``age_birth_year``. Other thresholds are dropped: nobody
+        vouches for them.
 
     Raises:
         ValueError: A claim has another form, or two contradict each other.
@@ -63,19 +71,20 @@ def from_openid_claims(
     token = read_payload(payload)
     common: AttestedDetails = {
         "observed_time": observed_time,
-        "expire_time": details.get("expire_time"),
         "provider": provider,
         "binding": Binding.ACCOUNT,
     }
     items: list[AgeEvidence] = []
-    declared, verified_dates = [token], set()
+    declared: list[Payload] = [token]
+    verified_dates: set[str | None] = set()
     for element in _verified_elements(token):
         claims = element.require_object("claims")
         verification = element.require_object("verification")
         framework = verification.text("trust_framework")
         if framework is None:
             refuse(verification.at("trust_framework"), "is missing")
-        if framework not in trust_frameworks:
+        level = verification.text("assurance_level") or ""
+        if framework not in trust_frameworks or level.lower() in _UNPROVEN_LEVELS:
             declared.append(claims)
             continue
         thresholds = equal_or_over(claims)
@@ -91,19 +100,31 @@ def from_openid_claims(
     for claims in declared:
         age_over_claims(claims)
         equal_or_over(claims)
-        if claims.has("birthdate") and claims.text("birthdate") not in verified_dates:
-            items += _declaration(claims, common)
-    return numbered(items, details.get("evidence_id", ""))
+        items += _declarations(claims, common, verified_dates)
+    return numbered(items, **details)
 
 
-def _declaration(claims: Payload, common: AttestedDetails) -> list[AgeEvidence]:
-    age = reduced_birth_date(
-        claims.fields["birthdate"],
-        observed_time=common["observed_time"],
-        path=claims.at("birthdate"),
-        partial=True,
-    )
-    return [] if age is None else [self_declared(**age, **common)]
+def _declarations(
+    claims: Payload, common: AttestedDetails, verified_dates: Collection[str | None]
+) -> list[AgeEvidence]:
+    """Return each age that was said: where they differ, each is somebody's word."""
+    ages: list[AgeOrYear | None] = []
+    if claims.has("birthdate") and claims.text("birthdate") not in verified_dates:
+        ages.append(
+            reduced_birth_date(
+                claims.fields["birthdate"],
+                observed_time=common["observed_time"],
+                path=claims.at("birthdate"),
+                partial=True,
+            )
+        )
+    in_years, year = claims.years("age_in_years"), claims.whole("age_birth_year", 0, 9999)
+    if in_years is not None:
+        ages.append({"age_years": in_years})
+    if year is not None:
+        path = claims.at("age_birth_year")
+        ages.append(possible_birth_year(year, observed_time=common["observed_time"], path=path))
+    return [self_declared(**age, **common) for age in ages if age is not None]
 
 
 def _verified_elements(token: Payload) -> tuple[Payload, ...]:

@@ -1,7 +1,7 @@
 """Reading of what a vendor sent: what is there, of which kind, and where it is not.
 
 Owns the refusals: each names the path of the field, and none repeats what a field held unless it
-was a word out of a fixed list, so that no birth date ends in a log. It must not know any vendor.
+looks like a word of a vendor's, so that no birth date ends in a log. It must not know any vendor.
 
 A field that is absent and one that is null are the same: not told. Nothing is converted: text that
 spells a number or a boolean is refused.
@@ -9,6 +9,7 @@ spells a number or a boolean is refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,8 @@ from typing import NoReturn, TypedDict, TypeVar
 _T = TypeVar("_T")
 
 MOST_YEARS = 120
-_SHOWN_CHARACTERS = 40
+# A name such as TIER_E or org.iso.18013.5.1, and nothing with a year or a long number in it.
+_WORD = re.compile(r"(?!.*(?:19|20)[0-9]{2})(?!.*[0-9]{6})[A-Za-z][A-Za-z0-9_./:-]{0,39}")
 
 
 class PayloadDetails(TypedDict, total=False):
@@ -36,6 +38,11 @@ class PayloadDetails(TypedDict, total=False):
 def refuse(path: str, why: str) -> NoReturn:
     """Raise ``ValueError`` for the field at ``path``."""
     raise ValueError(f"{path}: {why}")
+
+
+def shown(text: str) -> str:
+    """Return text as an error may repeat it: a question mark for what could be personal."""
+    return text if _WORD.fullmatch(text) else "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,7 @@ class Payload:
         if value is None:
             return None
         if value not in known:
-            refuse(self.at(name), f"{value[:_SHOWN_CHARACTERS]!r} is not known")
+            refuse(self.at(name), f"the word {shown(value)} is not known")
         return known[value]
 
     def require_word(self, name: str, known: Mapping[str, _T]) -> _T:

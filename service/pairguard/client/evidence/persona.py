@@ -60,8 +60,8 @@ def from_persona_selfie(
 
     Returns:
         One check; empty where the comparison was not applicable. A comparison that passed in a
-        verification that did not is inconclusive; one that failed beside another check is under
-        the threshold, but not bound to the live person.
+        verification that did not is inconclusive. Where another check failed, even one that the
+        template does not require, nothing is bound to the live person.
 
     Raises:
         ValueError: A field has another form, a word is not known, or the check is not there.
@@ -78,10 +78,10 @@ def from_persona_selfie(
     else:
         result = CheckResult.OVER if passed else CheckResult.INCONCLUSIVE
     liveness = _LIVENESS.get(statuses.get(_LIVE, ""))
-    live = liveness is Liveness.PASSED
     # A covered face or glare can fail the comparison too: that may lower an age, but is no capture
-    # of a minor that opens a pool of minors.
-    spoilt = result is CheckResult.UNDER and _another_failed(attributes)
+    # of a minor that opens a pool of minors. Nor does a picture that looks like an injected one, or
+    # like somebody else's, show that an adult is there.
+    live = liveness is Liveness.PASSED and not _failed(attributes, besides=_THRESHOLD)
     return (
         age_check(
             method=CheckMethod.FACIAL_THRESHOLD,
@@ -91,7 +91,7 @@ def from_persona_selfie(
             capture_session=capture_session,
             observed_time=observed_time,
             provider=PROVIDER,
-            binding=Binding.LIVE_PERSON if live and not spoilt else None,
+            binding=Binding.LIVE_PERSON if live else None,
             **details,
         ),
     )
@@ -111,7 +111,8 @@ def from_persona_government_id(
         payload: The verification: its ``status`` and ``birthdate``.
         observed_time: When the document was shown. None: not known, which keeps the birth year.
         selfie: The selfie verification of the same inquiry. Its ``selfie_id_comparison`` and
-            ``selfie_liveness_detection`` bind the document to the live person. None: there is none.
+            ``selfie_liveness_detection`` bind the document to the live person, unless any check of
+            the two verifications failed. None: there is none.
         capture_session: The caller's opaque id of the capture.
         **details: See ``PayloadDetails``.
 
@@ -119,15 +120,19 @@ def from_persona_government_id(
         One verified age; empty where the verification did not pass.
 
     Raises:
-        ValueError: A field has another form, or a word is not known.
+        ValueError: A field has another form, a word is not known, or the selfie is of another
+            inquiry.
         TypeError: A payload is no dict.
     """
     attributes, passed = _verification(payload, _DOCUMENT)
     statuses: dict[str, str] = {}
-    selfie_passed = False
+    matched = False
     if selfie is not None:
         selfie_attributes, selfie_passed = _verification(selfie, _SELFIE)
         statuses = _checks(selfie_attributes)
+        _require_same_inquiry(payload, selfie)
+        spoilt = _failed(attributes) or _failed(selfie_attributes)
+        matched = selfie_passed and statuses.get(_SAME_FACE) == "passed" and not spoilt
     if not passed:
         return ()
     birth_date = attributes.text("birthdate")
@@ -137,7 +142,7 @@ def from_persona_government_id(
         id_document(
             birth_date=birth_date,
             observed_time=observed_time,
-            holder_matched=selfie_passed and statuses.get(_SAME_FACE) == "passed",
+            holder_matched=matched,
             liveness=_LIVENESS.get(statuses.get(_LIVE, "")),
             capture_session=capture_session,
             provider=PROVIDER,
@@ -155,9 +160,23 @@ def _verification(payload: Mapping[str, object], types: Mapping[str, bool]) -> t
     return attributes, attributes.require_word("status", _PASSED)
 
 
-def _another_failed(attributes: Payload) -> bool:
+def _require_same_inquiry(document: Mapping[str, object], selfie: Mapping[str, object]) -> None:
+    """Refuse another inquiry's selfie: it would bind the document to whoever is on that."""
+    inquiries = {_inquiry(document), _inquiry(selfie)} - {None}
+    if len(inquiries) > 1:
+        refuse("selfie.data.relationships.inquiry", "is another inquiry than the document's")
+
+
+def _inquiry(payload: Mapping[str, object]) -> str | None:
+    found: Payload | None = read_payload(payload)
+    for name in ("data", "relationships", "inquiry", "data"):
+        found = None if found is None else found.object(name)
+    return None if found is None else found.text("id")
+
+
+def _failed(attributes: Payload, *, besides: str = "") -> bool:
     return any(
-        check.text("status") == "failed" and check.text("name") != _THRESHOLD
+        check.text("status") == "failed" and check.text("name") != besides
         for check in attributes.objects("checks")
     )
 

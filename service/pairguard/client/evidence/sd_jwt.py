@@ -18,7 +18,7 @@ from pairguard.client.evidence.disclosure import (
     attested_ages,
     attested_evidence,
 )
-from pairguard.client.evidence.payload import Payload, PayloadDetails, read_payload
+from pairguard.client.evidence.payload import Payload, PayloadDetails, read_payload, refuse
 from pairguard.client.evidence.values import AgeEvidence
 from pairguard.client.vocabulary import Binding, CheckMethod
 
@@ -44,10 +44,13 @@ def from_sd_jwt_pid(
         As ``from_mdoc``.
 
     Raises:
-        ValueError: A claim has another form, or two contradict each other.
+        ValueError: A claim has another form, two contradict each other, or it is an ID token.
         TypeError: The payload is no dict.
     """
     claims = read_payload(payload)
+    # An ID token has to have it, a credential has not: what nobody attests must not pass for it.
+    if claims.has("aud"):
+        refuse(claims.at("aud"), "is of an ID token: see from_openid_claims")
     ages = attested_ages(
         claims,
         birth_date="birthdate",
@@ -60,12 +63,11 @@ def from_sd_jwt_pid(
         CheckMethod.DIGITAL_WALLET,
         {
             "observed_time": observed_time,
-            "expire_time": details.get("expire_time"),
             "provider": provider,
             "binding": Binding.DEVICE,
         },
     )
-    return numbered(items, details.get("evidence_id", ""))
+    return numbered(items, **details)
 
 
 def equal_or_over(claims: Payload) -> dict[int, bool]:

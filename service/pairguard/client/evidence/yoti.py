@@ -79,7 +79,7 @@ def from_yoti_age_estimation(
         **details: See ``PayloadDetails``.
 
     Returns:
-        One estimate; empty where no age is told or its quality score is above 6.
+        One estimate; empty where no age is told, or its quality score is above 6 or not told.
 
     Raises:
         ValueError: A field has another form, or a word that is not known.
@@ -90,7 +90,7 @@ def from_yoti_age_estimation(
     mean_years = age.number("age", least=0, most=MOST_YEARS)
     quality = age.number("st_dev", least=0, most=MOST_YEARS)
     liveness = _liveness(answer)
-    if mean_years is None or (quality is not None and quality > _WORST_QUALITY):
+    if mean_years is None or quality is None or quality > _WORST_QUALITY:
         return ()
     return (
         facial_age_estimate(
@@ -117,7 +117,8 @@ def from_yoti_age_check(
 ) -> tuple[AgeEvidence, ...]:
     """Return the evidence in an answer of age estimation verify.
 
-    The answer does not repeat what was asked, so the caller says it.
+    The answer does not repeat what was asked, so the caller says it. To fail a check for somebody
+    under the threshold is no evidence of adulthood: it is inconclusive.
 
     Args:
         payload: ``age.age_check``, ``antispoofing.prediction``.
@@ -140,7 +141,7 @@ def from_yoti_age_check(
         age_check(
             method=CheckMethod.FACIAL_THRESHOLD,
             threshold_years=threshold_years,
-            result=CheckResult.OVER if passed == (operator == "OVER") else CheckResult.UNDER,
+            result=_result(operator, passed=passed),
             liveness=liveness,
             capture_session=capture_session,
             observed_time=observed_time,
@@ -185,20 +186,22 @@ def from_yoti_age_verification(
         if not passed:
             refuse(session.at("status"), "FAIL is no status of type AGE")
         return (_disclosed_age(session, method, observed_time, details),)
-    if asked == "OVER":
-        result = CheckResult.OVER if passed else CheckResult.UNDER
-    else:
-        result = CheckResult.UNDER if passed else CheckResult.INCONCLUSIVE
     return (
         age_check(
             method=method,
             threshold_years=_threshold(session),
-            result=result,
+            result=_result(asked, passed=passed),
             observed_time=observed_time,
             provider=PROVIDER,
             **details,
         ),
     )
+
+
+def _result(asked: str, *, passed: bool) -> CheckResult:
+    if asked == "OVER":
+        return CheckResult.OVER if passed else CheckResult.UNDER
+    return CheckResult.UNDER if passed else CheckResult.INCONCLUSIVE
 
 
 def _disclosed_age(
