@@ -237,7 +237,7 @@ def _is_replayed(item: AgeEvidence, items: Sequence[AgeEvidence]) -> bool:
 
 
 def _mean_of_presented(tables: AgeTables, row: Row, from_age: int) -> float:
-    weights = tables.presented_age.tolist()
+    weights: Row = tables.presented_age.tolist()
     ages = range(from_age, 101)
     return sum(weights[age] * row[age] for age in ages) / sum(weights[age] for age in ages)
 
@@ -256,7 +256,8 @@ def _with_attacks(tables: AgeTables, honest: Row, attack: Row, posing: Row) -> R
 
 def _odds_factor(tables: AgeTables, row: Row) -> float:
     """Return the mean of a row under the reference age by that over it, under default prior."""
-    prior, line = tables.prior("", "").tolist(), tables.reference_age_years
+    prior: Row = tables.prior("", "").tolist()
+    line = tables.reference_age_years
     means = [
         sum(prior[age] * row[age] for age in side) / sum(prior[age] for age in side)
         for side in (range(line), range(line, 101))

@@ -1,4 +1,4 @@
-"""``make bench``: what a ScorePair call costs against a null call on the same server.
+"""``make bench``: what a ScorePair call costs against a null call, and what an age posterior costs.
 
 Prints ratios of calls per second inside the same run, their spread, and what is in them. It judges
 nothing: ``docs/benchmarks.md`` says what to make of the figures.
@@ -11,8 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from pairguard.bundle.defaults import default_age_tables
 from pairguard.bundle.loading import load_bundle
 from tests.bench.compare import Subject, compare, report
+from tests.bench.posterior import posterior_report
 from tests.bench.requests import bare_requests, platform_requests
 from tests.bench.server_process import NULL_METHOD, measured_server
 
@@ -27,7 +29,17 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--calls", type=int, default=2_000, help="timed calls a measurement")
     parser.add_argument("--requests", type=int, default=5_000, help="different requests")
+    parser.add_argument("--part", choices=("all", "posterior", "server"), default="all")
     given = parser.parse_args()
+    if given.part != "server":
+        _say(
+            posterior_report(
+                default_age_tables(), participants=1_000, rounds=given.rounds, seed=_SEED
+            )
+        )
+        _say("")
+    if given.part == "posterior":
+        return 0
     bundle = load_bundle(given.bundle)
     cpus = sorted(os.sched_getaffinity(0))
     server_cpu, load_cpus = (cpus[0], frozenset(cpus[1:])) if len(cpus) > 1 else (None, None)

@@ -171,9 +171,11 @@ def _products(
         row = number[places]
         sizes = range(len(places) - 1, 1, -1)
         length = next((size for size in sizes if places[:size] in made), 1)
-        left = number[places[:length]] if length > 1 else places[0]
-        for place in places[length:] or (ones,):
-            steps.append((row, left, place))
+        left, rest = number[places[:length]] if length > 1 else places[0], places[length:]
+        # The rest is a row that is made, too, or its items one by one; of one tempered item ones.
+        rights = (number[rest],) if rest in made else rest or (ones,)
+        for right in rights:
+            steps.append((row, left, right))
             left = row
         made.add(places)
     return tuple(steps)

@@ -66,7 +66,8 @@ def one_sitting(
         items: What each item says.
         sessions: The capture session of each; "": not told, which may be any.
     """
-    faces, documents = set(), set()
+    faces: set[str] = set()
+    documents: set[str] = set()
     for item, session in zip(items, sessions, strict=True):
         if item is not None and item.kind.camera:
             (faces if item.kind.attack_group == CAPTURE else documents).add(session)

@@ -285,11 +285,8 @@ def _kind(
             attack=model.attack,
             posing=model.posing,
         )
-        same = tables.item_cache.get(kind.order)
-        if same is None:
-            _keep(tables, kind.order, kind)
-        else:
-            kind = same
+        # Kept with what is known of companies of kinds, which would else be unknown again.
+        kind = tables.fusion_cache.setdefault(kind.order, kind)
         known.kinds[differs] = kind
     return kind
 

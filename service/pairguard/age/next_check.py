@@ -2,7 +2,8 @@
 
 Owns the prediction of what a check would settle. The *expected* posterior after a check is always
 the present one, so a check is judged by the probability that its result ends outside the uncertain
-zone. It must not know the partner: what is asked of one participant never depends on the other.
+zone: in the adults' pool, or as an established minor. It must not know the partner: what is asked
+of one participant never depends on the other.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pairguard.age.attack import with_attacks
+from pairguard.age.conflict import contradict, unsettled
 from pairguard.age.evidence import (
     AgeCheck,
     AgeEvidence,
@@ -21,12 +22,17 @@ from pairguard.age.evidence import (
     CheckResult,
     Liveness,
 )
-from pairguard.age.observation import observation_model, probability_over
+from pairguard.age.fusion import fusion
+from pairguard.age.item import ItemLikelihood
+from pairguard.age.kernel import AttackMixture
+from pairguard.age.likelihood import item_likelihood
+from pairguard.age.observation import probability_over
 from pairguard.age.parameters import Array
-from pairguard.age.posterior import AgeAssessment
+from pairguard.age.posterior import AgeAssessment, posterior
 from pairguard.age.tables import AgeTables
 
-_ANY_YEAR = 2000  # checks against a threshold know no years of birth
+_NOW = 1e9  # any: a check that is made now is as old at any time
+_SITTING = "the check that would be made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class UncertainZone:
     Attributes:
         adult_age: The adult age in years.
         max_probability_minor: At or below it: an adult.
-        max_probability_adult: At or below it: a minor.
+        max_probability_adult: At or below it, if established: a minor.
     """
 
     adult_age: int
@@ -77,18 +83,19 @@ class UncertainZone:
 class CheckForecaster:
     """Forecast a fixed set of checks for any participant.
 
-    A check is taken to be live-bound, made now, and under an attack indicator of its own. Checks
-    come cheapest first.
+    A check is taken to be made now, in a sitting of its own, bound to the live person where its
+    method can be, and with a passed liveness test. It shares attacks and borrowed accounts with
+    what is known already: a second document of one borrowed identity settles little. Nobody is
+    asked to prove a minority that would not be established then. Checks come cheapest first.
     """
 
     def __init__(self, tables: AgeTables, options: Sequence[CheckOption]) -> None:
         self.options = tuple(sorted(options, key=lambda o: (o.cost, o.method.value)))
-        rows = [
-            _result_probability(tables, option, result)
-            for result in (CheckResult.OVER, CheckResult.UNDER)
-            for option in self.options
-        ]
-        self._results: Array = np.array(rows).reshape(2 * len(self.options), -1)
+        self._tables = tables
+        self._outcomes = [_outcomes(tables, option) for option in self.options]
+        self._chances: Array = np.array(
+            [outcome.chance for outcomes in self._outcomes for outcome in outcomes]
+        ).reshape(2 * len(self.options), -1)
 
     def sufficient(
         self, assessment: AgeAssessment, *, zone: UncertainZone, min_probability_settled: float
@@ -102,34 +109,97 @@ class CheckForecaster:
         """
         if not self.options:
             return ()
-        joint = self._results * assessment.probabilities
+        joint = self._chances * assessment.probabilities
+        # A dozen numbers: plain floats are the same ones, and faster than arrays.
         probability = joint.sum(axis=1).tolist()
         below = joint[:, : zone.adult_age].sum(axis=1).tolist()
-        # A dozen numbers: plain floats are the same ones, and faster than arrays.
-        settled = [
-            chance
-            if minor <= zone.max_probability_minor * chance
-            or chance - minor <= zone.max_probability_adult * chance
-            else 0.0
-            for chance, minor in zip(probability, below, strict=True)
-        ]
-        count = len(self.options)
-        totals = [min(settled[i] + settled[count + i], 1.0) for i in range(count)]
-        return tuple(
-            CheckForecast(option, total)
-            for option, total in zip(self.options, totals, strict=True)
-            if total >= min_probability_settled
+        found = []
+        for place, option in enumerate(self.options):
+            chances = probability[2 * place : 2 * place + 2]
+            if sum(chances) < min_probability_settled:
+                continue
+            minors = below[2 * place : 2 * place + 2]
+            total = 0.0
+            for outcome, chance, minor in zip(self._outcomes[place], chances, minors, strict=True):
+                if outcome.stands_alone_beside(assessment):
+                    probability_minor = minor / chance
+                else:
+                    probability_minor = self._probability_minor(assessment, outcome, zone)
+                if probability_minor <= zone.max_probability_minor:
+                    settled = True
+                else:
+                    settled = 1.0 - probability_minor <= zone.max_probability_adult and (
+                        assessment.established_minor or outcome.item.kind.establishes_minor
+                    )
+                if settled and not _contradicts(self._tables, assessment, outcome):
+                    total += chance
+            if total >= min_probability_settled:
+                found.append(CheckForecast(option, min(total, 1.0)))
+        return tuple(found)
+
+    def _probability_minor(
+        self, assessment: AgeAssessment, outcome: _Outcome, zone: UncertainZone
+    ) -> float:
+        """Return P(under the adult age) if the check came out so, fused with everything known."""
+        after = fusion(
+            self._tables,
+            (*assessment.items, outcome.item),
+            (*assessment.sessions, _SITTING),
+        )
+        _, cumulative = posterior(assessment.base, after.likelihood)
+        return float(cumulative[zone.adult_age - 1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """One result that a check may come to.
+
+    Attributes:
+        chance: (101,) P(this result | age), attacks included.
+        item: What it would say.
+    """
+
+    chance: Array
+    item: ItemLikelihood
+
+    def stands_alone_beside(self, assessment: AgeAssessment) -> bool:
+        """Return whether nothing known shares an attack, an account or a sitting with it."""
+        mine = self.item.kind
+        if not mine.live:
+            return not assessment.items
+        return all(
+            said is None
+            or (
+                said.kind.attack_group != mine.attack_group
+                and not (said.kind.camera and mine.camera)
+            )
+            for said in assessment.items
         )
 
 
-def _result_probability(tables: AgeTables, option: CheckOption, result: CheckResult) -> Array:
-    """Return (101,) P(result | age), attacks included."""
-    check = AgeCheck(option.method, option.threshold_years, result, Liveness.PASSED)
-    model = observation_model(
-        tables, AgeEvidence(check, binding=Binding.LIVE_PERSON), year=_ANY_YEAR
-    )
-    if model is None:
-        raise ValueError("a result other than INCONCLUSIVE always says something")
+def _outcomes(tables: AgeTables, option: CheckOption) -> tuple[_Outcome, _Outcome]:
+    """Return what the check says if it is passed, and if it is not."""
+    binding = tables.strongest_binding.get(option.method, Binding.LIVE_PERSON)
     over = probability_over(tables, option.method, option.threshold_years)
-    chance = over if result is CheckResult.OVER else 1.0 - over
-    return with_attacks(tables, chance, attack=model.attack, posing=model.posing)
+    outcomes = []
+    for result, chance in ((CheckResult.OVER, over), (CheckResult.UNDER, 1.0 - over)):
+        check = AgeCheck(option.method, option.threshold_years, result, Liveness.PASSED, _SITTING)
+        evidence = AgeEvidence(check, observed_time=_NOW, binding=binding)
+        item = item_likelihood(tables, evidence, now=_NOW)
+        if item is None:
+            raise ValueError("a result other than INCONCLUSIVE always says something")
+        mixture = AttackMixture.from_rates(item.model.attack, item.model.posing)
+        outcomes.append(_Outcome(mixture.rows(tables.fusion_weights, chance), item))
+    return outcomes[0], outcomes[1]
+
+
+def _contradicts(tables: AgeTables, assessment: AgeAssessment, outcome: _Outcome) -> bool:
+    """Return whether the age would be in conflict then, as far as single items tell."""
+    if not any(said is not None and said.informative for said in assessment.items):
+        return False
+    items = (*assessment.items, outcome.item)
+    times = [_NOW if said is not None and said.dated else None for said in items]
+    parties = [said for said in unsettled(items, times) if said is not None]
+    if sum(said.informative for said in parties) < 2:
+        return False
+    return contradict(tables, parties, ())

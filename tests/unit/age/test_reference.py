@@ -83,6 +83,7 @@ behaviours = st.one_of(
     reference_age_years=st.sampled_from(list(BY_REFERENCE_AGE)),
 )
 def test_the_posterior_is_that_of_plain_floats(
+    *,
     evidence: list[AgeEvidence],
     minors_in_prior: float | None,
     behaviour_log: Array | None,

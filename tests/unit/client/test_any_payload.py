@@ -39,7 +39,9 @@ RIGHT: dict[str, dict[str, Any]] = {
     "yoti estimation": {"age": {"age": 20.1, "st_dev": 3}, "antispoofing": {"prediction": "real"}},
     "yoti check": {"age": {"age_check": "pass"}, "antispoofing": {"prediction": "real"}},
     "yoti verification": {"type": "OVER", "status": "COMPLETE", "method": "DOC_SCAN", "age": 18},
-    "didit estimation": {"liveness": {"status": "Approved", "score": 80, "age_estimation": 24.3}},
+    "didit estimation": {
+        "liveness": {"status": "Approved", "score": 80, "warnings": [], "age_estimation": 24.3}
+    },
     "didit document": {"id_verification": {"status": "Approved", "date_of_birth": "2000-01-01"}},
     "persona selfie": {
         "data": {

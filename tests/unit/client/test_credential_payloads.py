@@ -177,7 +177,10 @@ IN = r"issuerSigned.nameSpaces.org.iso.18013.5.1"
         ({"birth_date": "1992-03-16", "age_in_years": 14}, f"{IN}.age_in_years"),
         ({"birth_date": "1992-03-16", "age_birth_year": 2012}, f"{IN}.age_birth_year"),
         ({"birth_date": "2008-03-15", "age_in_years": 16}, f"{IN}.age_in_years"),
-        ({"birth_date": "2007-03-16", "age_in_years": 17, "age_over_18": True}, IN),
+        (
+            {"birth_date": "2007-03-16", "age_in_years": 17, "age_over_18": True},
+            f"{IN}.age_over_18",
+        ),
         ({"birth_date": "2008"}, f"{IN}.birth_date"),
         ({"birth_date": 2008}, f"{IN}.birth_date"),
     ],

@@ -190,7 +190,8 @@ def didit(
     if match is not None:
         parts.append(("face_match", "face_matches", {"status": match, "score": 95.5}))
     if live is not None:
-        parts.append(("liveness", "liveness_checks", {"status": live, "score": 89.9}))
+        seen = {"status": live, "score": 89.9, "warnings": []}
+        parts.append(("liveness", "liveness_checks", seen))
     return {"status": "Approved"} | {
         (several if session else single): ([part] if session else part)
         for single, several, part in parts

@@ -317,6 +317,7 @@ def warning(risk: str) -> dict[str, object]:
         ({"status": "Declined", "warnings": [warning("DUPLICATED_FACE")]}, Liveness.UNDETERMINED),
         ({"status": "Declined"}, Liveness.UNDETERMINED),
         ({"status": "In Review"}, Liveness.UNDETERMINED),
+        ({"warnings": None}, Liveness.UNDETERMINED),
         # A workflow can approve these. Whose age is that of the largest of several faces?
         ({"warnings": [warning("MULTIPLE_FACES_DETECTED")]}, Liveness.UNDETERMINED),
         ({"warnings": [warning("DUPLICATED_FACE")]}, Liveness.UNDETERMINED),

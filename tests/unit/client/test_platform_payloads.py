@@ -162,6 +162,9 @@ def test_both_ends_of_a_google_band_belong_to_it(
         ({"userStatus": "VERIFIED", "ageLower": 16, "ageUpper": 17}, (16, 17)),
         ({"userStatus": "SUPERVISED", "ageLower": 13, "ageUpper": 15}, (13, 15)),
         ({"userStatus": "SUPERVISED"}, (None, 17)),
+        # A supervised child in the highest of an app's own bands.
+        ({"userStatus": "SUPERVISED", "ageLower": 15, "ageUpper": None}, (15, 17)),
+        ({"userStatus": "SUPERVISED", "ageLower": 18, "ageUpper": None}, (18, None)),
         ({"userStatus": "SUPERVISED_APPROVAL_PENDING"}, (None, 17)),
         ({"userStatus": "SUPERVISED_APPROVAL_PENDING", "ageLower": 0, "ageUpper": 12}, (0, 12)),
         ({"userStatus": "SUPERVISED_APPROVAL_DENIED"}, (None, 17)),

@@ -7,7 +7,8 @@ session (``liveness_checks``, ``id_verifications``, ``face_matches``).
 
 A report can be declined for the age alone, so its liveness is read from the score and the warnings.
 An approved one can carry any warning that the workflow takes no action on: Didit estimates the
-largest face of several, which may be anybody's, so that only the age may have been warned of.
+largest face of several, which may be anybody's. Somebody counts as seen live only where the list
+of warnings is there and warns of nothing but the age.
 """
 
 from __future__ import annotations
@@ -152,7 +153,8 @@ def _liveness(report: Payload, declined_score: float) -> Liveness:
     one_face = picture is None or len(picture.objects("entities")) <= 1
     for_age_alone = status == "Declined" and bool(risks)
     settled = status == "Approved" or for_age_alone
-    if score is not None and settled and risks <= _AGE_WARNINGS and one_face:
+    unwarned = report.has("warnings") and risks <= _AGE_WARNINGS
+    if score is not None and settled and unwarned and one_face:
         return Liveness.PASSED
     return Liveness.UNDETERMINED
 

@@ -53,7 +53,8 @@ def from_google_play_age_signals(
     """Return the evidence in the age signals of Google Play.
 
     Bands may be any, both ends belong to them. Of the older form, VERIFIED without bounds is 18 or
-    over, and a supervised account without bounds is one of a child.
+    over, and a supervised account is one of a child, unless its range begins at 18: where no upper
+    bound is told, as in the highest of an app's own bands, it is 17.
 
     Args:
         payload: ``ageSignalsStatus``, ``ageRangeSource`` or the older ``userStatus``, ``ageLower``,
@@ -83,8 +84,7 @@ def from_google_play_age_signals(
         return ()
     if status is not None and (source is not None or shares is not None):
         refuse(signals.at("userStatus"), "is there beside the fields that replaced it")
-    if lower is None and upper is None:
-        lower, upper = _implied_range(status)
+    lower, upper = _implied_range(status, lower, upper)
     if lower is None and upper is None:
         return ()
     _require_order(signals, lower, upper)
@@ -101,12 +101,16 @@ def from_google_play_age_signals(
     )
 
 
-def _implied_range(status: PlatformAssurance | None) -> tuple[int | None, int | None]:
-    if status is PlatformAssurance.VERIFIED:
+def _implied_range(
+    status: PlatformAssurance | None, lower: int | None, upper: int | None
+) -> tuple[int | None, int | None]:
+    if upper is not None:
+        return lower, upper
+    if status is PlatformAssurance.VERIFIED and lower is None:
         return _ADULT_YEARS, None
-    if status in _SUPERVISED:
-        return None, _ADULT_YEARS - 1
-    return None, None
+    if status in _SUPERVISED and (lower is None or lower < _ADULT_YEARS):
+        return lower, _ADULT_YEARS - 1
+    return lower, None
 
 
 def _require_order(signals: Payload, lower: int | None, upper: int | None) -> None:
