@@ -19,7 +19,7 @@ Three things happen to the likelihood f(x | age then) on the way:
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -48,15 +48,16 @@ _Said = tuple[Hashable, ...]
 _INFORMATIVE_NATS = 0.05  # an item that moves the log-odds at the line less than this says nothing
 
 
-def item_likelihood(
+def item_likelihoods(
     tables: AgeTables,
-    evidence: AgeEvidence,
+    evidence: Sequence[AgeEvidence],
     *,
     now: float,
     tampered: bool = False,
+    replayed: frozenset[str] = frozenset(),
     device_since: float | None = None,
-) -> ItemLikelihood | None:
-    """Return what an item says about the age now; None: nothing (inconclusive, open range).
+) -> tuple[ItemLikelihood | None, ...]:
+    """Return what each item says about the age now; None: nothing (inconclusive, open range).
 
     Times count in whole weeks, rounded to the cautious side (an age moves up late, a hand-over
     counts early), and facial estimates in tenths of a year, so that like evidence is computed once;
@@ -64,24 +65,38 @@ def item_likelihood(
 
     Args:
         tables: The parameters.
-        evidence: The item; a time after ``now`` counts as now.
+        evidence: The items; a time after ``now`` counts as now.
         now: Seconds since 1970.
-        tampered: Whether what a camera saw is not to be believed: signs of a virtual camera or
-            injected media in the session, or a capture that was shown before.
+        tampered: Whether nothing that a camera saw is to be believed: signs of a virtual camera or
+            injected media in the session.
+        replayed: Captures that were shown before, which are not to be believed either.
         device_since: Since when, in seconds since 1970, the account is on the device that it uses
             now; None: not told.
     """
-    moment = moment_of(evidence, now, tampered=tampered, device_since=device_since)
-    said = _said(evidence)
-    key = (said, moment)
-    # One look-up: another thread may empty the cache between two.
-    cached = tables.item_cache.get(key, _UNCACHED)
-    if cached is not _UNCACHED:
-        known: ItemLikelihood | None = cached
-        return known
-    result = _compute(tables, evidence, said, moment)
-    _keep(tables, key, result)
-    return result
+    known = tables.item_cache.get
+    found: list[ItemLikelihood | None] = []
+    for item in evidence:
+        said = _said(item)
+        moment = moment_of(
+            item,
+            now,
+            tampered=tampered or item.observation.capture_session in replayed,
+            device_since=device_since,
+        )
+        # One look-up: another thread may empty the cache between two.
+        result = known((said, moment), _UNCACHED)
+        if result is _UNCACHED:
+            result = _compute(tables, item, said, moment)
+            _keep(tables, (said, moment), result)
+        found.append(result)
+    return tuple(found)
+
+
+def item_likelihood(
+    tables: AgeTables, evidence: AgeEvidence, *, now: float
+) -> ItemLikelihood | None:
+    """Return what one item says about the age now, as ``item_likelihoods``."""
+    return item_likelihoods(tables, (evidence,), now=now)[0]
 
 
 def _said(evidence: AgeEvidence) -> _Said:

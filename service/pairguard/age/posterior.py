@@ -23,7 +23,7 @@ from pairguard.age.evidence import AgeEvidence
 from pairguard.age.fusion import Fusion, fusion
 from pairguard.age.item import ItemLikelihood
 from pairguard.age.kernel import posteriors
-from pairguard.age.likelihood import item_likelihood
+from pairguard.age.likelihood import item_likelihoods
 from pairguard.age.parameters import Array
 from pairguard.age.tables import AgeTables
 from pairguard.errors import FieldViolation, InvalidInput
@@ -171,17 +171,13 @@ def told_evidence(
     distinct = distinct_evidence(evidence)
     sessions = tuple([item.observation.capture_session for item in distinct])
     replayed = replayed_sessions(distinct) if any(sessions) else frozenset()
-    items = tuple(
-        [
-            item_likelihood(
-                tables,
-                item,
-                now=now,
-                tampered=tampered_capture or session in replayed,
-                device_since=device_since,
-            )
-            for item, session in zip(distinct, sessions, strict=True)
-        ]
+    items = item_likelihoods(
+        tables,
+        distinct,
+        now=now,
+        tampered=tampered_capture,
+        replayed=replayed,
+        device_since=device_since,
     )
     return ToldEvidence(distinct, sessions, items)
 
@@ -195,7 +191,7 @@ def in_conflict(tables: AgeTables, told: ToldEvidence, fused: Fusion, *, now: fl
         return True
     if fused.company.all_usable:
         return False  # so nothing was taken away
-    as_if_safe = tuple([item_likelihood(tables, item, now=now) for item in told.evidence])
+    as_if_safe = item_likelihoods(tables, told.evidence, now=now)
     if as_if_safe == told.items:
         return False
     return _contradictory(
