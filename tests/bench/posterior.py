@@ -40,7 +40,7 @@ Evidence = tuple[AgeEvidence, ...]
 _NOW = 1_795_000_000.0
 _DAY_SECONDS = 86_400.0
 _ITEMS = 7
-_CHUNK = 32
+_CHUNK = 48
 _LEAST = 1e-300
 
 INCLUDED = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from pairguard_training.__main__ import main
 from pairguard_training.worked_examples import WORKED_EXAMPLES
+from tests.domain import default_tables_document
 
 PAGE = Path(__file__).parents[2] / "docs" / "age-assurance.md"
 
@@ -48,3 +50,26 @@ def test_the_tables_are_printed_with_their_sources(capsys: pytest.CaptureFixture
     printed = capsys.readouterr().out
     for expected in ("self_declared.adult_claim", "assumed", "NIST FATE AEV", "towards adult"):
         assert expected in printed
+
+
+def test_tables_of_ones_own_are_read_and_told_whole_where_they_are_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = default_tables_document()
+    document["version"] = "mine"
+    document["facial_age_estimate"]["providers"] = {"acme": "vendor_selfie"}
+    own = tmp_path / "tables.json"
+    own.write_text(json.dumps(document))
+    assert main(["age-tables", "--age-tables", str(own)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("age tables mine")
+    assert "facial_age_estimate.providers.acme = vendor_selfie" in printed
+
+    document["facial_age_estimate"]["providers"] = {"acme": "kindest"}
+    del document["one_sitting_share"]["source"]
+    own.write_text(json.dumps(document))
+    assert main(["age-tables", "--age-tables", str(own)]) == 2
+    refused = capsys.readouterr().err
+    assert "AGE_TABLES_INVALID" in refused
+    assert "kindest" in refused
+    assert "one_sitting_share.source" in refused

@@ -124,6 +124,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="signals.toml; without it the one beside the tables, or one made from the columns",
     )
+    _add_age_tables_file(parser)
     parser.add_argument(
         "--created",
         type=_time,
@@ -156,7 +157,9 @@ def _add_publish(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_age_tables(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bundle", type=Path, help="whose; without it the package's own")
+    whose = parser.add_mutually_exclusive_group()
+    whose.add_argument("--bundle", type=Path, help="those of a bundle; else the package's own")
+    _add_age_tables_file(whose)
 
 
 def _add_age_examples(parser: argparse.ArgumentParser) -> None:
@@ -185,6 +188,12 @@ def _add_tables(parser: argparse.ArgumentParser) -> None:
         help="threads of LightGBM; they change no result",
     )
     _add_seed(parser)
+
+
+def _add_age_tables_file(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--age-tables", type=Path, metavar="FILE", help="JSON in the form of default_tables.json"
+    )
 
 
 def _add_seed(parser: argparse.ArgumentParser) -> None:

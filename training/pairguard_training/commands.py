@@ -18,6 +18,7 @@ from pairguard.bundle.defaults import (
     default_catalogue,
     default_policy_text,
 )
+from pairguard.bundle.documents import read_json
 from pairguard.bundle.loading import load_bundle
 from pairguard.bundle.manifest import MANIFEST
 from pairguard.bundle.publication import publish
@@ -113,7 +114,7 @@ def run_fit(arguments: Namespace, say: Say) -> None:
     with whole_directory(arguments.out, replace=arguments.replace, mark=MANIFEST) as directory:
         fit = fit_model(
             tables,
-            age_tables=default_age_tables(),
+            age_tables=_age_tables(arguments),
             catalogue=catalogue,
             policy=policy,
             settings=FitSettings(
@@ -209,12 +210,12 @@ def run_publish(arguments: Namespace, say: Say) -> None:
 
 def run_age_tables(arguments: Namespace, _say: Say) -> None:
     """Print the age tables, the bounds that follow from them, and the published figures."""
-    print(age_table_listing(_age_tables(arguments.bundle)))
+    print(age_table_listing(_age_tables(arguments)))
 
 
 def run_age_examples(arguments: Namespace, say: Say) -> None:
     """Print a worked example for each source of age evidence, or write them into a page."""
-    model = RiskModel(_age_tables(arguments.bundle), default_catalogue(), None, None)
+    model = RiskModel(_age_tables(arguments), default_catalogue(), None, None)
     document = tomllib.loads(default_policy_text())
     # There are no outcomes in an example, so no harm model to ask.
     document["default"]["allow_without_harm_model"] = True
@@ -227,8 +228,17 @@ def run_age_examples(arguments: Namespace, say: Say) -> None:
         say(f"written: {page}")
 
 
-def _age_tables(bundle: Path | None) -> AgeTables:
-    return default_age_tables() if bundle is None else load_bundle(bundle).model.tables
+def _age_tables(arguments: Namespace) -> AgeTables:
+    """Return the age tables of a bundle or a file; of neither: the package's."""
+    bundle: Path | None = getattr(arguments, "bundle", None)
+    if bundle is not None:
+        return load_bundle(bundle).model.tables
+    path: Path | None = arguments.age_tables
+    if path is None:
+        return default_age_tables()
+    return AgeTables.from_mapping(
+        read_json(path.read_bytes(), path.name, reason="AGE_TABLES_INVALID")
+    )
 
 
 def _say_tables(tables: Tables, say: Say) -> None:
