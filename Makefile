@@ -135,7 +135,7 @@ docker-lint: $(VENV)/.editable ## the Dockerfile
 	@$(BIN)/hadolint Dockerfile
 
 .PHONY: bench
-bench: $(VENV)/.editable ## a ScorePair call against a null call on the same server
+bench: $(VENV)/.editable ## the age posterior, and a ScorePair call against a null call on the same server
 	@$(BIN)/python -m tests.bench
 
 .PHONY: clean

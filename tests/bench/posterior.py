@@ -27,7 +27,7 @@ from pairguard.age.evidence import (
     PlatformAssurance,
     SelfDeclared,
 )
-from pairguard.age.fusion import in_company
+from pairguard.age.fusion import Fusion, in_company
 from pairguard.age.item import ItemLikelihood
 from pairguard.age.kernel import fused_rows, means_on_both_sides, posteriors
 from pairguard.age.likelihood import item_likelihood
@@ -40,7 +40,7 @@ Evidence = tuple[AgeEvidence, ...]
 _NOW = 1_795_000_000.0
 _DAY_SECONDS = 86_400.0
 _ITEMS = 7
-_CHUNK = 48
+_CHUNK = 64
 _LEAST = 1e-300
 
 INCLUDED = (
@@ -151,9 +151,7 @@ def _evidence(draw: random.Random) -> Evidence:
 def _forget(tables: AgeTables) -> None:
     """Forget items and what was fused of them; not which kinds of items go together."""
     kept = {
-        key: value
-        for key, value in tables.fusion_cache.items()
-        if isinstance(key, bytes) or isinstance(value, Company)
+        key: value for key, value in tables.fusion_cache.items() if not isinstance(value, Fusion)
     }
     tables.fusion_cache.clear()
     tables.fusion_cache.update(kept)

@@ -20,6 +20,9 @@ Array = NDArray[np.float64]
 SHRINKAGE_PEOPLE = 200.0
 """People that the default prior counts for (assumed)."""
 FEWEST_PEOPLE = 50
+FEWEST_OF_EITHER_SIDE = 20
+"""Effective people on one side of the line below which that side's share does not fall: where only
+adults show a document, that no child has one does not say that there are none."""
 
 _YOUNG_BANDWIDTH_YEARS = 1.0
 _BANDWIDTH_PER_YEAR = 0.08  # of age beyond 20: the density is steep only among the young
@@ -32,7 +35,8 @@ def with_fitted_prior(tables: AgeTables, rows: AgeRows) -> AgeTables:
     A kernel density: each person's weight, 1 / sampling probability, spread over the ages by a
     Gaussian of one year, wider beyond 20. It is mixed with the tables' own prior as if that were
     the ages of ``SHRINKAGE_PEOPLE`` further people. With fewer than ``FEWEST_PEOPLE`` effective
-    people the tables are returned as they are.
+    people the tables are returned as they are; with fewer than ``FEWEST_OF_EITHER_SIDE`` under the
+    reference age, or over it, their share does not fall.
     """
     people = rows.effective_people
     if people < FEWEST_PEOPLE:
@@ -40,6 +44,11 @@ def with_fitted_prior(tables: AgeTables, rows: AgeRows) -> AgeTables:
     before = tables.prior("", "")
     learned = smoothed_density(rows.ages, rows.weights)
     density = (people * learned + SHRINKAGE_PEOPLE * before) / (people + SHRINKAGE_PEOPLE)
+    for side in few_sides(tables, rows):
+        least, share = float(before[side].sum()), float(density[side].sum())
+        if share < least:
+            density *= (1.0 - least) / (1.0 - share)
+            density[side] *= least / float(density[side].sum())
     replaced = tables.document["prior"]["default"]["source"]
     document = _with_default_prior(
         tables.document,
@@ -51,6 +60,17 @@ def with_fitted_prior(tables: AgeTables, rows: AgeRows) -> AgeTables:
         ),
     )
     return AgeTables.from_mapping(document)
+
+
+def few_sides(tables: AgeTables, rows: AgeRows) -> list[slice]:
+    """Return the sides of the reference age, as slices of the grid, with too few people."""
+    line = tables.reference_age_years
+    under = rows.ages < line
+    return [
+        side
+        for side, inside in ((slice(0, line), under), (slice(line, AGE_COUNT), ~under))
+        if rows.where(inside).effective_people < FEWEST_OF_EITHER_SIDE
+    ]
 
 
 def smoothed_density(ages: Array, weights: Array) -> Array:

@@ -3,8 +3,9 @@
 Owns which checks count and what they are compared with. It must not know how a rate is chosen
 (``error_rates``). Facial thresholds follow the face model and are not counted here.
 
-Checks that name a provider teach that provider's rates, those that name none teach the method's: a
-good provider's figures must not pass to one that nobody has seen.
+Checks teach the rates of the provider that they name, those that name none the rates of checks that
+name none: a good provider's figures must not pass to one that nobody has seen, nor those of whoever
+is not named to one that is.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def with_fitted_checks(
     """Return the tables with the error rates that verified people teach, and what became of each.
 
     A document of the tables gets ``age_check.<METHOD>.providers.<name>`` for each provider of whom
-    enough people were seen; the rates are shrunk to those that counted for it before.
+    enough people were seen, "" where it is not told; the rates are shrunk to those that counted for
+    it before. The method's own rates stay.
 
     Args:
         tables: The presets.
@@ -52,7 +54,7 @@ def with_fitted_checks(
     groups = _trials(tables, items)
     for method, provider in sorted(groups):
         rates = tables.check_rates(CheckMethod(method), provider)
-        place = f"age_check.{method}" + (f".providers.{provider}" if provider else "")
+        place = f"age_check.{method}.providers.{provider or '(no name)'}"
         over, under = groups[method, provider]
         found = fit_rates(
             (f"{place}.false_over", f"{place}.false_under"),
@@ -126,7 +128,7 @@ def _with_rates(
     providers = before.get("providers", {})
     named = next((name for name in providers if name.lower() == provider), provider)
     # A provider of its own needs both rates, also the one that stays as it was.
-    old = {**before, **providers.get(named, {})} if provider else before
+    old = {**before, **providers.get(named, {})}
     rates = {
         error: (
             parameter(report, old[error]["source"])
@@ -135,8 +137,5 @@ def _with_rates(
         )
         for error, report in zip(_ERRORS, found, strict=True)
     }
-    if provider:
-        after = {**before, "providers": {**providers, named: rates}}
-    else:
-        after = {**before, **rates}
+    after = {**before, "providers": {**providers, named: rates}}
     return {**document, "age_check": {**checks, method: after}}

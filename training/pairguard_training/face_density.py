@@ -6,7 +6,10 @@ Owns the estimator. It must not know where the estimates come from nor whether i
    likelihood to the people around it (a kernel that is 0 beyond a few years), in units of the
    preset in force: how far its centre has to move and both of its sides to be stretched.
    ``PRESET_PEOPLE`` further people who err exactly as the preset says are added at every age, so
-   that an age without people keeps the preset.
+   that an age without people keeps the preset. Of minors the curves make high estimates rarer than
+   the preset only as far as the upper end of a 90 % interval by the minors around that age: a face
+   that children are believed not to have speaks for an adult all the more, and how adults are
+   estimated says little of how children are.
 2. **Shape.** Where the estimates fall within those curves, by share of the distribution below them,
    is smoothed over neighbouring ages, and the curves are corrected by it.
 3. **Attractors.** Each estimate is weighted by how much more often it is given than expected, at
@@ -25,9 +28,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betaincinv
 
 from pairguard.age.face import FaceErrorModel, node_widths
 from pairguard.age.parameters import AGE_COUNT, AGE_GRID
+from pairguard_training.error_rates import CREDIBLE_SHARE
 from pairguard_training.face_labels import FaceRows
 
 Array = NDArray[np.float64]
@@ -141,6 +146,9 @@ def fitted_shares(
         # Where there is nobody the preset stays to the last digit, and its tails stay everywhere.
         kept = people / (people + MIXED_PEOPLE)
         shares = kept * shares + (1.0 - kept) * before
+        minors = np.where(rows.ages < measure.line_years, weights * honest, 0.0)
+        around = kernel @ np.bincount(rows.ages, minors, AGE_COUNT)
+        shares = _cautious(shares, before, around, measure.line_years)
         for _ in range(2):
             if smoothing.shape:
                 shares = _shaped(shares, places, rows.ages, weights * honest, kernel)
@@ -164,6 +172,7 @@ class PresetMeasure:
         centre: (101,) its median.
         scale: (101,) half of its central 68 %.
         errors: (101, units) share of its own errors in its units.
+        line_years: Age below which kinder errors need people to show for them.
     """
 
     told: Estimates
@@ -171,9 +180,10 @@ class PresetMeasure:
     centre: Array
     scale: Array
     errors: Array
+    line_years: int
 
     @classmethod
-    def of(cls, preset: FaceErrorModel, told: Estimates) -> PresetMeasure:
+    def of(cls, preset: FaceErrorModel, told: Estimates, line_years: int) -> PresetMeasure:
         """Measure a preset."""
         density = np.exp([preset.log_density(float(node)) for node in told.nodes])
         shares = density * told.widths[:, np.newaxis]
@@ -190,7 +200,7 @@ class PresetMeasure:
             [np.interp(centre[age] + edges * scale[age], fine, at_least[:, age]) for age in ages]
         )
         errors = np.maximum(beyond[:, :-1] - beyond[:, 1:], 0.0)
-        return cls(told, shares / shares.sum(axis=0), centre, scale, errors)
+        return cls(told, shares / shares.sum(axis=0), centre, scale, errors, line_years)
 
     def fitted(self, rows: FaceRows, weights: Array, kernel: Array, nu: float) -> Array:
         """Return (nodes, 101) shares under two half t distributions by age."""
@@ -206,6 +216,34 @@ class PresetMeasure:
         shares: Array = density * self.told.widths[:, np.newaxis]
         shares /= shares.sum(axis=0)
         return shares
+
+
+def _cautious(shares: Array, before: Array, people: Array, line_years: int) -> Array:
+    """Return the shares with high estimates of minors no rarer than the people can show.
+
+    P(an estimate at or above x) is at least the smaller of what it was before and of the upper end
+    of its interval, counted with one person more, as Clopper's and Pearson's is.
+
+    Args:
+        shares: (nodes, 101) as fitted.
+        before: (nodes, 101) as they were.
+        people: (101,) minors around each age.
+        line_years: From this age on nothing is changed.
+    """
+    young = slice(0, line_years)
+    fitted, preset = (
+        np.minimum(part[::-1, young].cumsum(axis=0)[::-1], 1.0) for part in (shares, before)
+    )
+    count = people[young]
+    upper = betaincinv(
+        count * fitted + 1.0, np.maximum(count * (1.0 - fitted), _LEAST), CREDIBLE_SHARE
+    )
+    at_least = np.maximum(fitted, np.minimum(preset, upper))
+    result = shares.copy()
+    result[:, young] = at_least - np.vstack([at_least[1:], np.zeros((1, line_years))])
+    np.maximum(result, 0.0, out=result)
+    result /= result.sum(axis=0)
+    return result
 
 
 def _split_t(mass: Array, nu: float) -> tuple[Array, Array, Array]:

@@ -33,13 +33,16 @@ from pairguard_training.face_density import (
     product,
 )
 from pairguard_training.face_labels import FaceRows
+from pairguard_training.face_kindness import seen_minors
 from pairguard_training.face_report import FaceBand, FaceErrors, FaceReport
 from pairguard_training.splitting import hash_fraction
+from pairguard_training.verified_evidence import effective_people
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 FEWEST_PEOPLE = 40
+"""Effective people of one provider below which its preset stays."""
 MOST_PEOPLE = 20_000
 """People used of one provider: more teach nothing that a table could hold."""
 BANDS = (("13-17", 13, 18), ("18-24", 18, 25), ("25+", 25, 101))
@@ -105,28 +108,39 @@ def _fit_provider(
 ) -> tuple[FaceReport, Array, Estimates]:
     preset = tables.face_providers.get(provider, tables.default_face_preset)
     people = rows.people
+    effective = effective_people(rows.participants.tolist(), rows.weights)
     told = Estimates.of(rows.estimates, rows.weights)
-    if people < FEWEST_PEOPLE:
-        reason = f"{people} verified people have an estimate; {FEWEST_PEOPLE} are needed"
-        return FaceReport(provider, preset, people, taken=False, reason=reason), np.empty(0), told
+    model, line = tables.face_models[preset], tables.reference_age_years
+    minors = seen_minors(model, rows, line)
+    if effective < FEWEST_PEOPLE:
+        reason = (
+            f"{people} verified people have an estimate (effective {effective:.0f}); "
+            f"{FEWEST_PEOPLE} are needed"
+        )
+        report = FaceReport(provider, preset, people, taken=False, reason=reason, minors=minors)
+        return report, np.empty(0), told
     rows = _at_most(rows, MOST_PEOPLE, seed)
-    model = tables.face_models[preset]
-    fit = _Fit(PresetMeasure.of(model, told))
-    before, after = np.empty((2, rows.ages.size)), np.empty((2, rows.ages.size))
+    fit = _Fit(PresetMeasure.of(model, told, line))
+    # Nobody left out, as where all are one household: no gain, and nothing is taken.
+    before, after = np.zeros((2, rows.ages.size)), np.zeros((2, rows.ages.size))
     fold_of = _folds(rows, groups, _FOLDS, seed, "fold")
     for fold in range(_FOLDS):
         inside = fold_of == fold
         if not inside.any() or inside.all():
             continue
         taught = rows.where(~inside)
-        fitted = fit.table(fit.shares(taught, fit.choose(taught, groups, seed)))
-        before[:, inside] = fit.scores(model, rows.where(inside), taught)
-        after[:, inside] = fit.scores(fitted, rows.where(inside), taught)
+        # Which values are told is learned from the others as well.
+        others = _Fit(
+            PresetMeasure.of(model, Estimates.of(taught.estimates, taught.weights), line)
+        )
+        fitted = others.table(others.shares(taught, others.choose(taught, groups, seed)))
+        before[:, inside] = others.scores(model, rows.where(inside), taught)
+        after[:, inside] = others.scores(fitted, rows.where(inside), taught)
     smoothing = fit.choose(rows, groups, seed)
     shares = fit.shares(rows, smoothing)
     gain, error = _mean_gain(rows, (after - before).mean(axis=0))
     age_gain, _ = _mean_gain(rows, after[1] - before[1])
-    young = rows.ages < tables.reference_age_years
+    young = rows.ages < line
     lost, lost_error = _mean_gain(rows.where(young), (after - before)[0, young])
     reason = f"gain of {gain:.3f} nats a person, standard error {error:.3f}"
     taken = gain > error and age_gain > 0.0
@@ -151,6 +165,7 @@ def _fit_provider(
         gain_nats=gain,
         gain_error_nats=error,
         bands=bands,
+        minors=minors,
     )
     return report, shares, told
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pairguard_training.face_density import FaceSmoothing
+from pairguard_training.face_kindness import SeenMinors
 from pairguard_training.rate_report import rounded
 
 
@@ -73,6 +74,7 @@ class FaceReport:
         gain_nats: Mean of both gains.
         gain_error_nats: Its standard error.
         bands: By range of true ages.
+        minors: How verified minors were estimated, against the preset; None: not looked at.
     """
 
     provider: str
@@ -88,6 +90,7 @@ class FaceReport:
     gain_nats: float = float("nan")
     gain_error_nats: float = float("nan")
     bands: Mapping[str, FaceBand] = field(default_factory=dict)
+    minors: SeenMinors | None = None
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the figures for a manifest; null: cannot be told."""
@@ -97,6 +100,13 @@ class FaceReport:
             "taken": self.taken,
             "reason": self.reason,
         }
+        if self.minors is not None:
+            told["minors"] = {
+                "people": self.minors.people,
+                "estimated_as_adults": self.minors.over,
+                "expected_under_preset": rounded(self.minors.expected),
+                "chance_under_preset": rounded(self.minors.chance),
+            }
         if self.smoothing is None:
             return told
         return told | {
@@ -107,6 +117,32 @@ class FaceReport:
             "fitted_age_score": rounded(self.fitted_age_score),
             "bands": {name: band.to_mapping() for name, band in self.bands.items()},
         }
+
+    def warnings(self) -> list[str]:
+        """Return what somebody should know before they serve this, in sentences."""
+        name = self.provider or "(no name)"
+        found = []
+        minors = self.minors
+        if minors is not None and minors.too_kind:
+            served = (
+                "The fitted model is served, drawn towards that preset where people are few: use "
+                "the independent preset until more are verified"
+                if self.taken
+                else "It still counts, for want of people to fit another: use the independent one"
+            )
+            found.append(
+                f"Faces of {name}: the preset {self.preset!r} is KINDER than verified people show: "
+                f"{minors.over} of {minors.people} minors were estimated as adults, "
+                f"{minors.expected:.1f} would be by the preset (chance {minors.chance:.2g}). "
+                f"{served}."
+            )
+        if self.taken and not self.provider:
+            found.append(
+                f"Faces of {name}: errors were learned from estimates that name no provider, and "
+                "count for all that name none. Should their vendor change, nothing would tell: "
+                "send its name."
+            )
+        return found
 
     def sentence(self) -> str:
         """Return preset and fitted beside each other, and from whom."""

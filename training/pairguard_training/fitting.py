@@ -193,6 +193,8 @@ class _Fitting:
         self.metrics["faces"] = {report.provider: report.to_mapping() for report in reports}
         for report in reports:
             self.say(report.sentence())
+            for warning in report.warnings():
+                self.note(warning)
         if not any(report.taken for report in reports):
             self.note("No errors of facial estimates learned. The presets count.")
         return fitted

@@ -26,7 +26,7 @@ from pairguard.age.posterior import (
 )
 from pairguard.age.tables import AgeTables
 
-_CHUNK = 32  # of some 15 rows each: less than half a megabyte
+_CHUNK = 64  # of some 15 rows of 101 numbers each: what a core's own cache holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +98,17 @@ def _concluded(
         _, by_evidence = posterior(_stacked([case.prior for case in cases]), likelihoods)
     return [
         AgeAssessment(
-            probabilities[row],
-            cumulative[row],
-            by_evidence[row],
-            in_conflict(tables, told[row], fusion_, now=case.now),
-            fusion_.company.informative_count,
-            fusion_.company.for_adulthood_count,
-            fusion_.company.establishes_minor,
-            fusion_.verified_years,
-            told[row].items,
-            told[row].sessions,
-            bases[row],
+            probabilities=probabilities[row],
+            cumulative=cumulative[row],
+            cumulative_by_evidence=by_evidence[row],
+            conflict=in_conflict(tables, told[row], fusion_, now=case.now),
+            informative_count=fusion_.company.informative_count,
+            for_adulthood_count=fusion_.company.for_adulthood_count,
+            established_minor=fusion_.company.establishes_minor,
+            verified_live_years=fusion_.verified_years,
+            items=told[row].items,
+            sessions=told[row].sessions,
+            base=bases[row],
         )
         for row, (case, fusion_) in enumerate(zip(cases, fused, strict=True))
     ]

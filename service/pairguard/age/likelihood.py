@@ -159,7 +159,7 @@ class _Model(NamedTuple):
         model: What it said.
         over_adults: The mean of that over random adults.
         mixture: How attacks are mixed in.
-        kinds: The kinds of items that it has made, by what differs between them.
+        kinds: The kinds of items that it and its like have made, by what differs between them.
     """
 
     model: ObservationModel
@@ -182,10 +182,25 @@ def _model(
         if model is None:
             return None
         over_adults = tables.mean_over_adults(model.likelihood)
-        mixture = AttackMixture.from_rates(model.attack, model.posing)
-        known = _Model(model, over_adults, mixture, {})
+        known = _Model(model, over_adults, *_shared(tables, model))
         _keep(tables, key, known)
     return known
+
+
+def _shared(
+    tables: AgeTables, model: ObservationModel
+) -> tuple[AttackMixture, dict[tuple[bool, ...], ItemKind]]:
+    """Return what models share that differ in nothing but what they say."""
+    rates = model.attack.tobytes() + model.posing.tobytes()
+    repeats = model.correlation_group, model.correlation
+    key = (model.attack_group, model.binding, model.camera, repeats, rates)
+    shared: tuple[AttackMixture, dict[tuple[bool, ...], ItemKind]] | None
+    shared = tables.fusion_cache.get(key)
+    if shared is None:
+        # Kept with what is known of companies of kinds, which would else be unknown again.
+        shared = AttackMixture.from_rates(model.attack, model.posing), {}
+        tables.fusion_cache[key] = shared
+    return shared
 
 
 def _compute(
@@ -227,7 +242,6 @@ def _compute(
     for_adulthood = usable and moved_nats <= -_INFORMATIVE_NATS
     is_minor = alone_probability_minor >= tables.established_minor_probability
     kind = _kind(
-        tables,
         known,
         usable=usable,
         towards_minor=odds_factor > 1.0,
@@ -260,7 +274,6 @@ def _compute(
 
 
 def _kind(
-    tables: AgeTables,
     known: _Model,
     *,
     usable: bool,
@@ -300,8 +313,6 @@ def _kind(
             attack=model.attack,
             posing=model.posing,
         )
-        # Kept with what is known of companies of kinds, which would else be unknown again.
-        kind = tables.fusion_cache.setdefault(kind.order, kind)
         known.kinds[differs] = kind
     return kind
 

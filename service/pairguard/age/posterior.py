@@ -131,17 +131,17 @@ def assess_age(
     if behaviour_log is not None:
         _, by_evidence = posterior(prior, fused.likelihood)
     return AgeAssessment(
-        probabilities,
-        cumulative,
-        by_evidence,
-        in_conflict(tables, told, fused, now=now),
-        fused.company.informative_count,
-        fused.company.for_adulthood_count,
-        fused.company.establishes_minor,
-        fused.verified_years,
-        told.items,
-        told.sessions,
-        base,
+        probabilities=probabilities,
+        cumulative=cumulative,
+        cumulative_by_evidence=by_evidence,
+        conflict=in_conflict(tables, told, fused, now=now),
+        informative_count=fused.company.informative_count,
+        for_adulthood_count=fused.company.for_adulthood_count,
+        established_minor=fused.company.establishes_minor,
+        verified_live_years=fused.verified_years,
+        items=told.items,
+        sessions=told.sessions,
+        base=base,
     )
 
 

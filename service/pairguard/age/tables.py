@@ -50,8 +50,8 @@ class AgeTables:
     """All parameters of the age posterior, on the grid.
 
     Build with ``from_mapping``; ``document`` is the mapping it was built from. ``item_cache``
-    belongs to ``pairguard.age.likelihood`` and ``fusion_cache`` to ``pairguard.age.fusion``; they
-    change no result.
+    belongs to ``pairguard.age.likelihood``, ``fusion_cache`` to ``pairguard.age.fusion`` and what
+    items of one kind share; they change no result.
     """
 
     document: Mapping[str, Any]
@@ -90,15 +90,13 @@ class AgeTables:
         default_factory=dict, init=False, repr=False, compare=False
     )
     fusion_weights: FusionWeights = field(init=False, repr=False, compare=False)
-    _sides: tuple[Array, Array, float] = field(init=False, repr=False, compare=False)
+    _prior_odds_minor: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Keep what every posterior multiplies with."""
         prior, line = self.priors["", ""], self.reference_age_years
-        below, above = float(prior[:line].sum()), float(prior[line:].sum())
-        object.__setattr__(
-            self, "_sides", (prior[:line] / below, prior[line:] / above, below / above)
-        )
+        odds = float(prior[:line].sum() / prior[line:].sum())
+        object.__setattr__(self, "_prior_odds_minor", odds)
         weights = FusionWeights.from_rates(
             prior=prior,
             presented=self.presented_age,
@@ -245,13 +243,7 @@ class AgeTables:
     @property
     def prior_odds_minor(self) -> float:
         """Odds of being under the reference age under the default prior."""
-        return self._sides[2]
-
-    def mean_on_both_sides(self, likelihood: Array) -> tuple[float, float]:
-        """Return the mean of a likelihood under and over the reference age, default prior."""
-        below, above, _ = self._sides
-        line = self.reference_age_years
-        return float((below * likelihood[:line]).sum()), float((above * likelihood[line:]).sum())
+        return self._prior_odds_minor
 
     def mean_over_adults(self, likelihood: Array) -> float:
         """Return the mean of a likelihood over random adults, drawn from ``presented_age``."""
@@ -271,7 +263,7 @@ class AgeTables:
         return mean
 
     def check_rates(self, method: CheckMethod, provider: str) -> CheckRates:
-        """Return the rates of a provider; unlisted: those of the method."""
+        """Return the rates of a provider, "": not told; unlisted: those of the method."""
         return self.provider_checks.get((method, provider.lower()), self.checks[method])
 
     def face_model(self, provider: str) -> FaceErrorModel:
@@ -294,14 +286,17 @@ def _posing(read: ParameterReader) -> dict[str, Array]:
 def _provider_checks(
     read: ParameterReader, checks: Mapping[CheckMethod, CheckRates]
 ) -> dict[tuple[CheckMethod, str], CheckRates]:
-    """Return the rates of providers that have their own; attack rates are the method's."""
+    """Return the rates of providers that have their own; attack rates are the method's.
+
+    The name "" is that of checks whose provider is not told.
+    """
     rates: dict[tuple[CheckMethod, str], CheckRates] = {}
     for method, own in checks.items():
         path = f"age_check.{method.value}.providers"
         if "providers" not in read.section(f"age_check.{method.value}"):
             continue
         for name, node in read.section(path).items():
-            if not name or (method, name.lower()) in rates:
+            if (method, name.lower()) in rates:
                 read.problem(path, "must name each provider once; case does not count")
             errors = node if isinstance(node, Mapping) else {}
             over, under = (

@@ -85,6 +85,7 @@ def test_a_copy_with_the_same_id_counts_once(item: AgeEvidence) -> None:
 def test_what_was_computed_before_changes_no_bit(evidence: list[AgeEvidence]) -> None:
     warm = assessed(*evidence)
     TABLES.item_cache.clear()
+    TABLES.fusion_cache.clear()
     assert assessed(*evidence).probabilities.tobytes() == warm.probabilities.tobytes()
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pairguard.age.batch import AgeCase
 from pairguard.age.evidence import (
     AgeCheck,
     AgeEvidence,
@@ -17,6 +18,7 @@ from pairguard.age.evidence import (
     CheckResult,
     FacialAgeEstimate,
     Liveness,
+    Observation,
     SelfDeclared,
     VerificationMethod,
     VerifiedAge,
@@ -28,6 +30,10 @@ from tests.domain import DAY, NOW, TABLES, YEAR, captured_items, default_tables_
 from tests.reference_posterior import reference_assessment
 
 TOLERANCE = 1e-12
+DOCUMENT = AgeCheck(CheckMethod.ID_DOCUMENT, 18, CheckResult.OVER)
+WALLET = AgeCheck(CheckMethod.DIGITAL_WALLET, 18, CheckResult.OVER)
+EMAIL = AgeCheck(CheckMethod.EMAIL, 18, CheckResult.OVER)
+YOUNG = AgeCheck(CheckMethod.GUARDIAN, 10, CheckResult.UNDER)
 BY_REFERENCE_AGE = {
     18: TABLES,
     21: AgeTables.from_mapping(
@@ -75,7 +81,7 @@ behaviours = st.one_of(
 
 @settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
-    evidence=st.lists(items, max_size=8),
+    evidence=st.one_of(st.lists(items, max_size=8), st.lists(recent_items, min_size=2, max_size=4)),
     minors_in_prior=st.sampled_from([None, 0.01, 0.5]),
     behaviour_log=behaviours,
     tampered_capture=st.booleans(),
@@ -91,27 +97,54 @@ def test_the_posterior_is_that_of_plain_floats(
     device_since: float | None,
     reference_age_years: int,
 ) -> None:
-    tables = BY_REFERENCE_AGE[reference_age_years]
-    prior = tables.prior("", "")
+    prior = BY_REFERENCE_AGE[reference_age_years].prior("", "")
     if minors_in_prior is not None:
         prior = np.where(AGE_GRID < 18, minors_in_prior / 18, (1.0 - minors_in_prior) / 83)
+    assert_as_reference(
+        BY_REFERENCE_AGE[reference_age_years],
+        AgeCase(prior, evidence, NOW, behaviour_log, tampered_capture, device_since),
+    )
+
+
+@pytest.mark.parametrize(
+    ("evidence", "conflict"),
+    [
+        # A document settles what was declared until then, the same moment included.
+        ([(SelfDeclared(14), Binding.ACCOUNT), (DOCUMENT, Binding.LIVE_PERSON)], False),
+        # An address settles nothing.
+        ([(SelfDeclared(14), Binding.ACCOUNT), (EMAIL, Binding.ACCOUNT)], True),
+        # What fits few young ages is a side of a conflict by those ages.
+        ([(YOUNG, Binding.ACCOUNT), (WALLET, Binding.LIVE_PERSON)], True),
+    ],
+)
+def test_conflicts_are_those_of_plain_floats(
+    evidence: list[tuple[Observation, Binding]], conflict: bool
+) -> None:
+    items = [AgeEvidence(said, observed_time=NOW, binding=bound) for said, bound in evidence]
+    case = AgeCase(TABLES.prior("", ""), items, NOW)
+    assert assert_as_reference(TABLES, case) is conflict
+
+
+def assert_as_reference(tables: AgeTables, case: AgeCase) -> bool:
+    """Compare with the slow implementation; return whether there is a conflict."""
+    behaviour = case.behaviour_log
     found = assess_age(
         tables,
-        prior=prior,
-        evidence=evidence,
-        behaviour_log=behaviour_log,
-        now=NOW,
-        tampered_capture=tampered_capture,
-        device_since=device_since,
+        prior=case.prior,
+        evidence=case.evidence,
+        behaviour_log=behaviour,
+        now=case.now,
+        tampered_capture=case.tampered_capture,
+        device_since=case.device_since,
     )
     wanted = reference_assessment(
         tables,
-        prior=prior.tolist(),
-        evidence=evidence,
-        behaviour_log=None if behaviour_log is None else behaviour_log.tolist(),
-        now=NOW,
-        tampered_capture=tampered_capture,
-        device_since=device_since,
+        prior=case.prior.tolist(),
+        evidence=case.evidence,
+        behaviour_log=None if behaviour is None else behaviour.tolist(),
+        now=case.now,
+        tampered_capture=case.tampered_capture,
+        device_since=case.device_since,
     )
     np.testing.assert_allclose(found.probabilities, wanted.probabilities, rtol=TOLERANCE, atol=0.0)
     for running, probabilities in (
@@ -131,3 +164,4 @@ def test_the_posterior_is_that_of_plain_floats(
     assert contributions(tables, found, adult_age_years=18) == pytest.approx(
         wanted.contributions, rel=0.0, abs=tolerance
     )
+    return found.conflict

@@ -140,6 +140,13 @@ def test_a_provider_of_checks_has_its_own_rates_and_others_the_methods() -> None
         assert tables.check_rates(method, provider) is tables.checks[method]
 
 
+def test_rates_without_a_name_are_those_of_checks_whose_provider_is_not_told() -> None:
+    providers = {"": {"false_over": rate(0.2), "false_under": rate(0.3)}}
+    tables = AgeTables.from_mapping(with_email_providers(providers))
+    assert tables.check_rates(CheckMethod.EMAIL, "").false_over == 0.2
+    assert tables.check_rates(CheckMethod.EMAIL, "other") is tables.checks[CheckMethod.EMAIL]
+
+
 def test_the_rates_of_the_provider_that_checked_count() -> None:
     providers = {"mail": {"false_over": rate(0.4), "false_under": rate(0.024)}}
     tables = AgeTables.from_mapping(with_email_providers(providers))
@@ -158,7 +165,6 @@ def test_the_rates_of_the_provider_that_checked_count() -> None:
         ({"acme": {"false_over": rate(0.6), "false_under": rate(0.1)}}, "acme.false_over.value"),
         ({"acme": {"false_over": rate(0.0), "false_under": rate(0.1)}}, "acme.false_over.value"),
         ({"acme": 0.1}, "acme.false_over"),
-        ({"": {"false_over": rate(0.1), "false_under": rate(0.1)}}, None),
         (
             {name: {"false_over": rate(0.1), "false_under": rate(0.1)} for name in ("a", "A")},
             None,

@@ -5,7 +5,12 @@ import pytest
 
 from pairguard.bundle.defaults import default_age_tables
 from pairguard_training.age_labels import AgeRows
-from pairguard_training.age_prior import FEWEST_PEOPLE, smoothed_density, with_fitted_prior
+from pairguard_training.age_prior import (
+    FEWEST_OF_EITHER_SIDE,
+    FEWEST_PEOPLE,
+    smoothed_density,
+    with_fitted_prior,
+)
 
 
 def rows_of(ages: list[float], weights: list[float] | None = None) -> AgeRows:
@@ -42,8 +47,25 @@ def test_many_people_teach_a_prior_close_to_their_ages() -> None:
 
 def test_few_people_are_mixed_with_the_default() -> None:
     default = default_age_tables().prior("", "")
-    young = with_fitted_prior(default_age_tables(), rows_of([15.5] * 200)).prior("", "")
-    assert young[:18].sum() == pytest.approx(0.5 + 0.5 * default[:18].sum(), abs=0.02)
+    ages = [15.5] * 160 + [30.5] * 40
+    young = with_fitted_prior(default_age_tables(), rows_of(ages)).prior("", "")
+    assert young[:18].sum() == pytest.approx(0.4 + 0.5 * default[:18].sum(), abs=0.02)
+
+
+@pytest.mark.parametrize(("age", "others"), [(30.5, 15.5), (15.5, 30.5)])
+def test_a_side_of_whom_few_are_labelled_does_not_become_rarer(age: float, others: float) -> None:
+    default = default_age_tables().prior("", "")
+    side = slice(0, 18) if others < 18 else slice(18, None)
+    few, enough = (
+        with_fitted_prior(
+            default_age_tables(), rows_of([age] * 5_000 + [others] * count)
+        ).prior("", "")
+        for count in (FEWEST_OF_EITHER_SIDE - 1, FEWEST_OF_EITHER_SIDE)
+    )
+    assert few[side].sum() == pytest.approx(default[side].sum(), rel=1e-6)
+    assert enough[side].sum() < 0.2 * default[side].sum()
+    # What is learned within the other side is learned.
+    assert few[int(age)] > 2.0 * default[int(age)]
 
 
 def test_weights_say_whom_a_person_stands_for() -> None:

@@ -108,7 +108,7 @@ def test_the_rates_of_many_people_are_recovered_from_under_attacks_and_borrowing
     )
     items = simulated(AgeTables.from_mapping(document), 20_000, live=live)
     tables, _ = with_fitted_checks(TABLES, items)
-    rates = tables.checks[METHOD]
+    rates = tables.check_rates(METHOD, "")
     # On borrowed accounts the honest error hides among the older people's checks.
     assert rates.false_over == pytest.approx(over, abs=0.012 if live else 0.03)
     assert rates.false_under == pytest.approx(under, abs=0.012)
@@ -123,7 +123,7 @@ def test_attacks_are_not_taken_for_errors() -> None:
         merged(default_tables_document(), {"age_check": {"EMAIL": {"attack": no_attack}}})
     )
     fitted = [
-        with_fitted_checks(tables, items)[0].checks[METHOD].false_over
+        with_fitted_checks(tables, items)[0].check_rates(METHOD, "").false_over
         for tables in (TABLES, unattacked)
     ]
     assert fitted == pytest.approx([preset, preset + share], abs=0.004)
@@ -133,7 +133,7 @@ def test_few_people_keep_the_preset() -> None:
     items = checked_people([14.5] * (FEWEST_PEOPLE - 1), 5)
     tables, reports = with_fitted_checks(TABLES, items)
     assert tables is TABLES
-    report = by_name(reports)["EMAIL.false_over"]
+    report = by_name(reports)["EMAIL.providers.(no name).false_over"]
     assert (report.fitted, report.people) == (0.0224, FEWEST_PEOPLE - 1)
     assert not report.changed
 
@@ -217,6 +217,16 @@ def test_a_provider_gets_rates_of_its_own_and_leaves_the_method_as_it_was() -> N
     rates = tables.document["age_check"]["EMAIL"]["providers"]["id.example"]
     assert "200 people" in rates["false_over"]["source"]
     assert rates["false_under"] == TABLES.document["age_check"]["EMAIL"]["false_under"]
+
+
+def test_checks_without_a_name_teach_nothing_of_those_with_one() -> None:
+    items = checked_people([14.5] * 3_000, 10) + checked_people([30.5] * 3_000, 10)
+    tables, _ = with_fitted_checks(TABLES, items)
+    preset = TABLES.checks[METHOD]
+    assert tables.check_rates(METHOD, "").false_over < preset.false_over
+    for name in ("unheard-of", "acme"):
+        assert tables.check_rates(METHOD, name).false_over == preset.false_over
+        assert tables.check_rates(METHOD, name).false_under == preset.false_under
 
 
 def test_what_was_fitted_before_is_where_the_next_fit_starts() -> None:

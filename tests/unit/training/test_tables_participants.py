@@ -138,6 +138,45 @@ def test_a_label_is_not_learned_from_the_check_that_gave_it_nor_from_anything_la
     ]
 
 
+@pytest.mark.parametrize(
+    ("label", "kept"),
+    [
+        # The check that it names tells when; what came later is left out.
+        ({"evidence_id": "e2"}, ["e1", "document", "timeless"]),
+        # Nothing is told: whatever may have labelled is left out.
+        ({}, ["e1", "e2", "e3"]),
+        ({"method": "ID_DOCUMENT"}, ["e1", "e2", "e3"]),
+        ({"method": "MODERATOR"}, ["e1", "e2", "e3", "document", "timeless"]),
+        # A time tells what came before, but not of what has none.
+        ({"verified_time": NOW - timedelta(days=2, hours=12)}, ["e1", "e2", "document"]),
+        ({"verified_time": NOW, "evidence_id": "e9"}, ["e1", "e2", "e3", "document", "timeless"]),
+    ],
+)
+def test_a_label_that_tells_little_is_not_learned_from_what_may_have_given_it(
+    tmp_path: Path, label: dict[str, object], kept: list[str]
+) -> None:
+    told = frames()
+    document = {
+        "snapshot_id": "s1",
+        "evidence_id": "document",
+        "kind": "age_check",
+        "observed_time": NOW - timedelta(days=20),
+        "method": "ID_DOCUMENT",
+        "threshold_years": 18.0,
+        "result": "OVER",
+    }
+    timeless = document | {"evidence_id": "timeless", "observed_time": None}
+    schema = told["age_evidence"].schema
+    checks = pl.DataFrame([document, timeless], schema_overrides=schema)
+    told["age_evidence"] = pl.concat([told["age_evidence"], checks], how="diagonal")
+    told["age_labels"] = pl.DataFrame([{"participant_id": "a", "age_years": 22.0, **label}])
+    tables = read_tables(write(tmp_path, told))
+    found = age_evidence_before_labels(tables).filter(pl.col("snapshot_id") == "s1")
+    assert found["evidence_id"].to_list() == kept
+    # Nobody else is touched.
+    assert age_evidence_before_labels(tables).filter(pl.col("snapshot_id") == "s2").height == 2
+
+
 def test_repeated_items_stay_with_their_snapshots_in_order(tmp_path: Path) -> None:
     repeated = frames()
     evidence = repeated["age_evidence"]

@@ -92,19 +92,38 @@ def observed_seconds(
 
 
 def age_evidence_before_labels(tables: Tables) -> pl.DataFrame:
-    """Return the age evidence without the checks that labelled somebody, and anything later."""
+    """Return the age evidence without the checks that labelled somebody, and anything later.
+
+    A label without a time was given when the check that it names was made. Where neither that check
+    nor which came first is told, whatever may be it is left out: a document, a wallet or a verdict,
+    by the label's method where that is told.
+    """
     if tables.age_labels.is_empty() or tables.age_evidence.is_empty():
         return tables.age_evidence
     labels = tables.age_labels.select(
-        "participant_id", "verified_time", pl.col("evidence_id").alias("label_evidence_id")
+        "participant_id",
+        "verified_time",
+        pl.col("evidence_id").alias("label_evidence_id"),
+        pl.col("method").alias("label_method"),
     )
     owners = tables.snapshots.select("snapshot_id", "participant_id")
     joined = tables.age_evidence.join(
         owners, on="snapshot_id", how="left", maintain_order="left"
     ).join(labels, on="participant_id", how="left", maintain_order="left")
     labelled = (pl.col("evidence_id") == pl.col("label_evidence_id")).fill_null(value=False)
-    later = (pl.col("observed_time") >= pl.col("verified_time")).fill_null(value=False)
-    return joined.filter(~(labelled | later)).select(tables.age_evidence.columns)
+    of_label = pl.col("observed_time").filter(labelled).min().over("participant_id")
+    verified = pl.coalesce("verified_time", of_label)
+    later = (pl.col("observed_time") >= verified).fill_null(value=False)
+    may_have_labelled = (
+        pl.col("participant_id").is_in(labels["participant_id"].implode())
+        & pl.col("label_evidence_id").is_null()
+        & (pl.col("observed_time").is_null() | verified.is_null())
+        & pl.col("kind").is_in(["verified_age", "age_check"])
+        & pl.col("method").is_in(list(_VERIFICATIONS)).fill_null(value=False)
+        & (pl.col("method") == pl.col("label_method")).fill_null(value=True)
+    )
+    left_out = labelled | later | may_have_labelled
+    return joined.filter(~left_out).select(tables.age_evidence.columns)
 
 
 def _order(
