@@ -20,7 +20,7 @@ from pairguard.age.kernel import ONES, fused_rows, means_on_both_sides
 from pairguard.age.parameters import Array
 from pairguard.age.tables import AgeTables
 
-_CACHE_ENTRIES = 8192  # a company, or the 101 numbers of a likelihood
+_CACHE_ENTRIES = 4096  # a company, or the 101 numbers of a likelihood
 _ORDER = attrgetter("order")
 
 
@@ -96,7 +96,7 @@ def fusion(
     known: Fusion | None = tables.fusion_cache.get(key)
     if known is None:
         known = _fuse(tables, items, sessions)
-        _keep(tables, key, known)
+        keep(tables, key, known)
     return known
 
 
@@ -171,11 +171,12 @@ def in_company(
     company: Company | None = tables.fusion_cache.get(kinds)
     if company is None:
         company = company_of(kinds)
-        _keep(tables, kinds, company)
+        keep(tables, kinds, company)
     return told, company, one_sitting(tables, items, sessions) if company.on_camera else 0.0
 
 
-def _keep(tables: AgeTables, key: Hashable, value: object) -> None:
+def keep(tables: AgeTables, key: Hashable, value: object) -> None:
+    """Keep something in ``tables.fusion_cache``, which is emptied when it is full."""
     if len(tables.fusion_cache) >= _CACHE_ENTRIES:
         tables.fusion_cache.clear()
     tables.fusion_cache[key] = value

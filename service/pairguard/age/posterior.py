@@ -20,7 +20,7 @@ import numpy as np
 
 from pairguard.age.conflict import contradict, unsettled
 from pairguard.age.evidence import AgeEvidence
-from pairguard.age.fusion import Fusion, fusion
+from pairguard.age.fusion import Fusion, fusion, keep
 from pairguard.age.item import ItemLikelihood
 from pairguard.age.kernel import posteriors
 from pairguard.age.likelihood import item_likelihoods
@@ -125,6 +125,28 @@ def assess_age(
         device_since=device_since,
     )
     fused = fusion(tables, told.items, told.sessions)
+    if behaviour_log is None and fused.company.all_usable and not fused.company.may_be_settled:
+        # Nothing of it depends on the times any more, beyond what made the items.
+        kept: AgeAssessment | None = tables.fusion_cache.get(fused)
+        if kept is None or kept.base is not prior:
+            kept = _concluded(tables, told, fused, prior=prior, behaviour_log=None, now=now)
+            kept.probabilities.setflags(write=False)
+            kept.cumulative.setflags(write=False)
+            keep(tables, fused, kept)
+        return kept
+    return _concluded(tables, told, fused, prior=prior, behaviour_log=behaviour_log, now=now)
+
+
+def _concluded(
+    tables: AgeTables,
+    told: ToldEvidence,
+    fused: Fusion,
+    *,
+    prior: Array,
+    behaviour_log: Array | None,
+    now: float,
+) -> AgeAssessment:
+    """Return the assessment of fused evidence."""
     base = prior if behaviour_log is None else prior * np.exp(behaviour_log)
     probabilities, cumulative = posterior(base, fused.likelihood)
     by_evidence = cumulative
