@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import accumulate
 
 from pairguard.age.evidence import (
     AgeCheck,
@@ -51,6 +52,7 @@ class ReferenceItem:
     dated: bool
     odds_factor: float
     peak_odds_factor: float
+    unsure: bool = False
 
     @property
     def informative(self) -> bool:
@@ -71,6 +73,8 @@ class ReferenceAssessment:
     informative_count: int
     for_adulthood_count: int
     established_minor: bool
+    highest_below: Row
+    lowest_below: Row
     verified_live_years: int | None
     contributions: Row
 
@@ -100,16 +104,44 @@ def reference_assessment(
         reference_item(tables, item, now=now, tampered=tampered(item), device_since=device_since)
         for item in distinct
     ]
-    as_if_safe = [
-        reference_item(tables, item, now=now, tampered=False, device_since=None)
+    as_they_came = [
+        reference_item(
+            tables, item, now=now, tampered=_is_replayed(item, distinct), device_since=None
+        )
         for item in distinct
     ]
+    as_if_safe = [
+        reference_item(tables, _safe(item), now=now, tampered=False, device_since=None)
+        for item in distinct
+    ]
+    unsure = _unsure_sessions([item for item in items if item])
+    items, as_they_came, as_if_safe = (
+        [item and replace(item, unsure=_session(item.evidence) in unsure) for item in found]
+        for found in (items, as_they_came, as_if_safe)
+    )
     told = [item for item in items if item]
     informative = [item for item in told if item.informative]
     behaviour = [0.0 for _ in AGES] if behaviour_log is None else behaviour_log
     base = [prior[age] * math.exp(behaviour[age]) for age in AGES]
     likelihood = _likelihood(tables, told)
     probabilities = _normalised([base[age] * likelihood[age] for age in AGES])
+
+    def believed(
+        found: Sequence[ReferenceItem | None], start: Sequence[float] = base, *, proof: bool = False
+    ) -> Row:
+        counted = [
+            item for item in found if item and not (proof and item.model.attack_group == "account")
+        ]
+        weights = _likelihood(tables, counted)
+        return list(accumulate(_normalised([start[age] * weights[age] for age in AGES])))
+
+    established = any(_establishes_minor(tables, item) for item in informative)
+    adults = [believed(items), believed(as_they_came)]
+    minors = [*adults, believed(as_if_safe)]
+    if established:
+        minors += [
+            believed(found, prior, proof=True) for found in (items, as_they_came, as_if_safe)
+        ]
 
     def contribution(item: ReferenceItem | None) -> float:
         if item is None:
@@ -124,14 +156,27 @@ def reference_assessment(
         probabilities=probabilities,
         probabilities_by_evidence=_normalised([prior[age] * likelihood[age] for age in AGES]),
         conflict=any(
-            _conflict(tables, [item for item in found if item]) for found in (items, as_if_safe)
+            _conflict(tables, [item for item in found if item])
+            for found in (items, as_they_came, as_if_safe)
         ),
         informative_count=len(informative),
         for_adulthood_count=len([item for item in informative if item.for_adulthood]),
-        established_minor=any(_establishes_minor(tables, item) for item in informative),
+        established_minor=established,
+        highest_below=[max(row[age] for row in adults) for age in AGES],
+        lowest_below=[min(row[age] for row in minors) for age in AGES],
         verified_live_years=_verified_years(informative),
         contributions=[contribution(item) for item in items],
     )
+
+
+def _safe(item: AgeEvidence) -> AgeEvidence:
+    """Return an item as if its liveness test had been passed, and without an expiry."""
+    observation = item.observation
+    if isinstance(observation, (FacialAgeEstimate, AgeCheck, VerifiedAge)) and (
+        observation.liveness in (Liveness.FAILED, Liveness.UNDETERMINED)
+    ):
+        observation = replace(observation, liveness=Liveness.PASSED)
+    return replace(item, observation=observation, expire_time=None)
 
 
 def reference_item(
@@ -180,6 +225,8 @@ def reference_item(
         attack, posing = [min(attack) for _ in AGES], [0.0 for _ in AGES]
     best = max(relative)
     relative = [value / best for value in relative]
+    if usable and not model.doubted and min(relative) > 1 - 1e-9:
+        return None
     row = _with_attacks(tables, relative, attack, posing)
     odds_factor = _odds_factor(tables, row)
     return ReferenceItem(
@@ -317,6 +364,22 @@ def _groups(
     return found
 
 
+def _unsure_sessions(told: Sequence[ReferenceItem]) -> set[str]:
+    """Return the sessions that another one was near of, which may be the same sitting."""
+    found: dict[bool, list[tuple[str, float | None]]] = {True: [], False: []}
+    for item in told:
+        if item.model.camera and _session(item.evidence):
+            entry = _session(item.evidence), item.evidence.observed_time
+            found[item.model.attack_group == "capture"].append(entry)
+    unsure = set()
+    for face, seen in found[True]:
+        for document, shown in found[False]:
+            near = seen is None or shown is None or abs(seen - shown) <= _HOUR
+            if near and face != document:
+                unsure |= {face, document}
+    return unsure - ({face for face, _ in found[True]} & {shown for shown, _ in found[False]})
+
+
 def _one_sitting(tables: AgeTables, told: Sequence[ReferenceItem]) -> float:
     """Return how likely an attack on a face and one on a document on camera are one."""
     seen = [item for item in told if item.usable and item.model.camera]
@@ -326,7 +389,7 @@ def _one_sitting(tables: AgeTables, told: Sequence[ReferenceItem]) -> float:
             if face.model.attack_group != "capture" or document.model.attack_group == "capture":
                 continue
             one, other = _session(face.evidence), _session(document.evidence)
-            if not one or not other:
+            if not one or not other or face.unsure or document.unsure:
                 shares.append(tables.one_sitting_share)
             elif one == other:
                 shares.append(1.0)
@@ -372,7 +435,7 @@ def _conflict(tables: AgeTables, told: Sequence[ReferenceItem]) -> bool:
     groups = _groups(tables, usable)
     if any(max(product) < tables.agreement_floor for _, product, _ in groups):
         return True
-    parties = [item for item in told if not _is_settled(item, told)]
+    parties = [item for item in told if not _is_settled(tables, item, told)]
     if len([item for item in parties if item.informative]) < 2:
         return False
     groups = _groups(tables, [item for item in parties if item.usable])
@@ -384,14 +447,16 @@ def _conflict(tables: AgeTables, told: Sequence[ReferenceItem]) -> bool:
     return highest >= limit and min(factors) <= 1 / limit
 
 
-def _is_settled(item: ReferenceItem, told: Sequence[ReferenceItem]) -> bool:
+def _is_settled(tables: AgeTables, item: ReferenceItem, told: Sequence[ReferenceItem]) -> bool:
     """Return whether a later check of higher rank found an adult where this item says a minor."""
     if item.odds_factor <= 1 or item.evidence.observed_time is None:
         return False
     for other in told:
         if not (other.for_adulthood and other.dated and other.evidence.observed_time is not None):
             continue
-        if other.evidence.observed_time < item.evidence.observed_time:
+        if other.evidence.observed_time < _said_at(item.evidence):
+            continue
+        if other.odds_factor > math.exp(-tables.opposed_nats):
             continue
         statement = item.model.correlation_group == "declared"
         face = item.model.correlation_group == "faces"
@@ -402,6 +467,14 @@ def _is_settled(item: ReferenceItem, told: Sequence[ReferenceItem]) -> bool:
     return False
 
 
+def _said_at(evidence: AgeEvidence) -> float:
+    """Return when a dated item was said or seen, whichever is later."""
+    times = [evidence.observed_time]
+    if isinstance(evidence.observation, SelfDeclared):
+        times.append(evidence.observation.declared_time)
+    return max(time for time in times if time is not None)
+
+
 def _establishes_minor(tables: AgeTables, item: ReferenceItem) -> bool:
     prior, line = tables.prior("", "").tolist(), tables.reference_age_years
     odds = sum(prior[:line]) / sum(prior[line:]) * item.odds_factor
@@ -410,7 +483,7 @@ def _establishes_minor(tables: AgeTables, item: ReferenceItem) -> bool:
     if not (item.usable and item.dated):
         return False
     observation = item.evidence.observation
-    live = item.evidence.binding is Binding.LIVE_PERSON
+    live = item.live
     match observation:
         case VerifiedAge():
             return live or observation.method is VerificationMethod.MODERATOR

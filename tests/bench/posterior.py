@@ -13,7 +13,6 @@ from functools import partial
 import numpy as np
 
 from pairguard.age.batch import AgeCase, assess_ages
-from pairguard.age.company import Company
 from pairguard.age.evidence import (
     AgeCheck,
     AgeEvidence,
@@ -27,9 +26,15 @@ from pairguard.age.evidence import (
     PlatformAssurance,
     SelfDeclared,
 )
-from pairguard.age.fusion import Fusion, in_company
+from pairguard.age.fusion import Fusion, in_company, rows_by_place
 from pairguard.age.item import ItemLikelihood
-from pairguard.age.kernel import fused_rows, means_on_both_sides, posteriors
+from pairguard.age.kernel import (
+    FusionPlan,
+    Workspace,
+    fused_rows,
+    means_on_both_sides,
+    posteriors,
+)
 from pairguard.age.likelihood import item_likelihood
 from pairguard.age.parameters import Array
 from pairguard.age.posterior import assess_age
@@ -40,7 +45,7 @@ Evidence = tuple[AgeEvidence, ...]
 _NOW = 1_795_000_000.0
 _DAY_SECONDS = 86_400.0
 _ITEMS = 7
-_CHUNK = 64
+_CHUNK = 96
 _LEAST = 1e-300
 
 INCLUDED = (
@@ -172,40 +177,33 @@ def _singly(
     return times
 
 
-def _told(
-    tables: AgeTables, evidence: Evidence
-) -> tuple[tuple[ItemLikelihood, ...], Company, float]:
+_Told = tuple[ItemLikelihood, ...]
+_Chunk = tuple[FusionPlan, list[Array], list[Array]]
+
+
+def _told(tables: AgeTables, evidence: Evidence) -> tuple[_Told, FusionPlan]:
     items = [item_likelihood(tables, item, now=_NOW) for item in evidence]
-    return in_company(tables, items, [""] * len(items))
-
-
-_Chunk = tuple[Company, float, list[Array], list[Array]]
+    told, company, sitting = in_company(tables, items, [""] * len(items))
+    return told, company.plan(sitting)
 
 
 def _ready_chunks(tables: AgeTables, participants: Sequence[Evidence]) -> list[_Chunk]:
-    """Return the rows of participants of one company, stacked."""
-    alike: dict[tuple[Company, float], list[tuple[ItemLikelihood, ...]]] = {}
+    """Return the rows of participants of one plan, stacked."""
+    alike: dict[bytes, tuple[FusionPlan, list[_Told]]] = {}
     for evidence in participants:
-        told, company, sitting = _told(tables, evidence)
-        alike.setdefault((company, sitting), []).append(told)
-    chunks = []
-    for (company, sitting), members in alike.items():
-        copies = dict(company.tempered)
-        for start in range(0, len(members), _CHUNK):
-            by_place = list(zip(*members[start : start + _CHUNK], strict=True))
-            relative = [
-                np.array([item.tempered(copies.get(place, 1)) for item in items])
-                for place, items in enumerate(by_place)
-            ]
-            alone = [np.array([item.row for item in items]) for items in by_place]
-            chunks.append((company, sitting, relative, alone))
-    return chunks
+        told, plan = _told(tables, evidence)
+        alike.setdefault(plan.content, (plan, []))[1].append(told)
+    return [
+        (plan, *rows_by_place(plan, members[start : start + _CHUNK]))
+        for plan, members in alike.values()
+        for start in range(0, len(members), _CHUNK)
+    ]
 
 
 def _fuse_chunks(tables: AgeTables, chunks: Sequence[_Chunk]) -> None:
-    prior, weights = tables.prior("", ""), tables.fusion_weights
-    for company, sitting, relative, alone in chunks:
-        rows, _ = fused_rows(company.plan(sitting), weights, relative, alone)
+    prior, weights, workspace = tables.prior("", ""), tables.fusion_weights, Workspace()
+    for plan, relative, alone in chunks:
+        rows, _ = fused_rows(plan, weights, relative, alone, workspace)
         means_on_both_sides(weights, rows)
         posteriors(prior, rows[-1])
 

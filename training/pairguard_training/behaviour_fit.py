@@ -25,7 +25,7 @@ from pairguard.risk.behaviour import CLIP_NATS, BehaviourAgeModel, ramps
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.trees import TreeModel
 from pairguard_training.age_labels import AgeRows
-from pairguard_training.age_objective import AgeObjective
+from pairguard_training.age_objective import LINE_YEARS, AgeObjective
 from pairguard_training.age_prior import smoothed_density
 from pairguard_training.boosting import Compute, Rows, model_text, raw_scores, train
 from pairguard_training.splitting import hash_fraction
@@ -36,6 +36,9 @@ KNOTS_YEARS = (11.0, 15.0, 17.5, 20.5, 26.0, 40.0)
 """Ages at which the likelihood may bend; the adult age is none of them."""
 FEWEST_PEOPLE_AT_KNOT = 25
 FEWEST_PEOPLE = 150
+FEWEST_OF_EITHER_SIDE = 25
+"""People under and over 18 below which nothing is learned: what is not known of children must not
+speak for anybody's being an adult."""
 FOLDS, FOLDS_OF_MANY = 10, 5
 """The more folds, the more alike are the models that are judged and the one that serves."""
 MANY_PEOPLE = 20_000
@@ -121,6 +124,11 @@ def fit_behaviour(
         return "no signal that may speak of an age varies among people with age labels"
     if rows.people < FEWEST_PEOPLE:
         return f"{rows.people} people with age labels to learn from; {FEWEST_PEOPLE} are needed"
+    minor = rows.ages < LINE_YEARS
+    for side, inside in (("under", minor), ("over", ~minor)):
+        found = rows.where(inside).people
+        if found < FEWEST_OF_EITHER_SIDE:
+            return f"{found} labelled people {side} {LINE_YEARS}; {FEWEST_OF_EITHER_SIDE} needed"
     knots = _knots(rows)
     if len(knots) < 2:
         return f"all but a few labelled people are of one age; {FEWEST_PEOPLE_AT_KNOT} needed"

@@ -32,8 +32,8 @@ from pairguard_training.face_density import (
     fitted_shares,
     product,
 )
-from pairguard_training.face_labels import FaceRows
 from pairguard_training.face_kindness import seen_minors
+from pairguard_training.face_labels import FaceRows
 from pairguard_training.face_report import FaceBand, FaceErrors, FaceReport
 from pairguard_training.splitting import hash_fraction
 from pairguard_training.verified_evidence import effective_people
@@ -130,9 +130,7 @@ def _fit_provider(
             continue
         taught = rows.where(~inside)
         # Which values are told is learned from the others as well.
-        others = _Fit(
-            PresetMeasure.of(model, Estimates.of(taught.estimates, taught.weights), line)
-        )
+        others = _Fit(PresetMeasure.of(model, Estimates.of(taught.estimates, taught.weights), line))
         fitted = others.table(others.shares(taught, others.choose(taught, groups, seed)))
         before[:, inside] = others.scores(model, rows.where(inside), taught)
         after[:, inside] = others.scores(fitted, rows.where(inside), taught)

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from pairguard.age.tables import AgeTables
 from pairguard.policy.regions import Policy
-from pairguard.risk.behaviour import CLIP_NATS, BehaviourAgeModel
+from pairguard.risk.behaviour import BehaviourAgeModel
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.pair import RiskModel
 from pairguard_training.age_labels import AgeRows, age_rows
-from pairguard_training.age_prior import FEWEST_PEOPLE, with_fitted_prior
+from pairguard_training.age_prior import FEWEST_PEOPLE, few_sides, with_fitted_prior
 from pairguard_training.assessing import Assessed, assess_snapshots, pair_rows
 from pairguard_training.behaviour_fit import BehaviourFit, fit_behaviour
 from pairguard_training.boosting import Compute
@@ -38,7 +38,7 @@ from pairguard_training.splitting import Part, Split, split_tables
 from pairguard_training.stacking_fit import fit_stacking
 from pairguard_training.tables.participants import participants
 from pairguard_training.tables.reading import Tables
-from pairguard_training.temperature_fit import HIGHEST, TemperatureFit, fit_temperature
+from pairguard_training.temperature_fit import HIGHEST, LOWEST, TemperatureFit, fit_temperature
 from pairguard_training.verified_evidence import VerifiedItem, verified_items
 
 Array = NDArray[np.float64]
@@ -159,10 +159,17 @@ class _Fitting:
                 f"prior over ages: from {rows.people} people with age labels, "
                 f"{minors:.1%} under {line}"
             )
+            for side in few_sides(age_tables, rows):
+                name = "under" if side.start == 0 else "over"
+                self.note(
+                    f"Hardly anybody {name} {line} has an age label: their share in the prior is "
+                    "at least that of the default prior, which is assumed."
+                )
         return fitted
 
     def fit_error_rates(self, age_tables: AgeTables) -> AgeTables:
-        # Of everything that these people had shown, not of a few snapshots.
+        # Of the training part alone: whoever judges posteriors or calibrates by them must not have
+        # taught these tables. Of everything that they had shown, not of a few snapshots.
         rows = self._part(age_rows(self.tables, snapshots_per_person=None), Part.TRAIN)
         items = verified_items(self.tables, rows)
         reports = []
@@ -232,14 +239,23 @@ class _Fitting:
             return None, None, None
         if np.isnan(found.around_the_line):
             self.note(
-                f"The behaviour age model was checked on {found.people_around_the_line} people of "
-                "15 to 20 years only: its temperature is a cautious guess."
+                f"The behaviour age model could be checked on {found.people_around_the_line} "
+                "people of 15 to 20 years, which are too few, or too few on one side of 18: its "
+                "temperature is a cautious guess."
             )
-        factor = self._stacked(age_tables, fit, found, rows.where(usable), usable)
-        temperature = found.temperature * factor
-        self.metrics["behaviour"]["temperature"] = figure(temperature)
         parts = np.array([self.split.parts[person].value for person in rows.participants])
+        strangers = usable & (parts == Part.CALIBRATION.value)
+        temperature = found.temperature * self._stacked(age_tables, fit, found, rows, strangers)
+        self.metrics["behaviour"]["temperature"] = figure(temperature)
+        if temperature <= LOWEST:
+            self.note("No behaviour age model: it told nothing that other evidence does not tell.")
+            return None, None, None
         judging = fit.of_part(parts == Part.TRAIN.value, temperature, compute=self.compute)
+        if judging is None:
+            self.note(
+                "Too few labelled people to train behaviour without those who calibrate harm: the "
+                "harm model was fitted without it, though it serves."
+            )
         return fit.tempered(temperature), fit, judging
 
     def _stacked(
@@ -248,14 +264,16 @@ class _Fitting:
         fit: BehaviourFit,
         found: TemperatureFit,
         rows: AgeRows,
-        usable: NDArray[np.bool_],
+        strangers: NDArray[np.bool_],
     ) -> float:
-        """Return the factor on the behaviour temperature that stacking won, 1: none."""
-        evidence = evidence_rows(age_tables, self.catalogue, self.tables, rows)
-        likelihoods = fit.out_of_fold[usable][evidence.places] * found.temperature
+        """Return the factor on the behaviour temperature that stacking won, 1: none.
+
+        It is judged on ``strangers``, of whom neither the tables nor the scores have seen anybody.
+        """
+        evidence = evidence_rows(age_tables, self.catalogue, self.tables, rows.where(strangers))
         stacked = fit_stacking(
             evidence,
-            np.clip(likelihoods, -CLIP_NATS, CLIP_NATS),
+            fit.out_of_fold[strangers][evidence.places] * found.temperature,
             [self.split.groups[person] for person in evidence.rows.participants],
             # What the people around the line refused is not raised again.
             most_behaviour_weight=1.0 if found.contradicted else HIGHEST / found.temperature,
@@ -303,7 +321,7 @@ class _Fitting:
         }
         self.say(
             f"harm model: {learning.harmed.size} pairs, {learning.positives} harmed, {fit.rounds} "
-            f"rounds; {kind} calibration on {checking.harmed.size} pairs of other people: "
+            f"rounds; {kind} calibration fitted to {checking.harmed.size} pairs of other people: "
             f"{predicted:.2f} predicted, {checking.positives} harmed"
         )
         for note in fit.notes:

@@ -53,7 +53,7 @@ def calibration_text(calibration: dict[str, dict[str, Estimate]], people: int) -
 def reliability_text(reliability: AgeReliability) -> list[str]:
     """Return the reliability of the model's P(under 18) by size, by band and by group."""
     lines = [
-        "reliability of P(under 18), each person once; counts with exact 95 % intervals",
+        "reliability of P(under 18), each person once and unweighted; exact 95 % intervals",
         row("claimed", ["mean claim", "minors"], name_width=_NAME, width=26),
         *(
             row(bin_.group, [f"{bin_.predicted:.4f}", counted(bin_.minors)],
@@ -82,9 +82,8 @@ def reliability_text(reliability: AgeReliability) -> list[str]:
 
 def rates_text(rates: AdmissionRates) -> list[str]:
     """Return the errors of admission by evidence, by group and into the minors' pool."""
-    lines = [
-        f"errors of admission under policy {rates.policy}, each person once; exact 95 % intervals"
-    ]
+    head = f"errors of admission under policy {rates.policy}"
+    lines = [f"{head}, each person once and unweighted; exact 95 % intervals"]
     for title, minors in ((FALSE_ACCEPTANCE, True), (FALSE_REJECTION, False)):
         found = [(held, _of(held, minors=minors)) for held in [*rates.by_evidence, rates.overall]]
         bands = [band for band in BAND_NAMES if any(band in shares for _, shares in found)]

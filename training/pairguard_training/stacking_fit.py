@@ -5,7 +5,9 @@ must not know how the behaviour model or the tables were fitted.
 
 The posterior adds the rows of behaviour and of evidence as if nothing but an age tied them
 together. If they repeat each other, or one of them claims too much, weights would tell. Four
-challengers are trained on all folds but one and judged on that one, against the posterior as it is:
+challengers are trained on all folds but one and judged on that one, against the posterior as it is.
+The people have to be strangers to the tables and to the behaviour scores as well: those who taught
+the error rates would make evidence seem surer than it is of others.
 
 - ``behaviour weight``: one weight on behaviour's row. The bundle carries it as a temperature.
 - ``pool``: further weights, each at most 1, on the rows of what was declared, estimated from a
@@ -30,6 +32,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
+from pairguard.risk.behaviour import CLIP_NATS
 from pairguard_training.boosting import Compute, Rows, raw_scores, train
 from pairguard_training.evidence_rows import GROUPS, EvidenceRows
 from pairguard_training.line_calibration import ADULT_AGE_YEARS
@@ -105,7 +108,7 @@ class StackingFit:
             for name, gain in self.gains.items()
         )
         return (
-            f"stacking: {self.people} people left out, log loss of the posterior "
+            f"stacking: {self.people} people who taught no table, log loss of the posterior "
             f"{self.log_loss:.4f}; gained by {gained}; factor on the behaviour temperature "
             f"{self.behaviour_weight:.2f}"
         )
@@ -123,7 +126,8 @@ def fit_stacking(
 
     Args:
         evidence: What evidence says of n labelled rows, whom behaviour is known of as well.
-        behaviour: (n, 101) their tempered behaviour rows, by models that have not seen them.
+        behaviour: (n, 101) their tempered behaviour rows, not yet clipped, by models that have not
+            seen them.
         groups: (n,) whose rows share a fold, e.g. a household's.
         most_behaviour_weight: Bound on the factor on the temperature.
         compute: Threads and seed.
@@ -190,7 +194,8 @@ class _Pool:
         return found
 
     def posteriors(self, weights: Array, mask: NDArray[np.bool_]) -> Array:
-        log = weights[0] * self.behaviour[mask]
+        # Clipped after it is weighted, as when it serves.
+        log = np.clip(weights[0] * self.behaviour[mask], -CLIP_NATS, CLIP_NATS)
         for place, row in enumerate(self.evidence.by_group, start=1):
             if weights[place] != 1.0:
                 log = log + (weights[place] - 1.0) * row[mask]
@@ -234,7 +239,7 @@ def _features(pool: _Pool) -> Array:
     """Return (n, 4): log-odds of the posterior, of evidence, of behaviour alone; entropy."""
     everybody = np.ones(len(pool.behaviour), dtype=np.bool_)
     fused = pool.posteriors(pool.as_it_is, everybody)
-    alone = np.exp(pool.behaviour) * pool.evidence.priors
+    alone = np.exp(np.clip(pool.behaviour, -CLIP_NATS, CLIP_NATS)) * pool.evidence.priors
     alone /= alone.sum(axis=1, keepdims=True)
     entropy = -(fused * np.log(np.maximum(fused, 1e-300))).sum(axis=1)
     posteriors = (fused, pool.evidence.posteriors, alone)

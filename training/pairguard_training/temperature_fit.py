@@ -37,6 +37,9 @@ HIGHEST = 1.5
 LOWEST = 0.05
 """Below it behaviour says nothing worth a model."""
 FEWEST_PEOPLE = 50
+FEWEST_OF_EITHER_SIDE = 20
+"""Minors, and adults, of 15-20 below which nobody could contradict a row that takes all for the
+other."""
 CONTRADICTION_NATS = 1.92
 """Log-likelihood lost around the line beyond which it decides alone: half the 95 % point of the
 chi-squared distribution. The smaller of two estimates would always be too cautious by chance."""
@@ -53,7 +56,7 @@ class TemperatureFit:
     Attributes:
         temperature: What counts; 0: the model should not be used.
         over_all_ages: By maximum likelihood of the side of the line, over all true ages.
-        around_the_line: The same within true ages 15-20; NaN: too few people there.
+        around_the_line: The same within true ages 15-20; NaN: too few people there, or of one side.
         contradicted: Whether the people around the line decided alone.
         calibration: Slopes of the posteriors with the temperature that counts, on the people who
             chose it.
@@ -94,7 +97,8 @@ class TemperatureFit:
             f"people): {self.temperature:.2f} counts{alone}"
         )
         calibration = (
-            f"behaviour alone, people left out of training: slope of P(under 18) "
+            f"behaviour alone, {self.people} people left out of training, who chose the "
+            f"temperature: slope of P(under 18) "
             f"{slopes.over_all:.2f}, of P(under 18 | 15-20) {slopes.within_the_line:.2f}, of "
             f"P(under 18) at true ages 15-20 {slopes.at_the_line:.2f} (an exact posterior's would "
             f"be {slopes.at_the_line_if_exact:.2f})"
@@ -119,7 +123,9 @@ def fit_temperature(likelihoods: Array, prior: Array, rows: AgeRows) -> Temperat
     around_line = _Told(likelihoods[near], inside, rows.where(near))
     over_all, around, contradicted = _best(everybody), float("nan"), False
     chosen = over_all
-    if around_line.rows.people >= FEWEST_PEOPLE:
+    minor = around_line.rows.ages < ADULT_AGE_YEARS
+    sides = [around_line.rows.where(side).people for side in (minor, ~minor)]
+    if around_line.rows.people >= FEWEST_PEOPLE and min(sides) >= FEWEST_OF_EITHER_SIDE:
         around = _best(around_line)
         chosen = _best(everybody, around_line)
         lost = around_line.loss(chosen) - around_line.loss(around)

@@ -64,14 +64,17 @@ def admission(assessment: AgeAssessment, gates: AdmissionGates) -> Admission:
 
     No pool, and no bar, comes from a prior or from behaviour alone: the adults' pool needs an item
     that speaks for adulthood, a bar needs one that says anything. Contradictory evidence is an
-    unknown age. Nobody who is more likely than not below the minimum age is admitted to the minors'
+    unknown age. A sign of danger opens no pool and lifts no bar: what would be believed but for it
+    counts too. Nobody who is more likely than not below the minimum age is admitted to the minors'
     pool, whatever the gate for barring is.
     """
-    if assessment.informative_count == 0 or assessment.conflict:
+    if assessment.informative_count == 0:
         return Admission.UNKNOWN
-    probability_too_young = assessment.probability_below(gates.minimum_age)
+    probability_too_young = assessment.uncontested_probability_below(gates.minimum_age)
     if probability_too_young >= gates.barred_min_probability:
         return Admission.BARRED
+    if assessment.conflict:
+        return Admission.UNKNOWN
     adult_age = max(gates.adult_ages)
     if (
         assessment.for_adulthood_count > 0
@@ -80,7 +83,7 @@ def admission(assessment: AgeAssessment, gates: AdmissionGates) -> Admission:
         <= gates.adults_max_probability_minor_by_evidence
     ):
         return Admission.ADULTS
-    probability_adult = 1.0 - assessment.probability_below(min(gates.adult_ages))
+    probability_adult = assessment.probability_at_least(min(gates.adult_ages))
     if (
         assessment.established_minor
         and probability_adult <= gates.minors_max_probability_adult

@@ -1,8 +1,8 @@
 """The posteriors of many participants at once: the same bits as one by one, for less.
 
-Owns who is computed together. Participants whose items are of the same kinds share one plan; their
-rows are stacked and fused in chunks that stay in a processor's cache. It must not know what a
-posterior rests on (``pairguard.age.posterior``).
+Owns who is computed together. Participants whose items belong together in the same ways share one
+plan; their rows are stacked and fused in chunks that stay in a processor's cache. It must not know
+what a posterior rests on (``pairguard.age.posterior``).
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pairguard.age.company import Company
 from pairguard.age.evidence import AgeEvidence
 from pairguard.age.fusion import Fusion, fuse_alike, fusion, in_company
-from pairguard.age.item import ItemLikelihood
+from pairguard.age.kernel import Workspace
 from pairguard.age.parameters import Array
 from pairguard.age.posterior import (
     AgeAssessment,
     ToldEvidence,
-    in_conflict,
+    but_for_signs,
+    conflict_as_told,
+    of_proof,
     posterior,
     told_evidence,
 )
 from pairguard.age.tables import AgeTables
 
-_CHUNK = 64  # of some 15 rows of 101 numbers each: what a core's own cache holds
+_CHUNK = 96  # of some 15 rows of 101 numbers each: about what a core's own cache holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +58,22 @@ def assess_ages(tables: AgeTables, cases: Sequence[AgeCase]) -> list[AgeAssessme
         )
         for case in cases
     ]
-    alike: dict[tuple[Company, float], list[tuple[int, tuple[ItemLikelihood, ...]]]] = {}
-    for place, one in enumerate(told):
-        items, company, sitting = in_company(tables, one.items, one.sessions)
-        alike.setdefault((company, sitting), []).append((place, items))
+    together = [in_company(tables, one.items, one.sessions) for one in told]
+    plans = [company.plan(sitting) for _, company, sitting in together]
+    alike: dict[bytes, list[int]] = {}
+    for place, plan in enumerate(plans):
+        alike.setdefault(plan.content, []).append(place)
+    workspace = Workspace()
     assessed: dict[int, AgeAssessment] = {}
-    for (company, sitting), members in alike.items():
+    for members in alike.values():
         for start in range(0, len(members), _CHUNK):
-            places, items_of = zip(*members[start : start + _CHUNK], strict=True)
-            if company.kinds:
-                fused, likelihoods = fuse_alike(tables, company, sitting, items_of)
+            places = members[start : start + _CHUNK]
+            items = [together[place][0] for place in places]
+            if items[0]:
+                companies = [together[place][1] for place in places]
+                fused, likelihoods = fuse_alike(
+                    tables, plans[places[0]], companies, items, workspace
+                )
             else:
                 nothing = fusion(tables, (), ())
                 fused, likelihoods = [nothing] * len(places), nothing.likelihood
@@ -96,12 +103,19 @@ def _concluded(
     by_evidence = cumulative
     if any(case.behaviour_log is not None for case in cases):
         _, by_evidence = posterior(_stacked([case.prior for case in cases]), likelihoods)
+    as_told = [
+        conflict_as_told(tables, one, fusion_) for one, fusion_ in zip(told, fused, strict=True)
+    ]
+    readings = [
+        but_for_signs(tables, one, fusion_, prior=case.prior, base=base, now=case.now)
+        for one, fusion_, case, base in zip(told, fused, cases, bases, strict=True)
+    ]
     return [
         AgeAssessment(
             probabilities=probabilities[row],
             cumulative=cumulative[row],
             cumulative_by_evidence=by_evidence[row],
-            conflict=in_conflict(tables, told[row], fusion_, now=case.now),
+            conflict=as_told[row] or any(reading.conflict for reading in readings[row]),
             informative_count=fusion_.company.informative_count,
             for_adulthood_count=fusion_.company.for_adulthood_count,
             established_minor=fusion_.company.establishes_minor,
@@ -109,8 +123,13 @@ def _concluded(
             items=told[row].items,
             sessions=told[row].sessions,
             base=bases[row],
+            readings=readings[row],
+            cumulative_of_proof=of_proof(
+                tables, told[row], fusion_, readings[row], prior=cases[row].prior, base=bases[row]
+            ),
+            conflict_as_told=as_told[row],
         )
-        for row, (case, fusion_) in enumerate(zip(cases, fused, strict=True))
+        for row, fusion_ in enumerate(fused)
     ]
 
 

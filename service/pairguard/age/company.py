@@ -30,7 +30,7 @@ from pairguard.age.item import ItemKind
 from pairguard.age.kernel import AttackMixture, Factors, FusionPlan
 from pairguard.age.parameters import AGE_COUNT, Array
 
-CAPTURE, IDENTITY = "capture", "identity"
+ACCOUNT, CAPTURE, IDENTITY = "account", "capture", "identity"
 
 _Places = tuple[int, ...]
 _Groups = dict[str, _Places]
@@ -46,7 +46,7 @@ class Company:
         informative_count: Items that say anything about being under or over the reference age.
         for_adulthood_count: Items that may speak for adulthood and do.
         establishes_minor: Whether one item makes a minor by itself.
-        all_usable: Whether all items may speak for adulthood.
+        all_sound: Whether no sign of danger touches any of them.
         verified: Places of the ages that a verification disclosed.
         on_camera: Whether both a face and a document were shown to a camera.
         may_be_settled: Whether one item may settle another.
@@ -57,7 +57,7 @@ class Company:
     informative_count: int
     for_adulthood_count: int
     establishes_minor: bool
-    all_usable: bool
+    all_sound: bool
     verified: tuple[int, ...]
     on_camera: bool
     may_be_settled: bool
@@ -91,7 +91,7 @@ def company_of(kinds: tuple[ItemKind, ...]) -> Company:
         informative_count=sum(kind.informative for kind in kinds),
         for_adulthood_count=sum(kind.for_adulthood for kind in kinds),
         establishes_minor=any(kind.establishes_minor for kind in kinds),
-        all_usable=all(kind.usable for kind in kinds),
+        all_sound=all(kind.sound for kind in kinds),
         verified=tuple(place for place, kind in enumerate(kinds) if kind.verified),
         on_camera=len(on_camera) == 2,
         may_be_settled=may_be_settled(kinds),
@@ -132,6 +132,7 @@ def _plan(company: Company, sitting: float) -> FusionPlan:
         _largest_rates(kinds, rows, lambda kind: kind.posing),
     )
     return FusionPlan(
+        tempered=company.tempered,
         products=_products(rows, number, ones=len(kinds) + len(rows)),
         mixture=AttackMixture(share * mixture.honest, share[..., np.newaxis] * mixture.attacked),
         first_whole=len(others),

@@ -43,7 +43,9 @@ def may_be_settled(kinds: Sequence[ItemKind]) -> bool:
 
 
 def unsettled(
-    items: Sequence[ItemLikelihood | None], observed_times: Sequence[float | None]
+    tables: AgeTables,
+    items: Sequence[ItemLikelihood | None],
+    observed_times: Sequence[float | None],
 ) -> tuple[ItemLikelihood | None, ...]:
     """Return the items without those of minority that a later check of higher rank has settled.
 
@@ -51,11 +53,15 @@ def unsettled(
     after an estimator had not, would else be of unknown age for ever. What was settled weighs as
     much as before; it is only no party to a conflict any more. A live check settles declared ages,
     a review declared ages and faces; nothing settles what has no time, came later, or was checked
-    itself.
+    itself. Nor does a check that would be no side of a conflict: that somebody is over 13 is no
+    answer to a declared 14.
     """
     checked = reviewed = _NEVER
+    weakest = math.exp(-tables.opposed_nats)
     for item, observed in zip(items, observed_times, strict=True):
         if item is None or observed is None or not _settles(item.kind):
+            continue
+        if item.odds_factor > weakest:
             continue
         if item.kind.attack_group == "review":
             reviewed = max(reviewed, observed)

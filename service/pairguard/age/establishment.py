@@ -9,22 +9,25 @@ from __future__ import annotations
 from pairguard.age.evidence import (
     AgeCheck,
     AgeEvidence,
-    Binding,
     CheckMethod,
     FacialAgeEstimate,
     Liveness,
+    Observation,
     VerificationMethod,
     VerifiedAge,
 )
 
 
-def can_establish_minor(item: AgeEvidence) -> bool:
-    """Return whether an item is of a kind that can open the minors' pool.
+def can_establish_minor(observation: Observation, *, live: bool) -> bool:
+    """Return whether an observation is of a kind that can open the minors' pool.
 
     "No card" and "no adult's account" are not: an adult gets those by showing nothing.
+
+    Args:
+        observation: What was observed.
+        live: Whether it is bound to the live person, which a liveness test that found nobody
+            undoes whatever binding is told.
     """
-    observation = item.observation
-    live = item.binding is Binding.LIVE_PERSON
     if isinstance(observation, VerifiedAge):
         return live or observation.method is VerificationMethod.MODERATOR
     if isinstance(observation, FacialAgeEstimate):

@@ -16,11 +16,13 @@ import numpy as np
 
 from pairguard.age.company import CAPTURE, Company, company_of
 from pairguard.age.item import ItemLikelihood
-from pairguard.age.kernel import ONES, fused_rows, means_on_both_sides
+from pairguard.age.kernel import ONES, FusionPlan, Workspace, fused_rows, means_on_both_sides
 from pairguard.age.parameters import Array
 from pairguard.age.tables import AgeTables
 
-_CACHE_ENTRIES = 4096  # a company, or the 101 numbers of a likelihood
+_CACHE_ENTRIES = 4096  # the 101 numbers of a likelihood, or of an assessment
+_CACHE_COMPANIES = 384  # with their plans, which are some 10 to 30 KB each
+_COMPANIES = "companies"  # under which their number is kept
 _ORDER = attrgetter("order")
 
 
@@ -123,21 +125,44 @@ def _fuse(
 
 
 def fuse_alike(
-    tables: AgeTables, company: Company, sitting: float, alike: Sequence[Sequence[ItemLikelihood]]
+    tables: AgeTables,
+    plan: FusionPlan,
+    companies: Sequence[Company],
+    alike: Sequence[Sequence[ItemLikelihood]],
+    workspace: Workspace,
 ) -> tuple[list[Fusion], Array]:
-    """Fuse the items of n participants who are of one company, at once.
+    """Fuse the items of n participants who have one plan, at once.
 
     Args:
         tables: The parameters.
-        company: What they are of; of at least one item.
-        sitting: Their ``one_sitting``.
+        plan: Their plan, of at least one item.
+        companies: What the items of each are.
         alike: The items of each, in their order.
+        workspace: Where to compute.
 
     Returns:
         What ``fusion`` returns for each, the same bits; and (n, 101) their likelihoods.
     """
-    plan = company.plan(sitting)
-    copies = dict(company.tempered)
+    relative, alone = rows_by_place(plan, alike)
+    rows, best = fused_rows(plan, tables.fusion_weights, relative, alone, workspace)
+    means = means_on_both_sides(tables.fusion_weights, rows)
+    odds_factors = (means[..., 0] / means[..., 1]).T.tolist()
+    agreements = best.min(axis=0, initial=1.0).tolist()
+    likelihoods = rows[-1].copy()  # the workspace is used again
+    fused = [
+        Fusion(tuple(items), company, likelihood, agreement, tuple(factors))
+        for items, company, likelihood, agreement, factors in zip(
+            alike, companies, likelihoods, agreements, odds_factors, strict=True
+        )
+    ]
+    return fused, likelihoods
+
+
+def rows_by_place(
+    plan: FusionPlan, alike: Sequence[Sequence[ItemLikelihood]]
+) -> tuple[list[Array], list[Array]]:
+    """Return what ``fused_rows`` takes: (n, 101) rows of each place, relative and alone."""
+    copies = dict(plan.tempered)
     by_place = list(zip(*alike, strict=True))
     relative = [
         np.array([item.tempered(copies[place]) for item in items])
@@ -149,17 +174,7 @@ def fuse_alike(
         np.array([item.row for item in items]) if place in plan.alone else relative[place]
         for place, items in enumerate(by_place)
     ]
-    rows, best = fused_rows(plan, tables.fusion_weights, relative, alone)
-    means = means_on_both_sides(tables.fusion_weights, rows)
-    odds_factors = (means[..., 0] / means[..., 1]).T.tolist()
-    agreements = best.min(axis=0, initial=1.0).tolist()
-    fused = [
-        Fusion(tuple(items), company, likelihood, agreement, tuple(factors))
-        for items, likelihood, agreement, factors in zip(
-            alike, rows[-1], agreements, odds_factors, strict=True
-        )
-    ]
-    return fused, rows[-1]
+    return relative, alone
 
 
 def in_company(
@@ -171,6 +186,11 @@ def in_company(
     company: Company | None = tables.fusion_cache.get(kinds)
     if company is None:
         company = company_of(kinds)
+        count = tables.fusion_cache.get(_COMPANIES, 0) + 1
+        if count > _CACHE_COMPANIES:
+            tables.fusion_cache.clear()  # what was fused holds on to its company
+            count = 1
+        tables.fusion_cache[_COMPANIES] = count
         keep(tables, kinds, company)
     return told, company, one_sitting(tables, items, sessions) if company.on_camera else 0.0
 

@@ -31,6 +31,7 @@ class ItemKind:
         dated: Whether its time is told and it has not expired.
         establishes_minor: Whether it makes a minor by itself, and is of a kind that can.
         verified: Whether it is an age that a verification disclosed, and says something.
+        sound: Whether no sign of danger touches it: it is usable and no liveness test doubts it.
         attack: (101,) rate by true age at which it is an older person's.
         posing: (101,) rate by true age at which it is a child's.
         order: Rises with all of the above, usable ones first.
@@ -48,6 +49,7 @@ class ItemKind:
     dated: bool
     establishes_minor: bool
     verified: bool
+    sound: bool
     attack: Array
     posing: Array
     order: bytes = field(init=False)
@@ -67,6 +69,7 @@ class ItemKind:
             self.dated,
             self.establishes_minor,
             self.verified,
+            self.sound,
         )
         rates = hashlib.blake2b(self.attack.tobytes() + self.posing.tobytes(), digest_size=8)
         object.__setattr__(self, "order", repr(flags).encode() + rates.digest())

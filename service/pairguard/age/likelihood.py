@@ -42,9 +42,10 @@ from pairguard.age.observation import ObservationModel, observation_model
 from pairguard.age.parameters import AGE_GRID, Array
 from pairguard.age.tables import AgeTables
 
-_CACHE_ITEMS = 8192  # each holds two arrays of 101 numbers, or one
+_CACHE_ITEMS = 4096  # each holds two arrays of 101 numbers, or one
 _UNCACHED = object()
 _Said = tuple[Hashable, ...]
+_SAME = 1e-9  # likelihoods that differ by less are one
 _INFORMATIVE_NATS = 0.05  # an item that moves the log-odds at the line less than this says nothing
 
 
@@ -227,6 +228,9 @@ def _compute(
         relative = likelihood + handed_over * np.maximum(of_older - likelihood, 0.0)
     best = relative.argmax()
     relative = relative / relative[best]
+    sound = usable and not model.doubted
+    if sound and relative.min() > 1.0 - _SAME:
+        return None  # it says the same of all ages, and would only lend its attack to others
     row = mixture.rows(tables.fusion_weights, relative)
     relative.setflags(write=False)
     row.setflags(write=False)
@@ -244,6 +248,7 @@ def _compute(
     kind = _kind(
         known,
         usable=usable,
+        sound=sound,
         towards_minor=odds_factor > 1.0,
         informative=informative,
         for_adulthood=for_adulthood,
@@ -252,7 +257,7 @@ def _compute(
         and is_minor
         and usable
         and dated
-        and can_establish_minor(evidence),
+        and can_establish_minor(evidence.observation, live=live),
         verified=informative and isinstance(evidence.observation, VerifiedAge),
     )
     return ItemLikelihood(
@@ -277,6 +282,7 @@ def _kind(
     known: _Model,
     *,
     usable: bool,
+    sound: bool,
     towards_minor: bool,
     informative: bool,
     for_adulthood: bool,
@@ -310,6 +316,7 @@ def _kind(
             dated=dated,
             establishes_minor=establishes_minor,
             verified=verified,
+            sound=sound,
             attack=model.attack,
             posing=model.posing,
         )

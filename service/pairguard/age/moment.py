@@ -61,7 +61,8 @@ def moment_of(
     if observed is not None:
         # A begun week counts whole; there is none within the first day.
         since = now - observed - _SECONDS_PER_DAY
-        observed_weeks = math.ceil(since / _SECONDS_PER_WEEK) if since > 0.0 else 0
+        # What is no number is refused, not taken for now.
+        observed_weeks = 0 if since <= 0.0 else math.ceil(since / _SECONDS_PER_WEEK)
     elapsed_years, stated_year = 0.0, 0
     if isinstance(observation, _WITH_BIRTH_YEAR) and observation.birth_year is not None:
         elapsed_years, stated_year = _calendar_years(stated_time, now)
@@ -81,7 +82,7 @@ def moment_of(
             expire_time is not None and expire_time <= now,
             tampered,
             device_since is not None
-            and (observed is None or observed < device_since - _SAME_DEVICE_SECONDS),
+            and (observed is None or not observed >= device_since - _SAME_DEVICE_SECONDS),
         ),
     )
 

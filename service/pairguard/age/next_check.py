@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pairguard.age.company import ACCOUNT
 from pairguard.age.conflict import contradict, unsettled
 from pairguard.age.evidence import (
     AgeCheck,
@@ -22,16 +23,17 @@ from pairguard.age.evidence import (
     CheckResult,
     Liveness,
 )
-from pairguard.age.fusion import fusion
+from pairguard.age.fusion import Fusion, fusion
 from pairguard.age.item import ItemLikelihood
 from pairguard.age.kernel import AttackMixture
 from pairguard.age.likelihood import item_likelihood
 from pairguard.age.observation import probability_over
 from pairguard.age.parameters import Array
-from pairguard.age.posterior import AgeAssessment, posterior
+from pairguard.age.posterior import AgeAssessment, contradictory, posterior
 from pairguard.age.tables import AgeTables
 
 _NOW = 1e9  # any: a check that is made now is as old at any time
+_LIKELY = 0.5
 _SITTING = "the check that would be made"
 
 
@@ -73,11 +75,13 @@ class UncertainZone:
         adult_age: The adult age in years.
         max_probability_minor: At or below it: an adult.
         max_probability_adult: At or below it, if established: a minor.
+        minimum_age: Who is more likely under it than not is no minor to be admitted, either.
     """
 
     adult_age: int
     max_probability_minor: float
     max_probability_adult: float
+    minimum_age: int = 0
 
 
 class CheckForecaster:
@@ -121,17 +125,22 @@ class CheckForecaster:
             minors = below[2 * place : 2 * place + 2]
             total = 0.0
             for outcome, chance, minor in zip(self._outcomes[place], chances, minors, strict=True):
-                if outcome.stands_alone_beside(assessment):
+                alone = outcome.stands_alone_beside(assessment)
+                if alone:
                     probability_minor = minor / chance
                 else:
                     probability_minor = self._probability_minor(assessment, outcome, zone)
                 if probability_minor <= zone.max_probability_minor:
                     settled = True
                 else:
-                    settled = 1.0 - probability_minor <= zone.max_probability_adult and (
-                        assessment.established_minor or outcome.item.kind.establishes_minor
+                    settled = (
+                        1.0 - probability_minor <= zone.max_probability_adult
+                        and (assessment.established_minor or outcome.item.kind.establishes_minor)
+                        and self._probability_adult(assessment, outcome, zone)
+                        <= zone.max_probability_adult
+                        and not self._too_young(assessment, outcome, zone)
                     )
-                if settled and not _contradicts(self._tables, assessment, outcome):
+                if settled and not self._contradicts(assessment, outcome, alone=alone):
                     total += chance
             if total >= min_probability_settled:
                 found.append(CheckForecast(option, min(total, 1.0)))
@@ -141,13 +150,75 @@ class CheckForecaster:
         self, assessment: AgeAssessment, outcome: _Outcome, zone: UncertainZone
     ) -> float:
         """Return P(under the adult age) if the check came out so, fused with everything known."""
-        after = fusion(
-            self._tables,
-            (*assessment.items, outcome.item),
-            (*assessment.sessions, _SITTING),
+        readings = [reading.items for reading in assessment.readings if reading.for_adulthood]
+        return max(
+            self._below(assessment, items, outcome, zone.adult_age)
+            for items in (assessment.items, *readings)
         )
-        _, cumulative = posterior(assessment.base, after.likelihood)
-        return float(cumulative[zone.adult_age - 1])
+
+    def _probability_adult(
+        self, assessment: AgeAssessment, outcome: _Outcome, zone: UncertainZone
+    ) -> float:
+        """Return ``AgeAssessment.probability_at_least`` then: without what an account says, too."""
+        of_proof = [
+            None if said is not None and said.kind.attack_group == ACCOUNT else said
+            for said in assessment.items
+        ]
+        readings = [reading.items for reading in assessment.readings]
+        return 1.0 - min(
+            self._below(assessment, items, outcome, zone.adult_age)
+            for items in (of_proof, *readings)
+        )
+
+    def _too_young(self, assessment: AgeAssessment, outcome: _Outcome, zone: UncertainZone) -> bool:
+        if zone.minimum_age == 0:
+            return False
+        items = assessment.items
+        return self._below(assessment, items, outcome, zone.minimum_age) >= _LIKELY
+
+    def _below(
+        self,
+        assessment: AgeAssessment,
+        items: Sequence[ItemLikelihood | None],
+        outcome: _Outcome,
+        years: int,
+    ) -> float:
+        _, cumulative = posterior(
+            assessment.base, self._after(assessment, items, outcome).likelihood
+        )
+        return float(cumulative[years - 1])
+
+    def _after(
+        self,
+        assessment: AgeAssessment,
+        items: Sequence[ItemLikelihood | None],
+        outcome: _Outcome,
+    ) -> Fusion:
+        return fusion(self._tables, (*items, outcome.item), (*assessment.sessions, _SITTING))
+
+    def _contradicts(self, assessment: AgeAssessment, outcome: _Outcome, *, alone: bool) -> bool:
+        """Return whether the age would be in conflict then.
+
+        Beside items that share nothing with it, show no sign of danger and do not contradict each
+        other now, single items tell; else all is looked at again, so that nobody is asked for what
+        ends no conflict.
+        """
+        if not any(said is not None and said.informative for said in assessment.items):
+            return False
+        for items in (assessment.items, *(reading.items for reading in assessment.readings)):
+            after = (*items, outcome.item)
+            times = [_NOW if said is not None and said.dated else None for said in after]
+            if assessment.conflict or assessment.readings or not alone:
+                fused = self._after(assessment, items, outcome)
+                if contradictory(self._tables, after, times, fused):
+                    return True
+                continue
+            parties = [said for said in unsettled(self._tables, after, times) if said is not None]
+            if sum(said.informative for said in parties) >= 2 and contradict(
+                self._tables, parties, ()
+            ):
+                return True
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,15 +262,3 @@ def _outcomes(tables: AgeTables, option: CheckOption) -> tuple[_Outcome, _Outcom
         mixture = AttackMixture.from_rates(item.model.attack, item.model.posing)
         outcomes.append(_Outcome(mixture.rows(tables.fusion_weights, chance), item))
     return outcomes[0], outcomes[1]
-
-
-def _contradicts(tables: AgeTables, assessment: AgeAssessment, outcome: _Outcome) -> bool:
-    """Return whether the age would be in conflict then, as far as single items tell."""
-    if not any(said is not None and said.informative for said in assessment.items):
-        return False
-    items = (*assessment.items, outcome.item)
-    times = [_NOW if said is not None and said.dated else None for said in items]
-    parties = [said for said in unsettled(items, times) if said is not None]
-    if sum(said.informative for said in parties) < 2:
-        return False
-    return contradict(tables, parties, ())

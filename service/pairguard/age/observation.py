@@ -58,6 +58,8 @@ RANGE_CLASS: dict[PlatformAssurance, str] = {
     PlatformAssurance.SUPERVISED_APPROVAL_DENIED: "SUPERVISED",
 }
 """Which rates of the tables count for an assurance; those not named here count as declared."""
+DOUBTED: frozenset[Liveness] = frozenset({Liveness.FAILED, Liveness.UNDETERMINED})
+"""Results of a liveness test that did not find somebody alive."""
 _SUPERVISED_UPPER_YEARS = 17
 _NO_POSING: Array = np.zeros(AGE_COUNT)  # a declaration's own table has those who pose
 _NO_POSING.setflags(write=False)
@@ -79,6 +81,7 @@ class ObservationModel:
         correlation: Correlation of the errors within the correlation group, 0-1.
         binding: What the item is bound to, which is at most what its source can bind to.
         rejected: Whether a liveness test failed, so that it cannot speak for adulthood.
+        doubted: Whether a liveness test did not find somebody alive.
         camera: Whether a person was seen by a camera, which injected media deceive.
     """
 
@@ -90,6 +93,7 @@ class ObservationModel:
     correlation: float = 0.0
     binding: Binding = Binding.ACCOUNT
     rejected: bool = False
+    doubted: bool = False
     camera: bool = False
 
 
@@ -125,6 +129,7 @@ def observation_model(
                 tables.check_correlation,
                 binding=_bound(evidence.binding, verified.liveness),
                 rejected=verified.liveness is Liveness.FAILED,
+                doubted=verified.liveness in DOUBTED,
                 camera=verified.method is VerificationMethod.ID_DOCUMENT
                 and _seen(evidence.binding, verified),
             )
@@ -162,6 +167,7 @@ def _capture(
         tables.face_correlation,
         binding=_bound(binding, liveness),
         rejected=rejected,
+        doubted=liveness in DOUBTED,
         camera=True,
     )
 
@@ -227,6 +233,7 @@ def _age_check(
         tables.check_correlation,
         binding=_bound(binding, check.liveness, tables.strongest_binding[check.method]),
         rejected=check.liveness is Liveness.FAILED,
+        doubted=check.liveness in DOUBTED,
         camera=check.method is CheckMethod.ID_DOCUMENT and _seen(binding, check),
     )
 
@@ -243,7 +250,7 @@ def _bound(
     """
     if told is not Binding.LIVE_PERSON:
         return told
-    if liveness in (Liveness.FAILED, Liveness.UNDETERMINED):
+    if liveness in DOUBTED:
         return Binding.ACCOUNT
     return strongest
 

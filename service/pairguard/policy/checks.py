@@ -100,6 +100,7 @@ class CheckPlanner:
                 adult_age=adult_age,
                 max_probability_minor=lines.adults_max_probability_minor,
                 max_probability_adult=lines.minors_max_probability_adult,
+                minimum_age=lines.minimum_age,
             )
             asking = self._asking[key] = _Asking(CheckForecaster(self._tables, options), zone)
         return asking

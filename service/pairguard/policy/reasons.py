@@ -144,8 +144,7 @@ _TEXTS: dict[ReasonCode, tuple[str, str]] = {
         "No age check is on offer that would settle your age. You can ask for a review.",
     ),
     ReasonCode.EVIDENCE_UNUSABLE: (
-        "Evidence for adulthood was not believed: it expired, its liveness test failed, its capture "
-        "was tampered with or shown before, or it is older than the account on this device.",
+        "Evidence was not believed for adulthood: expired, not live, tampered with or older.",
         "An earlier age check does not count any more. You can make a new one.",
     ),
     ReasonCode.LOCATION_HIDDEN: (

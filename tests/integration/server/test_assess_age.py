@@ -99,7 +99,8 @@ def test_what_made_the_answer_more_cautious_is_said(server: Running, signs: str,
 @pytest.mark.parametrize("field", ["age_check", "verified_age"])
 def test_a_failed_liveness_test_of_a_document_admits_nobody(server: Running, field: str) -> None:
     shown = {
-        "age_check": "method: CHECK_METHOD_ID_DOCUMENT threshold_years: 18 result: CHECK_RESULT_OVER",
+        "age_check": "method: CHECK_METHOD_ID_DOCUMENT threshold_years: 18 "
+        "result: CHECK_RESULT_OVER",
         "verified_age": "method: VERIFICATION_METHOD_ID_DOCUMENT age_years: 40",
     }[field]
 

@@ -9,7 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pairguard.age.batch import AgeCase, assess_ages
-from pairguard.age.evidence import AgeCheck, AgeEvidence, CheckMethod, CheckResult
+from pairguard.age.evidence import (
+    AgeCheck,
+    AgeEvidence,
+    CheckMethod,
+    CheckResult,
+    FacialAgeEstimate,
+    Liveness,
+)
+from pairguard.age.fusion import in_company
+from pairguard.age.likelihood import item_likelihoods
 from pairguard.age.parameters import AGE_GRID
 from pairguard.age.posterior import AgeAssessment, assess_age
 from tests.domain import DAY, NOW, TABLES, captured_items, live
@@ -69,12 +78,27 @@ def test_a_batch_has_the_bits_of_its_members(drawn: list[AgeCase], copies: int, 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=30)
 @given(
     evidence=st.lists(captured_items, min_size=1, max_size=6),
-    weeks=st.lists(st.integers(0, 500), min_size=30, max_size=70),
+    weeks=st.lists(st.integers(0, 500), min_size=80, max_size=130),  # one chunk, or two
 )
 def test_many_of_one_kind_have_the_bits_of_each(
     evidence: list[AgeEvidence], weeks: list[int]
 ) -> None:
     batch = [AgeCase(PRIORS[0], evidence, NOW + 7 * DAY * count) for count in weeks]
+    assert_same(assess_ages(TABLES, batch), batch)
+
+
+def test_those_whose_items_differ_in_kind_share_a_plan_and_have_the_bits_of_each() -> None:
+    document = live(AgeCheck(CheckMethod.ID_DOCUMENT, 18, CheckResult.OVER))
+    batch = [
+        AgeCase(PRIORS[0], [live(FacialAgeEstimate(years, Liveness.PASSED)), document], NOW)
+        for years in (14.0, 40.0, 16.0, 25.0)
+    ]
+    found = [
+        in_company(TABLES, item_likelihoods(TABLES, case.evidence, now=NOW), ["", ""])
+        for case in batch
+    ]
+    assert len({company for _, company, _ in found}) > 1
+    assert len({company.plan(sitting).content for _, company, sitting in found}) == 1
     assert_same(assess_ages(TABLES, batch), batch)
 
 

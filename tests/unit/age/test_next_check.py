@@ -155,3 +155,18 @@ def test_checks_come_cheapest_first() -> None:
     )
     assert [forecast.option.cost for forecast in found] == [2.0, 3.0, 5.0]
     assert all(0.5 <= forecast.probability_settled <= 1.0 for forecast in found)
+
+
+def test_no_check_is_promised_that_ends_no_conflict() -> None:
+    ages = [live(VerifiedAge(VerificationMethod.ID_DOCUMENT, years)) for years in (30, 40)]
+    before = assessed(*ages)
+    assert before.conflict  # no age explains both, and none will
+    for method in METHODS:
+        assert settles(method, before) == 0.0
+
+
+def test_nobody_below_the_minimum_age_is_asked_to_prove_a_minority() -> None:
+    before = assessed(live(FacialAgeEstimate(9, Liveness.PASSED)))
+    zone = replace(ZONE, minimum_age=13)
+    assert settles(CheckMethod.ID_DOCUMENT, before) > 0.5
+    assert settles(CheckMethod.ID_DOCUMENT, before, zone=zone) < 0.5

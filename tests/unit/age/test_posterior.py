@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations, islice
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pairguard.age.company import Company
 from pairguard.age.evidence import (
     AgeCheck,
     AgeEvidence,
@@ -24,12 +26,14 @@ from pairguard.age.evidence import (
 )
 from pairguard.age.likelihood import item_likelihood
 from pairguard.age.posterior import AgeAssessment, assess_age, contributions, distinct_evidence
+from pairguard.age.tables import AgeTables
 from tests.domain import (
     DAY,
     NOW,
     TABLES,
     YEAR,
     assessed,
+    default_tables_document,
     document_check,
     evidence_items,
     evidence_lists,
@@ -275,3 +279,17 @@ def test_exact_verified_live_years_come_only_from_verification() -> None:
     assert assessed(verified(17)).verified_live_years == 17
     assert assessed(document_check(CheckResult.UNDER)).verified_live_years is None
     assert assessed(verified(17), verified(19)).verified_live_years is None
+
+
+def test_what_is_kept_of_companies_stays_bounded() -> None:
+    tables = AgeTables.from_mapping(default_tables_document())
+    sources = [
+        AgeEvidence(AgeCheck(method, 18, result), observed_time=NOW, binding=binding)
+        for method in CheckMethod
+        for result in (CheckResult.OVER, CheckResult.UNDER)
+        for binding in (Binding.ACCOUNT, Binding.LIVE_PERSON)
+    ]
+    for trio in islice(combinations(sources, 3), 1500):
+        assessed(*trio, tables=tables)
+    kept = [value for value in tables.fusion_cache.values() if isinstance(value, Company)]
+    assert 0 < len(kept) <= 384

@@ -125,6 +125,10 @@ def test_conflicts_are_those_of_plain_floats(
     assert assert_as_reference(TABLES, case) is conflict
 
 
+def _clipped(probability: float) -> float:
+    return min(max(probability, 1e-9), 1.0 - 1e-9)
+
+
 def assert_as_reference(tables: AgeTables, case: AgeCase) -> bool:
     """Compare with the slow implementation; return whether there is a conflict."""
     behaviour = case.behaviour_log
@@ -152,6 +156,10 @@ def assert_as_reference(tables: AgeTables, case: AgeCase) -> bool:
         (found.cumulative_by_evidence, wanted.probabilities_by_evidence),
     ):
         np.testing.assert_allclose(running, np.cumsum(probabilities), rtol=TOLERANCE, atol=0.0)
+    for age in range(1, 101):
+        below, at_least = wanted.highest_below[age - 1], 1.0 - wanted.lowest_below[age - 1]
+        assert found.probability_below(age) == pytest.approx(_clipped(below), rel=1e-11)
+        assert found.probability_at_least(age) == pytest.approx(_clipped(at_least), abs=TOLERANCE)
     assert found.conflict == wanted.conflict
     assert found.informative_count == wanted.informative_count
     assert found.for_adulthood_count == wanted.for_adulthood_count

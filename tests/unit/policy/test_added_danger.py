@@ -505,3 +505,142 @@ def test_added_danger_never_opens_the_adults_pool(
         return
     added = [] if danger is None else [danger]
     assert pool(*evidence, *added, tampered=danger is None) is not Admission.ADULTS
+
+
+DECLARED_14 = told(SelfDeclared(14), observed_time=NOW - DAY)
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [
+        document_check(CheckResult.OVER, 13),
+        live(AgeCheck(CheckMethod.OPEN_BANKING, 13, CheckResult.OVER)),
+        live(AgeCheck(CheckMethod.DIGITAL_WALLET, 13, CheckResult.OVER)),
+    ],
+)
+def test_a_check_that_says_little_of_adulthood_settles_no_declared_minority(
+    weak: AgeEvidence,
+) -> None:
+    assert assessed(DECLARED_14, weak, face(40)).conflict
+
+
+def test_a_check_settles_nothing_that_was_declared_after_it() -> None:
+    later = replace(
+        DECLARED_14,
+        observation=SelfDeclared(14, declared_time=NOW - DAY),
+        observed_time=NOW - YEAR,
+    )
+    checked = replace(OVER, observed_time=NOW - 30 * DAY)
+    assert assessed(later, checked).conflict
+    assert not assessed(later, OVER).conflict
+
+
+@pytest.mark.parametrize("liveness", [Liveness.FAILED, Liveness.UNDETERMINED])
+@pytest.mark.parametrize(
+    "observation",
+    [
+        VerifiedAge(VerificationMethod.ID_DOCUMENT, 15),
+        AgeCheck(CheckMethod.ID_DOCUMENT, 18, CheckResult.UNDER),
+    ],
+)
+def test_a_childs_document_shown_by_nobody_alive_opens_no_minors_pool(
+    observation: VerifiedAge | AgeCheck, liveness: Liveness
+) -> None:
+    assert pool(live(observation), policy=MINORS_MAY_MEET) is Admission.MINORS
+    shown = live(replace(observation, liveness=liveness))
+    assert pool(shown, policy=MINORS_MAY_MEET) is Admission.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "own_face",
+    [
+        face(40, Liveness.FAILED),
+        face(40, Liveness.UNDETERMINED),
+        replace(face(40), observed_time=NOW - 2 * DAY, expire_time=NOW - DAY),
+    ],
+)
+def test_an_adults_face_stands_against_a_childs_document_whatever_is_wrong_with_it(
+    own_face: AgeEvidence,
+) -> None:
+    assert pool(verified(15), policy=MINORS_MAY_MEET) is Admission.MINORS
+    assert pool(verified(15), face(40), policy=MINORS_MAY_MEET) is Admission.UNKNOWN
+    assert pool(verified(15), own_face, policy=MINORS_MAY_MEET) is Admission.UNKNOWN
+
+
+def test_a_face_that_failed_its_liveness_test_lifts_no_bar() -> None:
+    child = verified(8)
+    assert pool(child) is Admission.BARRED
+    for liveness in (Liveness.FAILED, Liveness.UNDETERMINED):
+        assert pool(child, face(8, liveness)) is Admission.BARRED
+    assert pool(child, face(35, Liveness.FAILED)) is Admission.BARRED
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [told(SelfDeclared(13))],
+        [told(SelfDeclared(14)), age_range(13, 15, PlatformAssurance.GUARDIAN_DECLARED)],
+        [age_range(13, 17, PlatformAssurance.SUPERVISED)] * 3,
+    ],
+)
+def test_no_word_of_an_account_and_no_behaviour_makes_a_childs_face_a_proof(
+    said: list[AgeEvidence],
+) -> None:
+    shown = face(14)
+    assert assessed(shown).established_minor
+    assert pool(shown, policy=MINORS_MAY_MEET) is Admission.UNKNOWN
+    assert pool(shown, *said, policy=MINORS_MAY_MEET) is Admission.UNKNOWN
+    likely_child = np.where(np.arange(101) < 18, 4.0, -4.0)
+    behaving = assess_age(
+        TABLES,
+        prior=TABLES.prior("", ""),
+        evidence=[shown, *said],
+        behaviour_log=likely_child,
+        now=NOW,
+    )
+    assert behaving.probability_below(18) > 0.99
+    lines = MINORS_MAY_MEET.for_pair("US", "US")
+    assert admission(behaving, lines) is Admission.UNKNOWN
+    assert pool(verified(15), *said, policy=MINORS_MAY_MEET) is Admission.MINORS
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        age_range(0, 120, PlatformAssurance.VERIFIED),
+        age_range(0, 120, PlatformAssurance.SUPERVISED),
+        live(AgeCheck(CheckMethod.EMAIL, 0, CheckResult.OVER)),
+    ],
+)
+def test_an_item_that_says_the_same_of_all_ages_changes_nothing(empty: AgeEvidence) -> None:
+    for known in ([DECLARED_14], [verified(15)], [OVER]):
+        before, after = assessed(*known), assessed(*known, empty)
+        assert after.probabilities.tobytes() == before.probabilities.tobytes()
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(plausible_items, max_size=5),
+    st.booleans(),
+    st.sampled_from([None, NOW, NOW - 300 * DAY]),
+)
+def test_what_a_session_shows_makes_nobody_older_and_opens_nothing(
+    evidence: list[AgeEvidence], tampered: bool, device_since: float | None
+) -> None:
+    before = assessed(*evidence)
+    after = assess_age(
+        TABLES,
+        prior=TABLES.prior("", ""),
+        evidence=evidence,
+        now=NOW,
+        tampered_capture=tampered,
+        device_since=device_since,
+    )
+    for years in (13, 16, 18, 21):
+        assert after.probability_below(years) >= before.probability_below(years)
+        if after.established_minor:
+            assert after.probability_at_least(years) >= before.probability_at_least(years) - 1e-12
+    lines = MINORS_MAY_MEET.for_pair("US", "US")
+    pools = admission(before, lines), admission(after, lines)
+    assert pools[0] is pools[1] or pools[1] in (Admission.UNKNOWN, Admission.BARRED)
+    assert pools[0] is not Admission.BARRED or pools[1] is Admission.BARRED

@@ -209,3 +209,15 @@ def test_a_facial_threshold_without_a_liveness_test_establishes_no_minor() -> No
 def test_a_declared_age_never_admits_to_the_minors_pool(years: int, binding: Binding) -> None:
     item = AgeEvidence(SelfDeclared(years), observed_time=NOW, binding=binding)
     assert pool(*[item] * 5) is not Admission.MINORS
+
+
+def test_two_names_of_one_sitting_gain_nothing() -> None:
+    face = live(FacialAgeEstimate(30, Liveness.PASSED))
+    document = live(AgeCheck(CheckMethod.ID_DOCUMENT, 18, CheckResult.OVER, Liveness.PASSED))
+    unnamed = probability_minor(face, document)
+    named = in_session(face, "face vendor 1"), in_session(document, "document vendor 7")
+    assert probability_minor(*named) == unnamed
+    days_before = replace(named[1], observed_time=NOW - 3 * DAY)
+    assert probability_minor(named[0], days_before) < unnamed
+    undated = replace(named[1], observed_time=None)
+    assert probability_minor(named[0], undated) >= unnamed

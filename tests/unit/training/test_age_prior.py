@@ -57,9 +57,9 @@ def test_a_side_of_whom_few_are_labelled_does_not_become_rarer(age: float, other
     default = default_age_tables().prior("", "")
     side = slice(0, 18) if others < 18 else slice(18, None)
     few, enough = (
-        with_fitted_prior(
-            default_age_tables(), rows_of([age] * 5_000 + [others] * count)
-        ).prior("", "")
+        with_fitted_prior(default_age_tables(), rows_of([age] * 5_000 + [others] * count)).prior(
+            "", ""
+        )
         for count in (FEWEST_OF_EITHER_SIDE - 1, FEWEST_OF_EITHER_SIDE)
     )
     assert few[side].sum() == pytest.approx(default[side].sum(), rel=1e-6)

@@ -19,8 +19,10 @@ from pairguard.bundle.defaults import default_age_tables
 from pairguard.bundle.documents import canonical_json
 from pairguard_training.age_prior import smoothed_density
 from pairguard_training.calibration_line import calibration_line
+from pairguard_training.damage import tables_with_preset
 from pairguard_training.face_density import Estimates
 from pairguard_training.face_fit import FEWEST_PEOPLE, with_fitted_faces
+from pairguard_training.face_kindness import seen_minors
 from pairguard_training.face_labels import FaceRows, face_rows
 from pairguard_training.metrics import RankedScores
 from pairguard_training.verified_evidence import VerifiedItem
@@ -190,6 +192,86 @@ def test_too_few_people_or_none_the_wiser_keep_the_preset() -> None:
     assert report.to_mapping()["bands"]["13-17"]["people"] > 20
 
 
+def test_where_all_are_one_household_nobody_is_left_out_and_nothing_is_taken(
+    world: tuple[Array, Array, Array, Array],
+) -> None:
+    taught, told, _, _ = world
+    items = items_of(taught[:200], told[:200])
+    household = {item.participant: "one" for item in items}
+    tables, (report,) = with_fitted_faces(
+        PRESETS, face_rows(PRESETS, items), groups=household, seed=1
+    )
+    assert tables is PRESETS
+    assert (report.taken, report.gain_nats) == (False, 0.0)
+
+
+def test_many_people_of_whom_one_weighs_nearly_everything_are_few() -> None:
+    rng = np.random.default_rng(6)
+    ages = ages_of(300, rng)
+    weights = np.full(300, 1.0)
+    weights[0] = 5_000.0
+    rows = face_rows(PRESETS, items_of(ages, np.full(300, 24.0), weights=weights))
+    tables, (report,) = with_fitted_faces(PRESETS, rows, groups={}, seed=1)
+    assert tables is PRESETS
+    assert "effective 1" in report.reason
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_few_minors_make_no_provider_much_kinder_to_them(seed: int) -> None:
+    """Adults of whom a provider is nearly always right say little of children."""
+    rng = np.random.default_rng(seed)
+    ages = np.concatenate([rng.uniform(15.0, 18.0, 5), rng.uniform(18.0, 60.0, 400)])
+    estimates = np.round(ages + rng.normal(0.0, 1.0, ages.size), 1)
+    rows = {"acme": honest(face_rows(PRESETS, items_of(ages, estimates))["acme"])}
+    tables, (report,) = with_fitted_faces(PRESETS, rows, groups={}, seed=1)
+    assert report.taken
+    fitted, preset = tables.face_model("acme"), PRESETS.face_model("acme")
+    for threshold in (18.0, 21.0, 25.0):
+        kept = preset.probability_at_least(threshold)[14:17]
+        assert fitted.probability_at_least(threshold)[14:17].mean() > 0.45 * kept.mean()
+    # Of adults nothing of it remains.
+    assert fitted.probability_at_least(28.0)[24] < 0.4 * preset.probability_at_least(28.0)[24]
+
+
+def test_a_preset_that_is_kinder_than_verified_minors_show_is_told() -> None:
+    kind = tables_with_preset(PRESETS, "vendor_selfie")
+    rng = np.random.default_rng(8)
+    ages = ages_of(60, rng)
+    bias = np.interp(ages, [13, 14.5, 17, 20, 25, 30, 45], [2.8, 3.2, 3.0, 2.6, 1.2, 0.3, -0.5])
+    errors = bias + 2.2 * rng.standard_t(4, 60)
+    estimates = np.round(np.clip(ages + errors, 1.0, 99.0), 1).astype(np.float64)
+    for count, words in ((60, "fitted model is served"), (35, "It still counts")):
+        rows = face_rows(kind, items_of(ages[:count], estimates[:count]))
+        _, (report,) = with_fitted_faces(kind, rows, groups={}, seed=1)
+        assert report.taken is (count == 60)
+        (warning,) = report.warnings()
+        assert "preset 'vendor_selfie' is KINDER" in warning
+        assert words in warning
+        minors = report.minors
+        assert minors is not None
+        assert minors.people == int((ages[:count] < 18.0).sum())
+        assert f"{minors.over} of {minors.people} minors" in warning
+        # The preset in whose manner they err is not blamed.
+        same = face_rows(PRESETS, items_of(ages[:count], estimates[:count]))
+        _, (fair,) = with_fitted_faces(PRESETS, same, groups={}, seed=1)
+        assert fair.warnings() == []
+
+
+def test_minors_who_seem_adults_are_counted_exactly() -> None:
+    items = items_of(np.array([14.5, 16.5, 30.5]), np.array([19.0, 20.0, 30.0]))
+    rows = honest(face_rows(PRESETS, items)["acme"])
+    model = PRESETS.face_model("acme")
+    one, other = model.probability_at_least(18.0)[[14, 16]]
+    found = seen_minors(model, rows, 18)
+    assert (found.people, found.over) == (2, 2)
+    assert found.expected == pytest.approx(one + other)
+    assert found.chance == pytest.approx(one * other)
+    single = seen_minors(model, replace(rows, estimates=np.array([19.0, 15.0, 30.0])), 18)
+    assert single.chance == pytest.approx(1.0 - (1.0 - one) * (1.0 - other))
+    nobody = seen_minors(model, rows.where(rows.ages > 20), 18)
+    assert (nobody.people, nobody.chance, nobody.too_kind) == (0, 1.0, False)
+
+
 def test_no_name_teaches_only_estimates_without_a_name(
     world: tuple[Array, Array, Array, Array],
 ) -> None:
@@ -200,6 +282,7 @@ def test_no_name_teaches_only_estimates_without_a_name(
     assert tables.document["facial_age_estimate"]["providers"] == {"": "fitted (no name)"}
     assert tables.face_model("") is tables.face_models["fitted (no name)"]
     assert tables.face_model("unheard-of") is tables.face_models["independent"]
+    assert any("send its name" in warning for warning in report.warnings())
 
 
 def test_several_estimates_of_a_person_weigh_as_one() -> None:

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from pairguard.bundle.defaults import default_age_tables, default_catalogue
 from pairguard.bundle.loading import Bundle, load_bundle
 from pairguard_training.bundle_build import write_fit
 from pairguard_training.catalogue_choice import fitting_catalogue
+from pairguard_training.damage import tables_with_preset
 from pairguard_training.fitting import Fit, FitSettings, fit_model
 from pairguard_training.harm_labels import newest_time
 from pairguard_training.splitting import split_tables
@@ -133,6 +135,40 @@ def test_pairs_without_outcomes_and_few_harmed_pairs_make_no_harm_model(tmp_path
         assert fit.reference.harm is None
 
 
+def test_sixty_verified_people_tell_that_the_configured_preset_is_too_kind(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    ages = [float(13 + i % 12) for i in range(60)]
+    tables = tables_of_rows(
+        tmp_path / "tables",
+        snapshots=people(60),
+        age_evidence=[
+            {
+                "snapshot_id": f"p{i}",
+                "evidence_id": f"e{i}",
+                "kind": "facial_age_estimate",
+                "observed_time": DAY_0 - timedelta(days=1),
+                "provider": "acme",
+                "mean_years": float(round(age + 4.0 + rng.normal(0.0, 2.0), 1)),
+                "liveness": "PASSED",
+                "binding": "LIVE_PERSON",
+            }
+            for i, age in enumerate(ages)
+        ],
+        age_labels=labels(60),
+    )
+    fit = fit_model(
+        tables,
+        age_tables=tables_with_preset(default_age_tables(), "vendor_selfie"),
+        catalogue=default_catalogue(),
+        policy=default_policy(),
+        settings=FitSettings(),
+        say=lambda _: None,
+    )
+    (note,) = [note for note in fit.notes if "KINDER" in note]
+    assert "'vendor_selfie'" in note
+    assert "use the independent" in note
+
+
 def test_all_labelled_people_of_one_age_teach_no_behaviour(tmp_path: Path) -> None:
     everybody = [
         {"participant_id": f"p{i}", "age_years": 40.0, "verified_time": DAY_0} for i in range(500)
@@ -145,6 +181,67 @@ def test_all_labelled_people_of_one_age_teach_no_behaviour(tmp_path: Path) -> No
     _, bundle = fit_and_load(tables, tmp_path / "bundle")
     assert bundle.model.behaviour is None
     assert any("No behaviour age model" in note for note in bundle.manifest.notes)
+
+
+@pytest.mark.parametrize(("youngest", "side"), [(25, "under"), (5, "over")])
+def test_labels_on_one_side_of_the_line_teach_nothing_of_the_other(
+    tmp_path: Path, youngest: int, side: str
+) -> None:
+    ages = [float(youngest + i % 12) for i in range(1_000)]
+    tables = tables_of_rows(
+        tmp_path / "tables",
+        snapshots=people(1_000, **{"signal.speed": lambda i: ages[i] + i % 3}),
+        age_labels=[
+            {"participant_id": f"p{i}", "age_years": age, "verified_time": DAY_0}
+            for i, age in enumerate(ages)
+        ],
+    )
+    _, bundle = fit_and_load(tables, tmp_path / "bundle")
+    assert bundle.model.behaviour is None
+    text = " ".join(bundle.manifest.notes)
+    assert f"0 labelled people {side} 18" in text
+    assert f"Hardly anybody {side} 18" in text
+    minors = [
+        float(of.prior("", "")[:18].sum()) for of in (default_age_tables(), bundle.model.tables)
+    ]
+    assert minors[0] == pytest.approx(minors[1], rel=1e-6)
+
+
+def test_odd_times_and_copies_of_evidence_stop_nothing(tmp_path: Path) -> None:
+    """Labels without a time, long ago and long after all else; evidence twice."""
+    rng = np.random.default_rng(1)
+    ages = [float(12 + i % 20) for i in range(400)]
+    label_times = (None, DAY_0, DAY_0 + timedelta(days=4_000), DAY_0 - timedelta(days=4_000))
+    evidence = [
+        {
+            "snapshot_id": f"p{i}",
+            "evidence_id": f"e{i}" if i % 3 else None,
+            "kind": "facial_age_estimate",
+            "observed_time": DAY_0 - timedelta(days=i % 5 * 400),
+            "mean_years": float(round(ages[i] + rng.normal(1.0, 2.0), 1)),
+            "liveness": "PASSED",
+            "binding": "LIVE_PERSON",
+        }
+        for i in range(400)
+    ]
+    tables = tables_of_rows(
+        tmp_path / "tables",
+        snapshots=people(400, **{"signal.speed": lambda i: float(i % 7)}),
+        age_evidence=evidence + evidence[:200],
+        age_labels=[
+            {
+                "participant_id": f"p{i}",
+                "age_years": age,
+                "verified_time": label_times[i % 4],
+                "sampling_probability": (None, 1.0, 0.01)[i % 3],
+            }
+            for i, age in enumerate(ages)
+        ],
+    )
+    fit, bundle = fit_and_load(tables, tmp_path / "bundle")
+    assert bundle.manifest.metrics["faces"][""]["people"] > 50
+    assert np.isfinite(bundle.model.tables.prior("", "")).all()
+    assert fit.metrics == bundle.manifest.metrics
 
 
 def test_behaviour_that_tells_nothing_of_age_is_not_believed(tmp_path: Path) -> None:

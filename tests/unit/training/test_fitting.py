@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pairguard.bundle.loading import load_bundle
-from pairguard_training import splitting
+from pairguard_training import fitting, splitting
+from pairguard_training.age_labels import AgeRows
 from pairguard_training.boosting import Compute, Rows, model_text, train
 from pairguard_training.bundle_build import bundle_files
+from pairguard_training.evidence_rows import EvidenceRows, evidence_rows
 from pairguard_training.fitting import Fit
 from pairguard_training.splitting import Part, split_tables
+from pairguard_training.stacking_fit import StackingFit
 from pairguard_training.tables.reading import Tables
+from pairguard_training.verified_evidence import VerifiedItem, verified_items
 from tests.unit.training.small_world import fit_tables
 
 
@@ -61,6 +66,42 @@ def test_another_seed_divides_the_people_otherwise(small_fit: tuple[Tables, Fit]
     tables, fit = small_fit
     other = fit_tables(tables, seed=2)
     assert bundle_files(other) != bundle_files(fit)
+
+
+def test_what_is_weighed_against_evidence_is_judged_on_people_who_taught_no_table(
+    small_fit: tuple[Tables, Fit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables, _ = small_fit
+    taught: set[str] = set()
+    judged: set[str] = set()
+
+    def items_of(tables: Tables, rows: AgeRows) -> list[VerifiedItem]:
+        taught.update(rows.participants)
+        return verified_items(tables, rows)
+
+    def rows_of(*arguments: Any) -> EvidenceRows:
+        judged.update(arguments[-1].participants)
+        return evidence_rows(*arguments)
+
+    monkeypatch.setattr(fitting, "verified_items", items_of)
+    monkeypatch.setattr(fitting, "evidence_rows", rows_of)
+    fit_tables(tables)
+    split = split_tables(tables, seed=1)
+    assert {split.parts[person] for person in taught} == {Part.TRAIN}
+    assert {split.parts[person] for person in judged} == {Part.CALIBRATION}
+    groups = [{split.groups[person] for person in people} for people in (taught, judged)]
+    assert not groups[0] & groups[1]
+
+
+def test_behaviour_that_repeats_the_evidence_whole_is_not_served(
+    small_fit: tuple[Tables, Fit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables, _ = small_fit
+    nothing_new = StackingFit(500, behaviour_weight=0.0)
+    monkeypatch.setattr(fitting, "fit_stacking", lambda *_, **__: nothing_new)
+    fit = fit_tables(tables)
+    assert fit.model.behaviour is None
+    assert any("nothing that other evidence does not tell" in note for note in fit.notes)
 
 
 def test_nobody_of_the_test_part_is_learned_from(

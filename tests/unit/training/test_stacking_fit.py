@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pairguard.age.parameters import AGE_COUNT, AGE_GRID
+from pairguard.risk.behaviour import CLIP_NATS
 from pairguard_training.age_labels import AgeRows
 from pairguard_training.boosting import Compute
 from pairguard_training.evidence_rows import GROUPS, EvidenceRows
@@ -14,6 +15,7 @@ from pairguard_training.stacking_fit import (
     POOL,
     TREES,
     StackingFit,
+    _Pool,
     fit_stacking,
 )
 
@@ -89,6 +91,24 @@ def test_behaviour_that_claims_too_little_is_believed_more_up_to_a_bound() -> No
     bounded = stacked(claimed=0.5, most=1.0)
     assert bounded.behaviour_weight == 1.0
     assert bounded.weights["behaviour"] <= 1.0
+
+
+def test_behaviour_is_clipped_after_it_is_weighted_as_when_it_serves() -> None:
+    ages = np.array([14.5, 30.5])
+    nothing = np.zeros((2, AGE_COUNT))
+    evidence = EvidenceRows(
+        rows=AgeRows(["a", "b"], ["a", "b"], ages, np.ones(2), np.zeros(2)),
+        places=np.arange(2),
+        priors=np.broadcast_to(PRIOR, (2, AGE_COUNT)),
+        posteriors=np.broadcast_to(PRIOR, (2, AGE_COUNT)),
+        by_group=tuple(nothing for _ in GROUPS),
+    )
+    sure = np.where(AGE_GRID < 18, 3.5, -3.5) * np.ones((2, 1))
+    pool = _Pool(evidence, sure, most_behaviour_weight=1.5)
+    everybody = np.ones(2, dtype=np.bool_)
+    weighted = pool.claims(np.array([1.5, 1.0, 1.0, 1.0]), everybody)
+    served = np.exp(np.where(AGE_GRID < 18, CLIP_NATS, -CLIP_NATS)) * PRIOR
+    assert weighted == pytest.approx([served[:18].sum() / served.sum()] * 2)
 
 
 def test_few_people_judge_nothing() -> None:

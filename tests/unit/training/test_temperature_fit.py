@@ -78,6 +78,17 @@ def test_with_few_people_the_guess_is_cautious() -> None:
     assert fit_temperature(likelihoods, PRIOR, rows).temperature <= UNCHECKED
 
 
+@pytest.mark.parametrize("minors", [True, False])
+def test_people_on_one_side_of_the_line_do_not_check_it(minors: bool) -> None:
+    # Whatever takes everybody for an adult tells best of people who all are.
+    rows, likelihoods = people(4_000, noise_years=8.0)
+    kept = (rows.ages < 18) == minors
+    found = fit_temperature(likelihoods[kept], PRIOR, rows.where(kept))
+    assert found.people_around_the_line > 100
+    assert math.isnan(found.around_the_line)
+    assert found.temperature <= UNCHECKED
+
+
 def test_people_count_as_often_as_they_stand_for_others() -> None:
     rows, likelihoods = people(3_000, noise_years=8.0)
     wrong = np.arange(3_000) % 2 == 1
