@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pairguard.age.evidence import Binding, FacialAgeEstimate, Liveness
+from pairguard.age.evidence import Binding, FacialAgeEstimate, Liveness, VerifiedAge
 from pairguard.errors import TablesRefused
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard_training.tables.csv_import import CATALOGUE_FILE, import_csv
@@ -80,6 +80,25 @@ def test_rows_become_participants_evidence_and_labels(tmp_path: Path) -> None:
     assert tables.age_labels["participant_id"].to_list() == ["u1", "u2"]
     assert tables.age_labels["age_years"].to_list() == [16.0, 34.0]
     assert tables.age_labels["sampling_probability"].to_list() == [0.5, 0.5]
+
+
+def test_a_rows_evidence_is_known_before_its_label_unless_it_may_have_given_it(
+    tmp_path: Path,
+) -> None:
+    document = """
+[[age_evidence]]
+kind = "verified_age"
+columns = { age_years = "age" }
+constants = { method = "MODERATOR" }
+"""
+    first_two = "".join(_CSV.splitlines(keepends=True)[:3])
+    tables = _import(tmp_path, csv=first_two, mapping=_MAPPING + document)
+    assert {type(i.observation) for i in participants(tables)[0].age_evidence} == {
+        FacialAgeEstimate,
+        VerifiedAge,
+    }
+    (kept,) = participants(tables, before_labels=True)[0].age_evidence
+    assert isinstance(kept.observation, FacialAgeEstimate)
 
 
 def test_the_catalogue_lies_beside_the_tables(tmp_path: Path) -> None:

@@ -173,7 +173,9 @@ def _labels(rows: pl.DataFrame, mapping: CsvMapping, problems: list[str]) -> pl.
         {
             "participant_id": _participant_ids(rows, mapping, []),
             "age_years": age,
-            "verified_time": [mapping.observed_time] * rows.height,
+            # The file has one time for all: its evidence would else be as late as the label, and
+            # what is not before a label teaches nothing and is judged by nothing.
+            "verified_time": pl.Series([None] * rows.height, dtype=pl.Datetime("us", "UTC")),
             "method": pl.Series([label.get("method")] * rows.height, dtype=pl.String),
             "sampling_probability": [float(label.get("sampling_probability", 1.0))] * rows.height,
         }
