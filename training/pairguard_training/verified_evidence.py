@@ -103,7 +103,7 @@ def others_statements(tables: AgeTables, *, attack: Array, attack_group: str, li
 
     What is seen of verified people is not the honest error alone: some items were made up, some
     speak of the older person whose account it is. Serving mixes these in, so a fit that put them
-    into the honest error would count them twice. The mixtures are those of ``pairguard.age.attack``
+    into the honest error would count them twice. The mixtures are those of ``pairguard.age.kernel``
     and ``pairguard.age.fusion``; here each column sums over what can be said to the same total as
     without them.
 

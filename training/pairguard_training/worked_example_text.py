@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import fields
 from enum import StrEnum
 
+from pairguard.age.belief import log_odds
 from pairguard.age.evidence import AgeEvidence
 from pairguard.age.parameters import Array
-from pairguard.age.posterior import contributions, log_odds
+from pairguard.age.posterior import contributions
 from pairguard.errors import ConfigurationRefused
 from pairguard.policy.checks import CheckPlan
 from pairguard.policy.judgement import Judge, Judgement, StoredState

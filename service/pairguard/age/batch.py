@@ -12,20 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pairguard.age.belief import posterior
 from pairguard.age.evidence import AgeEvidence
 from pairguard.age.fusion import Fusion, fuse_alike, fusion, in_company
 from pairguard.age.kernel import Workspace
 from pairguard.age.parameters import Array
-from pairguard.age.posterior import (
-    AgeAssessment,
-    ToldEvidence,
-    but_for_signs,
-    conflict_as_told,
-    of_proof,
-    posterior,
-    told_evidence,
-)
+from pairguard.age.posterior import AgeAssessment
+from pairguard.age.readings import but_for_signs, conflict_as_told, of_proof
 from pairguard.age.tables import AgeTables
+from pairguard.age.told import ToldEvidence, told_evidence
 
 _CHUNK = 96  # of some 15 rows of 101 numbers each: about what a core's own cache holds
 

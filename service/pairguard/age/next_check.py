@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pairguard.age.belief import posterior
 from pairguard.age.company import ACCOUNT
 from pairguard.age.conflict import contradict, unsettled
 from pairguard.age.evidence import (
@@ -29,7 +30,8 @@ from pairguard.age.kernel import AttackMixture
 from pairguard.age.likelihood import item_likelihood
 from pairguard.age.observation import probability_over
 from pairguard.age.parameters import Array
-from pairguard.age.posterior import AgeAssessment, contradictory, posterior
+from pairguard.age.posterior import AgeAssessment
+from pairguard.age.readings import contradictory
 from pairguard.age.tables import AgeTables
 
 _NOW = 1e9  # any: a check that is made now is as old at any time

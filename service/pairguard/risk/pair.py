@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
 
+from pairguard.age.belief import PROBABILITY_FLOOR
 from pairguard.age.parameters import Array
-from pairguard.age.posterior import PROBABILITY_FLOOR, AgeAssessment, assess_age
+from pairguard.age.posterior import AgeAssessment, assess_age
 from pairguard.age.tables import AgeTables
 from pairguard.risk.behaviour import BehaviourAgeModel
 from pairguard.risk.catalogue import SignalCatalogue

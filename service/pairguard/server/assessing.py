@@ -10,13 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pairguard.age.admission import Admission
+from pairguard.age.belief import log_odds
 from pairguard.age.evidence import AgeEvidence
-from pairguard.age.posterior import (
-    AgeAssessment,
-    contributions,
-    distinct_evidence,
-    log_odds,
-)
+from pairguard.age.posterior import AgeAssessment, contributions
+from pairguard.age.told import distinct_evidence
 from pairguard.policy.checks import CheckPlan
 from pairguard.policy.reasons import ReasonCode
 from pairguard.risk.pair import ParticipantAssessment

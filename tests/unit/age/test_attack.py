@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pairguard.age.attack import with_attacks
 from pairguard.age.evidence import FacialAgeEstimate, Liveness
+from pairguard.age.kernel import AttackMixture
 from pairguard.age.parameters import AGE_COUNT, AGE_GRID
 from pairguard.age.tables import ATTACK_GROUPS, AgeTables
 from tests.domain import TABLES, assessed, default_tables_document, live, merged, verified
 
 LINE = TABLES.reference_age_years
+WEIGHTS = TABLES.fusion_weights
 
 
 def test_the_mixture_is_a_mixture() -> None:
     attack, posing = TABLES.face_attack[Liveness.PASSED], TABLES.posing["capture"]
-    ones = with_attacks(TABLES, np.ones(AGE_COUNT), attack=attack, posing=posing)
+    ones = AttackMixture.from_rates(attack, posing).rows(WEIGHTS, np.ones(AGE_COUNT))
     assert ones == pytest.approx(np.ones(AGE_COUNT))
 
 
@@ -30,8 +31,8 @@ def test_nobody_under_the_reference_age_poses_as_a_minor() -> None:
 def test_an_adult_may_show_a_childs_face() -> None:
     child = np.where(np.abs(AGE_GRID - 13) <= 1, 1.0, 0.0)
     attack, posing = TABLES.face_attack[Liveness.PASSED], TABLES.posing["capture"]
-    shown = with_attacks(TABLES, child, attack=attack, posing=posing)
-    without = with_attacks(TABLES, child, attack=attack, posing=0.0)
+    shown = AttackMixture.from_rates(attack, posing).rows(WEIGHTS, child)
+    without = AttackMixture.from_rates(attack, 0.0 * posing).rows(WEIGHTS, child)
     assert (shown[LINE:] > without[LINE:]).all()
     assert shown[30] >= posing[30] * TABLES.posed_age[12:15].sum()
 

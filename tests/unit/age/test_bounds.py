@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pairguard.age.belief import log_odds
 from pairguard.age.bounds import group_bounds, source_bounds
 from pairguard.age.evidence import (
     AgeCheck,
@@ -20,7 +21,7 @@ from pairguard.age.evidence import (
     VerifiedAge,
 )
 from pairguard.age.parameters import AGE_COUNT, Array
-from pairguard.age.posterior import AgeAssessment, assess_age, log_odds
+from pairguard.age.posterior import AgeAssessment, assess_age
 from tests.domain import NOW, TABLES, evidence_items, verified
 
 LINE = TABLES.reference_age_years

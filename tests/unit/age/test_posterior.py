@@ -25,8 +25,9 @@ from pairguard.age.evidence import (
     SelfDeclared,
 )
 from pairguard.age.likelihood import item_likelihood
-from pairguard.age.posterior import AgeAssessment, assess_age, contributions, distinct_evidence
+from pairguard.age.posterior import AgeAssessment, assess_age, contributions
 from pairguard.age.tables import AgeTables
+from pairguard.age.told import distinct_evidence
 from tests.domain import (
     DAY,
     NOW,

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pairguard.age.batch import AgeCase
+from pairguard.age.belief import log_odds
 from pairguard.age.evidence import (
     AgeCheck,
     AgeEvidence,
@@ -24,7 +25,7 @@ from pairguard.age.evidence import (
     VerifiedAge,
 )
 from pairguard.age.parameters import AGE_GRID, Array
-from pairguard.age.posterior import assess_age, contributions, log_odds
+from pairguard.age.posterior import assess_age, contributions
 from pairguard.age.tables import AgeTables
 from tests.domain import DAY, NOW, TABLES, YEAR, captured_items, default_tables_document, merged
 from tests.reference_posterior import reference_assessment

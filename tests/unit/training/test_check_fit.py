@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pairguard.age.attack import with_attacks
 from pairguard.age.evidence import (
     AgeCheck,
     AgeEvidence,
@@ -20,6 +19,7 @@ from pairguard.age.evidence import (
     PlatformAgeRange,
     PlatformAssurance,
 )
+from pairguard.age.kernel import AttackMixture
 from pairguard.age.observation import probability_over
 from pairguard.age.tables import AgeTables
 from pairguard_training.age_labels import age_rows
@@ -78,12 +78,8 @@ def simulated(tables: AgeTables, count: int, *, live: bool) -> list[VerifiedItem
     """Draw checks as the tables say that they come out, attacks and borrowed accounts included."""
     rng = np.random.default_rng(7)
     rates = tables.checks[METHOD]
-    over = with_attacks(
-        tables,
-        probability_over(tables, METHOD, 18.0),
-        attack=rates.attack,
-        posing=tables.posing["identity"],
-    )
+    mixture = AttackMixture.from_rates(rates.attack, tables.posing["identity"])
+    over = mixture.rows(tables.fusion_weights, probability_over(tables, METHOD, 18.0))
     if not live:
         over = over + tables.borrowed_account * (tables.mean_over_older(over) - over)
     ages = np.where(rng.random(count) < 0.5, rng.uniform(9, 17, count), rng.uniform(19, 50, count))
