@@ -6,7 +6,8 @@ Owns the three ways in which items are not independent:
   correlation r enter with weight 1 / (1 + (k - 1) r) each, which for equally correlated Gaussian
   errors is exact.
 - **Attack.** Items of one attack group are made up together: the group's likelihood is that of
-  ``pairguard.age.kernel.AttackMixture`` with F the product of its items and the largest of their rates by age.
+  ``pairguard.age.kernel.AttackMixture`` with F the product of its items and the largest of their
+  rates by age.
   Faces and borrowed identities may be one attack, too, where a document was shown to a camera: who
   sits in for a child shows the document.
 - **Borrowing.** All items that are not bound to the live person hang on one account and device.
