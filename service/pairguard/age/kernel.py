@@ -68,9 +68,9 @@ class AttackMixture:
     """How what is said honestly, F, becomes (1 - e - d) F + e G + d H.
 
     An item, or all items of one attack, may speak of another person: of somebody older (a borrowed
-    document, a parent's face), at a rate e that is highest for children, or of a child whom an
-    adult pretends to be, at a rate d that is 0 below the reference age. G is the mean of F over the ages
-    that somebody older presents, H over those that an adult who poses as a minor is taken for.
+    document, a parent's face), at a rate e that is highest for children; or of a child whom an
+    adult pretends to be, at a rate d that is 0 below the reference age. G is the mean of F over
+    the ages that somebody older presents, H over those that an adult who poses is taken for.
 
     Attributes:
         honest: (..., 101) 1 - e - d by true age.
