@@ -125,28 +125,40 @@ class CheckForecaster:
             if sum(chances) < min_probability_settled:
                 continue
             minors = below[2 * place : 2 * place + 2]
-            total = 0.0
-            for outcome, chance, minor in zip(self._outcomes[place], chances, minors, strict=True):
-                alone = outcome.stands_alone_beside(assessment)
-                if alone:
-                    probability_minor = minor / chance
-                else:
-                    probability_minor = self._probability_minor(assessment, outcome, zone)
-                if probability_minor <= zone.max_probability_minor:
-                    settled = True
-                else:
-                    settled = (
-                        1.0 - probability_minor <= zone.max_probability_adult
-                        and (assessment.established_minor or outcome.item.kind.establishes_minor)
-                        and self._probability_adult(assessment, outcome, zone)
-                        <= zone.max_probability_adult
-                        and not self._too_young(assessment, outcome, zone)
-                    )
-                if settled and not self._contradicts(assessment, outcome, alone=alone):
-                    total += chance
+            total = sum(
+                chance
+                for outcome, chance, minor in zip(
+                    self._outcomes[place], chances, minors, strict=True
+                )
+                if self._settles(assessment, outcome, zone, by_itself=minor / chance)
+            )
             if total >= min_probability_settled:
                 found.append(CheckForecast(option, min(total, 1.0)))
         return tuple(found)
+
+    def _settles(
+        self, assessment: AgeAssessment, outcome: _Outcome, zone: UncertainZone, *, by_itself: float
+    ) -> bool:
+        """Return whether the age would be settled if the check came out so.
+
+        ``by_itself`` is P(under the adult age) then if nothing known shared anything with the
+        check. Sharing only takes from what a check proves: what does not settle by itself is not
+        looked at any closer.
+        """
+        alone = not assessment.readings and outcome.stands_alone_beside(assessment)
+        if by_itself <= zone.max_probability_minor:
+            settled = (
+                alone
+                or self._probability_minor(assessment, outcome, zone) <= zone.max_probability_minor
+            )
+        else:
+            settled = (
+                1.0 - by_itself <= zone.max_probability_adult
+                and (assessment.established_minor or outcome.item.kind.establishes_minor)
+                and self._probability_adult(assessment, outcome, zone) <= zone.max_probability_adult
+                and not self._too_young(assessment, outcome, zone)
+            )
+        return settled and not self._contradicts(assessment, outcome, alone=alone)
 
     def _probability_minor(
         self, assessment: AgeAssessment, outcome: _Outcome, zone: UncertainZone
@@ -169,7 +181,7 @@ class CheckForecaster:
         readings = [reading.items for reading in assessment.readings]
         return 1.0 - min(
             self._below(assessment, items, outcome, zone.adult_age)
-            for items in (of_proof, *readings)
+            for items in (assessment.items, of_proof, *readings)
         )
 
     def _too_young(self, assessment: AgeAssessment, outcome: _Outcome, zone: UncertainZone) -> bool:
@@ -228,7 +240,7 @@ class _Outcome:
     """One result that a check may come to.
 
     Attributes:
-        chance: (101,) P(this result | age), attacks included.
+        chance: (101,) P(this result | age), attacks and borrowed accounts included.
         item: What it would say.
     """
 
@@ -255,12 +267,16 @@ def _outcomes(tables: AgeTables, option: CheckOption) -> tuple[_Outcome, _Outcom
     binding = tables.strongest_binding.get(option.method, Binding.LIVE_PERSON)
     over = probability_over(tables, option.method, option.threshold_years)
     outcomes = []
-    for result, chance in ((CheckResult.OVER, over), (CheckResult.UNDER, 1.0 - over)):
+    for result, honest in ((CheckResult.OVER, over), (CheckResult.UNDER, 1.0 - over)):
         check = AgeCheck(option.method, option.threshold_years, result, Liveness.PASSED, _SITTING)
         evidence = AgeEvidence(check, observed_time=_NOW, binding=binding)
         item = item_likelihood(tables, evidence, now=_NOW)
         if item is None:
             raise ValueError("a result other than INCONCLUSIVE always says something")
         mixture = AttackMixture.from_rates(item.model.attack, item.model.posing)
-        outcomes.append(_Outcome(mixture.rows(tables.fusion_weights, chance), item))
+        chance = mixture.rows(tables.fusion_weights, honest)
+        if not item.live:  # whoever uses an older person's account passes as that person
+            of_older = tables.mean_over_older(chance)
+            chance += tables.borrowed_account * np.maximum(of_older - chance, 0.0)
+        outcomes.append(_Outcome(chance, item))
     return outcomes[0], outcomes[1]
