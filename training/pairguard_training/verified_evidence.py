@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairguard.age.evidence import AgeEvidence, SelfDeclared, VerificationMethod
+from pairguard.age.kernel import AttackMixture
 from pairguard.age.parameters import AGE_COUNT
 from pairguard.age.tables import AgeTables
 from pairguard_training.age_labels import (
@@ -113,9 +114,8 @@ def others_statements(tables: AgeTables, *, attack: Array, attack_group: str, li
         attack_group: Whose rate of posing counts.
         live: Whether the item is bound to the live person; if not, the account may be borrowed.
     """
-    posing = tables.posing[attack_group]
-    mixed = np.diag(1.0 - attack - posing)
-    mixed += np.outer(tables.presented_age, attack) + np.outer(tables.posed_age, posing)
+    mixture = AttackMixture.from_rates(attack, tables.posing[attack_group])
+    mixed = mixture.operator(tables.fusion_weights)
     if live:
         return mixed
     older = np.stack([tables.mean_over_older(row) for row in mixed])

@@ -17,8 +17,7 @@ from pairguard.age.evidence import AgeEvidence
 from pairguard.age.fusion import Fusion, fuse_alike, fusion, in_company
 from pairguard.age.kernel import Workspace
 from pairguard.age.parameters import Array
-from pairguard.age.posterior import AgeAssessment
-from pairguard.age.readings import but_for_signs, conflict_as_told, of_proof
+from pairguard.age.posterior import AgeAssessment, Belief, assessment_of
 from pairguard.age.tables import AgeTables
 from pairguard.age.told import ToldEvidence, told_evidence
 
@@ -98,33 +97,16 @@ def _concluded(
     by_evidence = cumulative
     if any(case.behaviour_log is not None for case in cases):
         _, by_evidence = posterior(_stacked([case.prior for case in cases]), likelihoods)
-    as_told = [
-        conflict_as_told(tables, one, fusion_) for one, fusion_ in zip(told, fused, strict=True)
-    ]
-    readings = [
-        but_for_signs(tables, one, fusion_, prior=case.prior, base=base, now=case.now)
-        for one, fusion_, case, base in zip(told, fused, cases, bases, strict=True)
-    ]
     return [
-        AgeAssessment(
-            probabilities=probabilities[row],
-            cumulative=cumulative[row],
-            cumulative_by_evidence=by_evidence[row],
-            conflict=as_told[row] or any(reading.conflict for reading in readings[row]),
-            informative_count=fusion_.company.informative_count,
-            for_adulthood_count=fusion_.company.for_adulthood_count,
-            established_minor=fusion_.company.establishes_minor,
-            verified_live_years=fusion_.verified_years,
-            items=told[row].items,
-            sessions=told[row].sessions,
-            base=bases[row],
-            readings=readings[row],
-            cumulative_of_proof=of_proof(
-                tables, told[row], fusion_, readings[row], prior=cases[row].prior, base=bases[row]
-            ),
-            conflict_as_told=as_told[row],
+        assessment_of(
+            tables,
+            one,
+            together,
+            Belief(bases[row], probabilities[row], cumulative[row], by_evidence[row]),
+            prior=case.prior,
+            now=case.now,
         )
-        for row, fusion_ in enumerate(fused)
+        for row, (one, together, case) in enumerate(zip(told, fused, cases, strict=True))
     ]
 
 

@@ -20,9 +20,11 @@ from functools import reduce
 
 import numpy as np
 
-from pairguard.age.evidence import Binding, Liveness, VerificationMethod
+from pairguard.age.evidence import Binding, Liveness
+from pairguard.age.kernel import AttackMixture
+from pairguard.age.observation import verification_group
 from pairguard.age.parameters import AGE_COUNT, Array
-from pairguard.age.tables import AgeTables
+from pairguard.age.tables import ACCOUNT, CAPTURE, IDENTITY, REVIEW, AgeTables
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ def move_bound(
         live: Whether they are bound to the live person; others may also be borrowed.
     """
     line = tables.reference_age_years
-    lowest = highest = _group_operator(tables, attack=attack, posing=posing)
+    rates = (np.broadcast_to(rate, (AGE_COUNT,)) for rate in (attack, posing))
+    lowest = highest = AttackMixture.from_rates(*rates).operator(tables.fusion_weights).T
     if not live:
         borrowed = tables.borrowed_account[:, None]
         of_older = _older_operator(tables) @ lowest
@@ -85,23 +88,23 @@ def source_bounds(tables: AgeTables) -> Mapping[str, MoveBound]:
     both = ((True, "live person"), (False, "account"))
     bounds = {
         "self_declared": _source(tables, tables.declaration_attack, "", live=False),
-        "platform_age_range": _source(tables, tables.range_attack, "account", live=False),
+        "platform_age_range": _source(tables, tables.range_attack, ACCOUNT, live=False),
     }
     for liveness in (Liveness.PASSED, Liveness.UNSPECIFIED, Liveness.UNDETERMINED):
         bounds[f"face, liveness {liveness.value}"] = _source(
             tables,
             tables.face_attack[liveness],
-            "capture",
+            CAPTURE,
             live=liveness is not Liveness.UNDETERMINED,
         )
     for method, rates in tables.checks.items():
         live_bound = tables.strongest_binding[method] is Binding.LIVE_PERSON
         for live, bound_to in both if live_bound else both[1:]:
             bounds[f"age_check {method.value}, {bound_to}"] = _source(
-                tables, rates.attack, "identity", live=live
+                tables, rates.attack, IDENTITY, live=live
             )
     for verification, attack in tables.verified_attack.items():
-        group = "review" if verification is VerificationMethod.MODERATOR else "identity"
+        group = verification_group(verification)
         for live, bound_to in both:
             bounds[f"verified_age {verification.value}, {bound_to}"] = _source(
                 tables, attack, group, live=live
@@ -131,10 +134,10 @@ def group_bounds(tables: AgeTables) -> Mapping[str, MoveBound]:
     """Return the bound for all items of each attack group together, by the group's name."""
     bounds = source_bounds(tables)
     groups = {
-        "account": ("self_declared", "platform_age_range"),
-        "capture": ("face",),
-        "identity": ("age_check", "verified_age ID", "verified_age DIGITAL"),
-        "review": ("verified_age MODERATOR",),
+        ACCOUNT: ("self_declared", "platform_age_range"),
+        CAPTURE: ("face",),
+        IDENTITY: ("age_check", "verified_age ID", "verified_age DIGITAL"),
+        REVIEW: ("verified_age MODERATOR",),
     }
     return {
         group: reduce(
@@ -142,16 +145,6 @@ def group_bounds(tables: AgeTables) -> Mapping[str, MoveBound]:
         )
         for group, starts in groups.items()
     }
-
-
-def _group_operator(tables: AgeTables, *, attack: Array | float, posing: Array | float) -> Array:
-    """Return (101, 101) what an attack group makes by true age of an honest F."""
-    rate_older = np.broadcast_to(attack, (AGE_COUNT,))[:, None]
-    rate_younger = np.broadcast_to(posing, (AGE_COUNT,))[:, None]
-    operator: Array = (1.0 - rate_older - rate_younger) * np.eye(AGE_COUNT)
-    operator += rate_older * tables.presented_age
-    operator += rate_younger * tables.posed_age
-    return operator
 
 
 def _older_operator(tables: AgeTables) -> Array:

@@ -30,8 +30,7 @@ from pairguard.age.conflict import may_be_settled
 from pairguard.age.item import ItemKind
 from pairguard.age.kernel import AttackMixture, Factors, FusionPlan
 from pairguard.age.parameters import AGE_COUNT, Array
-
-ACCOUNT, CAPTURE, IDENTITY = "account", "capture", "identity"
+from pairguard.age.tables import CAPTURE, IDENTITY
 
 _Places = tuple[int, ...]
 _Groups = dict[str, _Places]

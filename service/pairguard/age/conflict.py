@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 
 from pairguard.age.item import ItemKind, ItemLikelihood
-from pairguard.age.tables import AgeTables
+from pairguard.age.observation import FACES, STATEMENTS
+from pairguard.age.tables import IDENTITY, REVIEW, AgeTables
 
 _NEVER = -math.inf
-_STATEMENTS, _FACES = "declared", "faces"
 
 
 def contradict(
@@ -63,11 +63,11 @@ def unsettled(
             continue
         if item.odds_factor > weakest:
             continue
-        if item.kind.attack_group == "review":
+        if item.kind.attack_group == REVIEW:
             reviewed = max(reviewed, observed)
         else:
             checked = max(checked, observed)
-    settled_until = {_STATEMENTS: max(checked, reviewed), _FACES: reviewed}
+    settled_until = {STATEMENTS: max(checked, reviewed), FACES: reviewed}
     return tuple(
         None
         if item is not None
@@ -83,9 +83,9 @@ def _settles(kind: ItemKind) -> bool:
     """Return whether an item is a check of high rank that found an adult."""
     if not (kind.for_adulthood and kind.dated):
         return False
-    return kind.attack_group == "review" or (kind.live and kind.attack_group == "identity")
+    return kind.attack_group == REVIEW or (kind.live and kind.attack_group == IDENTITY)
 
 
 def _can_be_settled(kind: ItemKind) -> bool:
     """Return whether an item is a statement or a face that speaks of minority."""
-    return kind.towards_minor and kind.correlation_group in (_STATEMENTS, _FACES)
+    return kind.towards_minor and kind.correlation_group in (STATEMENTS, FACES)

@@ -14,11 +14,11 @@ from operator import attrgetter
 
 import numpy as np
 
-from pairguard.age.company import CAPTURE, Company, company_of
+from pairguard.age.company import Company, company_of
 from pairguard.age.item import ItemLikelihood
 from pairguard.age.kernel import ONES, FusionPlan, Workspace, fused_rows, means_on_both_sides
 from pairguard.age.parameters import Array
-from pairguard.age.tables import AgeTables
+from pairguard.age.tables import CAPTURE, AgeTables
 
 _CACHE_ENTRIES = 4096  # the 101 numbers of a likelihood, or of an assessment
 _CACHE_COMPANIES = 384  # with their plans, which are some 10 to 30 KB each

@@ -107,6 +107,10 @@ class AttackMixture:
         out += np.multiply(self.honest, honest, spare)
         return out
 
+    def operator(self, weights: FusionWeights) -> Array:
+        """Return (101, 101) M, so that ``f @ M`` is ``rows`` of (101,) f, for rates (101,)."""
+        return self.rows(weights, np.eye(AGE_COUNT))
+
     def spread(self) -> AttackMixture:
         """Return the same for (r, n, 101) rows, where these are (r, 101)."""
         return AttackMixture(self.honest[:, np.newaxis], self.attacked[:, np.newaxis])

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pairguard.age.belief import posterior
-from pairguard.age.company import ACCOUNT
 from pairguard.age.conflict import contradict, unsettled
 from pairguard.age.evidence import (
     AgeCheck,
@@ -32,7 +31,7 @@ from pairguard.age.observation import probability_over
 from pairguard.age.parameters import Array
 from pairguard.age.posterior import AgeAssessment
 from pairguard.age.readings import contradictory
-from pairguard.age.tables import AgeTables
+from pairguard.age.tables import ACCOUNT, AgeTables
 
 _NOW = 1e9  # any: a check that is made now is as old at any time
 _LIKELY = 0.5

@@ -28,7 +28,7 @@ from pairguard.age.evidence import (
     VerifiedAge,
 )
 from pairguard.age.parameters import AGE_COUNT, AGE_GRID, Array
-from pairguard.age.tables import AgeTables
+from pairguard.age.tables import ACCOUNT, CAPTURE, IDENTITY, REVIEW, AgeTables
 
 # An assurance that is not told, or not known, is worth what the participant's own word is worth.
 _DECLARED_ASSURANCES = frozenset(
@@ -65,7 +65,8 @@ _NO_POSING: Array = np.zeros(AGE_COUNT)  # a declaration's own table has those w
 _NO_POSING.setflags(write=False)
 _VERIFIED_FLOOR = 1e-6
 _FACE_FLOOR_LOG = -40.0
-_FACES = "faces"
+STATEMENTS, FACES = "declared", "faces"
+"""Correlation groups of what was declared, and of what was seen of a face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def observation_model(
         case AgeCheck() as check:
             return _age_check(tables, check, evidence.provider, evidence.binding)
         case VerifiedAge() as verified:
-            group = "review" if verified.method is VerificationMethod.MODERATOR else "identity"
+            group = verification_group(verified.method)
             return ObservationModel(
                 _verified_age(tables, verified, year),
                 group,
@@ -135,13 +136,18 @@ def observation_model(
             )
 
 
+def verification_group(method: VerificationMethod) -> str:
+    """Return the attack group of an age that a verification disclosed."""
+    return REVIEW if method is VerificationMethod.MODERATOR else IDENTITY
+
+
 def _declared(tables: AgeTables, likelihood: Array, binding: Binding) -> ObservationModel:
     return ObservationModel(
         likelihood,
-        "account",
+        ACCOUNT,
         tables.declaration_attack,
         _NO_POSING,
-        "declared",
+        STATEMENTS,
         tables.declared_correlation,
         binding=_bound(binding, strongest=Binding.ACCOUNT),
     )
@@ -160,10 +166,10 @@ def _capture(
     attack = tables.face_attack[Liveness.UNSPECIFIED if rejected else liveness]
     return ObservationModel(
         likelihood,
-        "capture",
+        CAPTURE,
         attack,
-        tables.posing["capture"],
-        _FACES,
+        tables.posing[CAPTURE],
+        FACES,
         tables.face_correlation,
         binding=_bound(binding, liveness),
         rejected=rejected,
@@ -204,9 +210,9 @@ def _platform_age_range(
         likelihood[upper < AGE_GRID] = understated
     return ObservationModel(
         likelihood,
-        "account",
+        ACCOUNT,
         tables.range_attack,
-        tables.posing["account"],
+        tables.posing[ACCOUNT],
         "range",
         tables.check_correlation,
         binding=_bound(binding, strongest=Binding.ACCOUNT),
@@ -226,9 +232,9 @@ def _age_check(
     group = f"check {check.method.value}"
     return ObservationModel(
         likelihood,
-        "identity",
+        IDENTITY,
         tables.checks[check.method].attack,
-        tables.posing["identity"],
+        tables.posing[IDENTITY],
         group,
         tables.check_correlation,
         binding=_bound(binding, check.liveness, tables.strongest_binding[check.method]),

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -181,12 +182,49 @@ def _concluded(
     by_evidence = cumulative
     if behaviour_log is not None:
         _, by_evidence = posterior(prior, fused.likelihood)
+    return assessment_of(
+        tables,
+        told,
+        fused,
+        Belief(base, probabilities, cumulative, by_evidence),
+        prior=prior,
+        now=now,
+    )
+
+
+class Belief(NamedTuple):
+    """The posterior of one participant, as it was computed alone or in a batch.
+
+    Attributes:
+        base: (101,) prior with behaviour, not normalised.
+        probabilities: (101,) posterior by whole year.
+        cumulative: (101,) its running sum.
+        cumulative_by_evidence: (101,) the same without behaviour and interests.
+    """
+
+    base: Array
+    probabilities: Array
+    cumulative: Array
+    cumulative_by_evidence: Array
+
+
+def assessment_of(
+    tables: AgeTables,
+    told: ToldEvidence,
+    fused: Fusion,
+    belief: Belief,
+    *,
+    prior: Array,
+    now: float,
+) -> AgeAssessment:
+    """Return the assessment that a posterior and what the items are together amount to."""
+    base = belief.base
     as_told = conflict_as_told(tables, told, fused)
     readings = but_for_signs(tables, told, fused, prior=prior, base=base, now=now)
     return AgeAssessment(
-        probabilities=probabilities,
-        cumulative=cumulative,
-        cumulative_by_evidence=by_evidence,
+        probabilities=belief.probabilities,
+        cumulative=belief.cumulative,
+        cumulative_by_evidence=belief.cumulative_by_evidence,
         conflict=as_told or any(reading.conflict for reading in readings),
         informative_count=fused.company.informative_count,
         for_adulthood_count=fused.company.for_adulthood_count,

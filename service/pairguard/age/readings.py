@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 
 from pairguard.age.belief import posterior
-from pairguard.age.company import ACCOUNT
 from pairguard.age.conflict import contradict, unsettled
 from pairguard.age.evidence import (
     AgeCheck,
@@ -30,7 +29,7 @@ from pairguard.age.item import ItemLikelihood
 from pairguard.age.likelihood import item_likelihoods
 from pairguard.age.observation import DOUBTED
 from pairguard.age.parameters import Array
-from pairguard.age.tables import AgeTables
+from pairguard.age.tables import ACCOUNT, AgeTables
 from pairguard.age.told import ToldEvidence, replayed_sessions
 
 

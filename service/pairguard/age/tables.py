@@ -20,7 +20,8 @@ from pairguard.age.parameters import Array, ParameterReader
 
 FORMAT_VERSION: Final = 1
 _RANGE_ASSURANCES: Final = ("GUARDIAN", "CONFIRMED", "PAYMENT", "DOCUMENT", "SUPERVISED")
-ATTACK_GROUPS: Final = ("account", "capture", "identity", "review")
+ACCOUNT, CAPTURE, IDENTITY, REVIEW = "account", "capture", "identity", "review"
+ATTACK_GROUPS: Final = (ACCOUNT, CAPTURE, IDENTITY, REVIEW)
 """What is made up together: everything said of an account, shown to a camera, proved by a borrowed
 identity, or judged by a reviewer."""
 _MIN_ATTACK: Final = 1e-4
