@@ -9,6 +9,9 @@ not formed.
         if decision.allowed:
             ...  # form the pair; send decision.decision_id back in events
 
+What happened afterwards goes to ``record_events``; what the service did not answer for is raised as
+``NotRecorded``, to be sent again.
+
 Owns the public names. Imports only the contract, gRPC and the standard library.
 """
 
@@ -25,8 +28,21 @@ from pairguard.client.assessment import (
 from pairguard.client.blocking import Client
 from pairguard.client.credentials import BearerTokenProvider, TlsOptions, TokenFile
 from pairguard.client.decision import HeldParticipant, PairDecision, UnknownSignals
+from pairguard.client.events import (
+    AppealOutcome,
+    ChatEnded,
+    ChatStarted,
+    Event,
+    HoldPlaced,
+    HoldReleased,
+    PersonalBlock,
+    PersonalBlockLifted,
+    Report,
+    ReviewVerdict,
+)
 from pairguard.client.evidence import (
     AgeEvidence,
+    VerifiedAge,
     age_check,
     facial_age_estimate,
     platform_age_range,
@@ -35,20 +51,36 @@ from pairguard.client.evidence import (
 )
 from pairguard.client.failure import CallFailure, ClientError, FailureKind, FieldViolation
 from pairguard.client.options import ClientOptions, OnFailure
-from pairguard.client.participant import ParticipantInput
+from pairguard.client.participant import ParticipantInput, ParticipantReference
+from pairguard.client.records import (
+    Erasure,
+    NotRecorded,
+    RecordedDecision,
+    RecordedEvidence,
+    RecordResult,
+    UnsafeChat,
+)
 from pairguard.client.vocabulary import (
     Admission,
+    AppealResult,
     Binding,
+    ChatEnder,
+    ChatEndManner,
     CheckMethod,
     CheckResult,
     DecidedBy,
     Decision,
+    ErasureStatus,
     EvidenceKind,
+    HoldKind,
     Liveness,
     Modality,
     ParticipantRole,
     Platform,
     PlatformAssurance,
+    RecordStatus,
+    ReportCategory,
+    Verdict,
     VerificationMethod,
     View,
 )
@@ -60,10 +92,16 @@ __all__ = [
     "AgeCheckOption",
     "AgeEvidence",
     "AioClient",
+    "AppealOutcome",
+    "AppealResult",
     "AssessedAge",
     "BearerTokenProvider",
     "Binding",
     "CallFailure",
+    "ChatEndManner",
+    "ChatEnded",
+    "ChatEnder",
+    "ChatStarted",
     "CheckMethod",
     "CheckResult",
     "Client",
@@ -71,25 +109,45 @@ __all__ = [
     "ClientOptions",
     "DecidedBy",
     "Decision",
+    "Erasure",
+    "ErasureStatus",
+    "Event",
     "EvidenceContribution",
     "EvidenceKind",
     "FailureKind",
     "FieldViolation",
     "HeldParticipant",
+    "HoldKind",
+    "HoldPlaced",
+    "HoldReleased",
     "Liveness",
     "Modality",
+    "NotRecorded",
     "OnFailure",
     "PairDecision",
     "ParticipantInput",
+    "ParticipantReference",
     "ParticipantRole",
+    "PersonalBlock",
+    "PersonalBlockLifted",
     "Platform",
     "PlatformAssurance",
     "Reason",
+    "RecordResult",
+    "RecordStatus",
+    "RecordedDecision",
+    "RecordedEvidence",
+    "Report",
+    "ReportCategory",
     "RequestedAgeCheck",
+    "ReviewVerdict",
     "TlsOptions",
     "TokenFile",
     "UnknownSignals",
+    "UnsafeChat",
+    "Verdict",
     "VerificationMethod",
+    "VerifiedAge",
     "View",
     "age_check",
     "facial_age_estimate",

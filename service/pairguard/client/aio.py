@@ -6,7 +6,7 @@ Owns how a task waits for an answer. Everything that does not wait is in ``sessi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -16,14 +16,26 @@ import grpc
 from pairguard.client.assessment import AssessedAge
 from pairguard.client.channel import open_aio_channel
 from pairguard.client.decision import PairDecision
+from pairguard.client.events import Event
+from pairguard.client.evidence import AgeEvidence
 from pairguard.client.failure import ClientError, FailureKind, LocalFailure, status_code
 from pairguard.client.options import ClientOptions, OnFailure
-from pairguard.client.participant import ParticipantInput
+from pairguard.client.participant import ParticipantInput, ParticipantReference
+from pairguard.client.record_messages import (
+    erase_participant_request,
+    event_batches,
+    get_decision_request,
+    record_age_evidence_request,
+)
+from pairguard.client.record_values import erasure, recorded_decision, unsafe_chats
+from pairguard.client.recording import Recording
+from pairguard.client.records import Erasure, RecordedDecision, RecordedEvidence, RecordResult
 from pairguard.client.request_messages import assess_age_request, score_pair_request
 from pairguard.client.response_values import assessed_age
 from pairguard.client.session import Call, Session
 from pairguard.client.vocabulary import Modality, View
 from pairguard.v1.age_assurance_service_pb2_grpc import AgeAssuranceServiceStub
+from pairguard.v1.feedback_service_pb2_grpc import FeedbackServiceStub
 from pairguard.v1.pair_risk_service_pb2_grpc import PairRiskServiceStub
 
 _Response = TypeVar("_Response")
@@ -54,6 +66,7 @@ class AioClient:
         self._channel = open_aio_channel(options) if channel is None else channel
         self._pair_risk = PairRiskServiceStub(self._channel)
         self._age_assurance = AgeAssuranceServiceStub(self._channel)
+        self._feedback = FeedbackServiceStub(self._channel)
 
     async def score_pair(
         self,
@@ -97,6 +110,63 @@ class AioClient:
         call = self._session.start(timeout_seconds)
         try:
             return assessed_age(await self._answer(self._age_assurance.AssessAge, request, call))
+        except Exception as error:
+            raise ClientError(self._session.failure(call, error)) from error
+
+    async def record_events(
+        self, events: Sequence[Event], *, timeout_seconds: float | None = None
+    ) -> tuple[RecordResult, ...]:
+        """Record what happened; see ``Client.record_events``."""
+        batches = event_batches(events, max_message_bytes=self._session.options.max_message_bytes)
+        recording = Recording(events)
+        for batch in batches:
+            call = self._session.start_record(timeout_seconds)
+            try:
+                response = await self._answer(self._feedback.RecordEvents, batch.request, call)
+                recording.take(batch.start, len(batch.request.events), response.results)
+            except Exception as error:
+                raise self._session.not_recorded(call, error, recording) from error
+        return self._session.recorded(recording)
+
+    async def record_age_evidence(
+        self,
+        participant: ParticipantReference,
+        evidence: Sequence[AgeEvidence],
+        *,
+        timeout_seconds: float | None = None,
+    ) -> RecordedEvidence:
+        """Keep evidence; see ``Client.record_age_evidence``."""
+        request = record_age_evidence_request(participant, evidence)
+        recording = Recording(evidence)
+        call = self._session.start_record(timeout_seconds)
+        try:
+            response = await self._answer(self._age_assurance.RecordAgeEvidence, request, call)
+            recording.unsafe_chats = unsafe_chats(response.unsafe_chats)
+            recording.take(0, len(evidence), response.results)
+        except Exception as error:
+            raise self._session.not_recorded(call, error, recording) from error
+        return RecordedEvidence(self._session.recorded(recording), recording.unsafe_chats)
+
+    async def erase_participant(
+        self, participant: ParticipantReference, *, timeout_seconds: float | None = None
+    ) -> Erasure:
+        """Remove what is kept of somebody; see ``Client.erase_participant``."""
+        request = erase_participant_request(participant)
+        call = self._session.start_record(timeout_seconds)
+        try:
+            return erasure(await self._answer(self._feedback.EraseParticipant, request, call))
+        except Exception as error:
+            raise ClientError(self._session.failure(call, error)) from error
+
+    async def get_decision(
+        self, decision_id: str, *, timeout_seconds: float | None = None
+    ) -> RecordedDecision:
+        """Return a decision that was made; see ``Client.get_decision``."""
+        request = get_decision_request(decision_id)
+        call = self._session.start_record(timeout_seconds)
+        try:
+            response = await self._answer(self._pair_risk.GetDecision, request, call)
+            return recorded_decision(decision_id, response)
         except Exception as error:
             raise ClientError(self._session.failure(call, error)) from error
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from numbers import Integral, Real
 
@@ -50,6 +50,12 @@ def require_moment(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a datetime, not {type(value).__name__}")
     if value.utcoffset() is None:
         raise ValueError(f"{name} must have a time zone, for example datetime.now(UTC)")
+
+
+def require_duration(name: str, value: object) -> None:
+    """Raise ``TypeError`` unless ``value`` is a timedelta."""
+    if not isinstance(value, timedelta):
+        raise TypeError(f"{name} must be a timedelta, not {type(value).__name__}")
 
 
 def require_member(name: str, value: object, words: type[StrEnum]) -> None:

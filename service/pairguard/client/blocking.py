@@ -6,7 +6,7 @@ Owns how a thread waits for an answer. Everything that does not wait is in ``ses
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -16,14 +16,26 @@ import grpc
 from pairguard.client.assessment import AssessedAge
 from pairguard.client.channel import open_channel
 from pairguard.client.decision import PairDecision
+from pairguard.client.events import Event
+from pairguard.client.evidence import AgeEvidence
 from pairguard.client.failure import ClientError, status_code
 from pairguard.client.options import ClientOptions, OnFailure
-from pairguard.client.participant import ParticipantInput
+from pairguard.client.participant import ParticipantInput, ParticipantReference
+from pairguard.client.record_messages import (
+    erase_participant_request,
+    event_batches,
+    get_decision_request,
+    record_age_evidence_request,
+)
+from pairguard.client.record_values import erasure, recorded_decision, unsafe_chats
+from pairguard.client.recording import Recording
+from pairguard.client.records import Erasure, RecordedDecision, RecordedEvidence, RecordResult
 from pairguard.client.request_messages import assess_age_request, score_pair_request
 from pairguard.client.response_values import assessed_age
 from pairguard.client.session import Call, Session
 from pairguard.client.vocabulary import Modality, View
 from pairguard.v1.age_assurance_service_pb2_grpc import AgeAssuranceServiceStub
+from pairguard.v1.feedback_service_pb2_grpc import FeedbackServiceStub
 from pairguard.v1.pair_risk_service_pb2_grpc import PairRiskServiceStub
 
 _Response = TypeVar("_Response")
@@ -50,6 +62,7 @@ class Client:
         self._channel = open_channel(options) if channel is None else channel
         self._pair_risk = PairRiskServiceStub(self._channel)
         self._age_assurance = AgeAssuranceServiceStub(self._channel)
+        self._feedback = FeedbackServiceStub(self._channel)
 
     def score_pair(
         self,
@@ -126,6 +139,113 @@ class Client:
         call = self._session.start(timeout_seconds)
         try:
             return assessed_age(self._answer(self._age_assurance.AssessAge, request, call))
+        except Exception as error:
+            raise ClientError(self._session.failure(call, error)) from error
+
+    def record_events(
+        self, events: Sequence[Event], *, timeout_seconds: float | None = None
+    ) -> tuple[RecordResult, ...]:
+        """Record what happened. Sending an event again is safe: each id counts once.
+
+        More events than one request takes go in several, one after the other. A request without an
+        answer ends the call.
+
+        Args:
+            events: What happened, in any order.
+            timeout_seconds: For each request with all its attempts. None: as in the options.
+
+        Returns:
+            One result for each event, in order. Look at those that were not ``recorded``: they were
+            refused for their content, which the log says too.
+
+        Raises:
+            TypeError: An argument has another type; raised before any request.
+            ValueError: An argument cannot be sent; raised before any request.
+            NotRecorded: The service did not answer for every event. It carries the events to send
+                again and the results of the others.
+        """
+        batches = event_batches(events, max_message_bytes=self._session.options.max_message_bytes)
+        recording = Recording(events)
+        for batch in batches:
+            call = self._session.start_record(timeout_seconds)
+            try:
+                response = self._answer(self._feedback.RecordEvents, batch.request, call)
+                recording.take(batch.start, len(batch.request.events), response.results)
+            except Exception as error:
+                raise self._session.not_recorded(call, error, recording) from error
+        return self._session.recorded(recording)
+
+    def record_age_evidence(
+        self,
+        participant: ParticipantReference,
+        evidence: Sequence[AgeEvidence],
+        *,
+        timeout_seconds: float | None = None,
+    ) -> RecordedEvidence:
+        """Keep evidence, so that later calls need only ids. End the ``unsafe_chats`` at once.
+
+        Args:
+            participant: Whose evidence it is.
+            evidence: What to keep, each item with an ``evidence_id``.
+            timeout_seconds: For all attempts together. None: as in the options.
+
+        Raises:
+            TypeError: An argument has another type; raised before any call.
+            ValueError: An argument cannot be sent; raised before any call.
+            NotRecorded: The service did not answer for every item; see ``record_events``.
+        """
+        request = record_age_evidence_request(participant, evidence)
+        recording = Recording(evidence)
+        call = self._session.start_record(timeout_seconds)
+        try:
+            response = self._answer(self._age_assurance.RecordAgeEvidence, request, call)
+            recording.unsafe_chats = unsafe_chats(response.unsafe_chats)
+            recording.take(0, len(evidence), response.results)
+        except Exception as error:
+            raise self._session.not_recorded(call, error, recording) from error
+        return RecordedEvidence(self._session.recorded(recording), recording.unsafe_chats)
+
+    def erase_participant(
+        self, participant: ParticipantReference, *, timeout_seconds: float | None = None
+    ) -> Erasure:
+        """Remove what is kept of somebody. Repeating it is harmless. Needs a scope of its own.
+
+        Args:
+            participant: Who.
+            timeout_seconds: For all attempts together. None: as in the options.
+
+        Raises:
+            TypeError: An argument has another type; raised before any call.
+            ValueError: An argument cannot be sent; raised before any call.
+            ClientError: There is no usable answer; the erasure is to be asked for again.
+        """
+        request = erase_participant_request(participant)
+        call = self._session.start_record(timeout_seconds)
+        try:
+            return erasure(self._answer(self._feedback.EraseParticipant, request, call))
+        except Exception as error:
+            raise ClientError(self._session.failure(call, error)) from error
+
+    def get_decision(
+        self, decision_id: str, *, timeout_seconds: float | None = None
+    ) -> RecordedDecision:
+        """Return a decision with its inputs as used, for an appeal. Needs a scope of its own.
+
+        Args:
+            decision_id: The service's id of the decision.
+            timeout_seconds: For all attempts together. None: as in the options.
+
+        Raises:
+            TypeError: An argument has another type; raised before any call.
+            ValueError: An argument cannot be sent; raised before any call.
+            ClientError: There is no usable answer. ``FailureKind.NOT_FOUND``: there is no such
+                decision, or it is no longer kept.
+        """
+        request = get_decision_request(decision_id)
+        call = self._session.start_record(timeout_seconds)
+        try:
+            response = self._answer(self._pair_risk.GetDecision, request, call)
+            return recorded_decision(decision_id, response)
         except Exception as error:
             raise ClientError(self._session.failure(call, error)) from error
 

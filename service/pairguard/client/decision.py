@@ -22,7 +22,8 @@ class HeldParticipant:
     Attributes:
         participant: Who is held. None: a participant that this version cannot name.
         reason: Why.
-        expire_time: When the hold ends; nothing else ends it in this version. None: it has no end.
+        expire_time: When the hold ends by itself; an age check, a review or a release can end it
+            before. None: it does not end by itself.
     """
 
     participant: ParticipantRole | None

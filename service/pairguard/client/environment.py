@@ -5,7 +5,8 @@ mean: ``pairguard.client.options`` checks them. Secrets are given by path only.
 
 ===================================  ==============================================================
 ``PAIRGUARD_CLIENT_ADDRESS``         gRPC target; required
-``..._TIMEOUT_SECONDS``              for each call with all its attempts
+``..._TIMEOUT_SECONDS``              for each call that judges, with all its attempts
+``..._RECORD_TIMEOUT_SECONDS``       for each call that records, erases or looks up
 ``..._MAX_ATTEMPTS``                 1-10
 ``..._ON_FAILURE``                   ``reroute`` or ``raise``
 ``..._TOKEN_PATH``                   file with the bearer token; read again when it is replaced
@@ -113,6 +114,7 @@ def _token_file(path: str) -> TokenFile:
 _READERS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "ADDRESS": ("address", str),
     "TIMEOUT_SECONDS": ("timeout_seconds", _seconds),
+    "RECORD_TIMEOUT_SECONDS": ("record_timeout_seconds", _seconds),
     "MAX_ATTEMPTS": ("max_attempts", _whole_number),
     "ON_FAILURE": ("on_failure", str),
     "TOKEN_PATH": ("bearer_token", _token_file),

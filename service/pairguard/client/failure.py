@@ -33,6 +33,7 @@ class FailureKind(Word):
     SERVICE_FAILED = auto()
     SERVICE_INCOMPATIBLE = auto()
     REQUEST_REFUSED = auto()
+    NOT_FOUND = auto()
     ACCESS_REFUSED = auto()
     RESPONSE_INVALID = auto()
     TOKEN_UNAVAILABLE = auto()
@@ -50,6 +51,7 @@ _KIND_BY_CODE = {
     grpc.StatusCode.INVALID_ARGUMENT: FailureKind.REQUEST_REFUSED,
     grpc.StatusCode.FAILED_PRECONDITION: FailureKind.REQUEST_REFUSED,
     grpc.StatusCode.OUT_OF_RANGE: FailureKind.REQUEST_REFUSED,
+    grpc.StatusCode.NOT_FOUND: FailureKind.NOT_FOUND,
     grpc.StatusCode.UNAUTHENTICATED: FailureKind.ACCESS_REFUSED,
     grpc.StatusCode.PERMISSION_DENIED: FailureKind.ACCESS_REFUSED,
 }

@@ -24,6 +24,7 @@ _ANALYST_TEXTS = {
     FailureKind.SERVICE_FAILED: "The service failed.",
     FailureKind.SERVICE_INCOMPATIBLE: "The service does not know this call.",
     FailureKind.REQUEST_REFUSED: "The service refused the request as it was.",
+    FailureKind.NOT_FOUND: "The service has nothing of that id.",
     FailureKind.ACCESS_REFUSED: "The service refused the caller.",
     FailureKind.RESPONSE_INVALID: "The service gave an answer that cannot be relied on.",
     FailureKind.TOKEN_UNAVAILABLE: "There was no token to ask the service with.",

@@ -21,6 +21,7 @@ OnFailure: TypeAlias = Literal["reroute", "raise"]
 # Nobody waits longer for a partner to be judged; a longer timeout is a slip in the unit.
 MOST_TIMEOUT_SECONDS = 60.0
 DEFAULT_TIMEOUT_SECONDS = 0.25
+DEFAULT_RECORD_TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,9 @@ class ClientOptions:
     Attributes:
         address: gRPC target, such as ``127.0.0.1:7443`` or ``dns:///pairguard.internal:7443``. Not
             used where a channel is passed in.
-        timeout_seconds: For each call with all its attempts, above 0 and at most 60.
+        timeout_seconds: For each call that judges, with all its attempts, above 0 and at most 60.
+        record_timeout_seconds: The same for each call that records, erases or looks up: nobody
+            waits for a partner meanwhile, and what is durable takes its time.
         max_attempts: How often a call is tried within its timeout, 1-10. 1: never again.
         on_failure: What ``score_pair`` does without a usable answer.
         bearer_token: Returns the token that says who we are. None: none is sent.
@@ -51,6 +54,7 @@ class ClientOptions:
 
     address: str
     timeout_seconds: float = field(default=DEFAULT_TIMEOUT_SECONDS, kw_only=True)
+    record_timeout_seconds: float = field(default=DEFAULT_RECORD_TIMEOUT_SECONDS, kw_only=True)
     max_attempts: int = field(default=3, kw_only=True)
     on_failure: OnFailure = field(default="reroute", kw_only=True)
     bearer_token: BearerTokenProvider | None = field(default=None, kw_only=True, repr=False)
@@ -67,6 +71,9 @@ class ClientOptions:
         if not self.address:
             raise ValueError("address must not be empty")
         require_timeout(self.timeout_seconds)
+        require_seconds(
+            "record_timeout_seconds", self.record_timeout_seconds, most=MOST_TIMEOUT_SECONDS
+        )
         require_whole_number("max_attempts", self.max_attempts)
         if not 1 <= self.max_attempts <= 10:
             raise ValueError("max_attempts must be 1-10")

@@ -1,6 +1,6 @@
 """One person of a proposed pair, as a chat backend knows them.
 
-Owns the value that a caller fills in. It must not know how it is sent.
+Owns the values that a caller fills in. It must not know how they are sent.
 """
 
 from __future__ import annotations
@@ -77,8 +77,46 @@ class ParticipantInput:
             require_text(name, getattr(self, name))
         self._freeze()
 
+    @property
+    def reference(self) -> ParticipantReference:
+        """The same person by ids alone, as events name them."""
+        return ParticipantReference(self.participant_id, self.linked_ids)
+
     def _freeze(self) -> None:
         for name in ("age_evidence", "linked_ids", "interests"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for name in ("signals", "attributes"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantReference:
+    """One person by ids alone.
+
+    Attributes:
+        participant_id: The caller's opaque id of the account or session. Only a keyed hash of it is
+            ever stored.
+        linked_ids: Other opaque ids of the same person, as in ``ParticipantInput``. What is
+            recorded of a person follows all of them.
+
+    Raises:
+        TypeError: A field has another type.
+        ValueError: ``participant_id`` is empty.
+    """
+
+    participant_id: str
+    linked_ids: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be sent, and copy what could change later."""
+        require_text("participant_id", self.participant_id)
+        if not self.participant_id:
+            raise ValueError("participant_id must not be empty")
+        require_texts("linked_ids", self.linked_ids)
+        object.__setattr__(self, "linked_ids", tuple(self.linked_ids))
+
+
+def require_reference(name: str, value: object) -> None:
+    """Raise ``TypeError`` unless ``value`` is a ``ParticipantReference``."""
+    if not isinstance(value, ParticipantReference):
+        raise TypeError(f"{name} must be a ParticipantReference, not {type(value).__name__}")

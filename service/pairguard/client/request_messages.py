@@ -9,10 +9,11 @@ no UTF-8) raises ``ValueError`` at once.
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pairguard.client.arguments import (
@@ -30,7 +31,7 @@ from pairguard.client.evidence import (
     SelfDeclared,
     VerifiedAge,
 )
-from pairguard.client.participant import ParticipantInput
+from pairguard.client.participant import ParticipantInput, ParticipantReference
 from pairguard.client.vocabulary import Modality, View
 from pairguard.client.wire_enums import number_of
 from pairguard.v1 import (
@@ -76,7 +77,7 @@ def score_pair_request(
         context["proposed_time"] = proposed_time
     values: dict[str, Any] = {"request_id": request_id, "view": number_of(view)}
     if context:
-        values["context"] = assessment_pb2.PairContext(**_wire_values(context))
+        values["context"] = assessment_pb2.PairContext(**wire_values(context))
     return pair_risk_service_pb2.ScorePairRequest(
         participant_a=_participant_message("participant_a", participant_a),
         participant_b=_participant_message("participant_b", participant_b),
@@ -101,7 +102,7 @@ def _participant_message(name: str, value: ParticipantInput) -> participant_pb2.
     return participant_pb2.Participant(
         participant_id=value.participant_id,
         linked_ids=value.linked_ids,
-        age_evidence=[_evidence_message(item) for item in value.age_evidence],
+        age_evidence=[evidence_message(item) for item in value.age_evidence],
         signals={name: float(number) for name, number in value.signals.items()},
         attributes=value.attributes,
         interests=value.interests,
@@ -111,28 +112,49 @@ def _participant_message(name: str, value: ParticipantInput) -> participant_pb2.
     )
 
 
-def _evidence_message(item: AgeEvidence) -> participant_pb2.AgeEvidence:
+def evidence_message(item: AgeEvidence) -> participant_pb2.AgeEvidence:
+    """Return an item of evidence as a message."""
     field_name, message_class = _OBSERVATIONS[type(item.observation)]
-    values = _wire_values(_field_values(item, leave_out="observation"))
-    values[field_name] = message_class(**_wire_values(_field_values(item.observation)))
+    values = wire_values(field_values(item, leave_out="observation"))
+    values[field_name] = message_class(**wire_values(field_values(item.observation)))
     return participant_pb2.AgeEvidence(**values)
 
 
-def _field_values(value: AgeEvidence | Observation, *, leave_out: str = "") -> dict[str, Any]:
+def reference_message(value: ParticipantReference) -> participant_pb2.ParticipantReference:
+    """Return a participant by ids alone as a message."""
+    return participant_pb2.ParticipantReference(
+        participant_id=value.participant_id, linked_ids=value.linked_ids
+    )
+
+
+def field_values(value: Any, *, leave_out: str = "") -> dict[str, Any]:
+    """Return the fields of a dataclass by name."""
     names = (field.name for field in fields(value))
     return {name: getattr(value, name) for name in names if name != leave_out}
 
 
-def _wire_values(values: dict[str, Any]) -> dict[str, Any]:
-    """Return what to set in a message: words as numbers, moments as timestamps, None left out."""
+def wire_values(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what to set in a message.
+
+    Words become numbers, moments timestamps, spans durations and values messages; None is left out.
+    """
     return {name: _wire_value(value) for name, value in values.items() if value is not None}
 
 
 def _wire_value(value: Any) -> Any:
-    if isinstance(value, StrEnum):
-        return number_of(value)
-    if isinstance(value, datetime):
-        timestamp = Timestamp()
-        timestamp.FromDatetime(value)
-        return timestamp
+    match value:
+        case StrEnum():
+            return number_of(value)
+        case datetime():
+            timestamp = Timestamp()
+            timestamp.FromDatetime(value)
+            return timestamp
+        case timedelta():
+            duration = Duration()
+            duration.FromTimedelta(value)
+            return duration
+        case ParticipantReference():
+            return reference_message(value)
+        case VerifiedAge():
+            return participant_pb2.VerifiedAge(**wire_values(field_values(value)))
     return value

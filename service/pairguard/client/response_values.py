@@ -67,18 +67,18 @@ def pair_decision(
         decided_by=DecidedBy.SERVICE,
         received_time=received_time,
         decision_id=message.decision_id,
-        decision_time=_moment(message, "decision_time", unread),
-        expire_time=_moment(message, "expire_time", unread),
+        decision_time=moment_value(message, "decision_time", unread),
+        expire_time=moment_value(message, "expire_time", unread),
         minor_adult_probability=_probability(message, "minor_adult_probability", unread),
         harm_probability=_probability(message, "harm_probability", unread),
         risk_score=_probability(message, "risk_score", unread),
-        reasons=_reasons(message.reasons),
+        reasons=reason_values(message.reasons),
         age_checks=tuple(_age_check(check, unread) for check in message.age_checks),
         held_participants=tuple(
             HeldParticipant(
                 word_of(ParticipantRole, held.participant),
-                _reason(held.reason) if held.HasField("reason") else None,
-                _moment(held, "expire_time", unread),
+                reason_value(held.reason) if held.HasField("reason") else None,
+                moment_value(held, "expire_time", unread),
             )
             for held in message.held_participants
         ),
@@ -180,8 +180,10 @@ def _age_assessment(
         next_best_check=(
             _age_check(message.next_best_check, unread) if next_check == "next_best_check" else None
         ),
-        no_next_check=_reason(message.no_next_check) if next_check == "no_next_check" else None,
-        reasons=_reasons(message.reasons),
+        no_next_check=reason_value(message.no_next_check)
+        if next_check == "no_next_check"
+        else None,
+        reasons=reason_values(message.reasons),
     )
 
 
@@ -219,15 +221,17 @@ def _age_check(message: assessment_pb2.RequestedAgeCheck, unread: list[str]) -> 
             )
             for option in message.options
         ),
-        reason=_reason(message.reason) if message.HasField("reason") else None,
+        reason=reason_value(message.reason) if message.HasField("reason") else None,
     )
 
 
-def _reasons(messages: Iterable[assessment_pb2.Reason]) -> tuple[Reason, ...]:
-    return tuple(_reason(message) for message in messages)
+def reason_values(messages: Iterable[assessment_pb2.Reason]) -> tuple[Reason, ...]:
+    """Return reasons as values."""
+    return tuple(reason_value(message) for message in messages)
 
 
-def _reason(message: assessment_pb2.Reason) -> Reason:
+def reason_value(message: assessment_pb2.Reason) -> Reason:
+    """Return a reason as a value."""
     return Reason(
         code=message.code,
         participant=word_of(ParticipantRole, message.participant),
@@ -254,7 +258,8 @@ def _probability(message: Message, name: str, unread: list[str]) -> float | None
     return None
 
 
-def _moment(message: Message, name: str, unread: list[str]) -> datetime | None:
+def moment_value(message: Message, name: str, unread: list[str]) -> datetime | None:
+    """Return a moment; None if it is absent or, which ``unread`` then names, cannot be read."""
     if not message.HasField(name):
         return None
     try:

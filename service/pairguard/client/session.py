@@ -13,6 +13,8 @@ from pairguard.client.failure import CallFailure, ClientError, FailureKind, Loca
 from pairguard.client.failure_log import FailureLog
 from pairguard.client.fallback import fallback_decision
 from pairguard.client.options import ClientOptions, OnFailure, require_on_failure, require_timeout
+from pairguard.client.recording import Recording
+from pairguard.client.records import NotRecorded, RecordResult
 from pairguard.client.response_values import pair_decision
 from pairguard.client.retry import CallBudget
 from pairguard.v1.assessment_pb2 import PairAssessment
@@ -51,6 +53,22 @@ class Session:
         require_on_failure(on_failure)
         budget = CallBudget(timeout_seconds=timeout_seconds, max_attempts=self.options.max_attempts)
         return Call(budget, on_failure)
+
+    def start_record(self, timeout_seconds: float | None) -> Call:
+        """Start the clock of a call that records, erases or looks up; raises as ``start`` does."""
+        if timeout_seconds is None:
+            timeout_seconds = self.options.record_timeout_seconds
+        return self.start(timeout_seconds)
+
+    def recorded(self, recording: Recording) -> tuple[RecordResult, ...]:
+        """Return the results of a recording that is complete, and log what was refused."""
+        self._failure_log.refused(recording.results)
+        return recording.results
+
+    def not_recorded(self, call: Call, error: BaseException, recording: Recording) -> NotRecorded:
+        """Return the error for a recording that is not complete, and log what was refused."""
+        self._failure_log.refused(recording.results)
+        return recording.not_recorded(self.failure(call, error))
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Return the metadata of a call.

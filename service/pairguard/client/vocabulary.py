@@ -172,3 +172,85 @@ class VerificationMethod(Word):
     ID_DOCUMENT = auto()
     DIGITAL_WALLET = auto()
     MODERATOR = auto()
+
+
+@unique
+class ChatEnder(Word):
+    """Who ended a chat."""
+
+    PARTICIPANT_A = auto()
+    PARTICIPANT_B = auto()
+    PLATFORM = auto()
+
+
+@unique
+class ChatEndManner(Word):
+    """How a chat ended."""
+
+    LEFT = auto()
+    SKIPPED = auto()
+    REPORTED = auto()
+    BLOCKED = auto()
+    CONNECTION_LOST = auto()
+    TIME_LIMIT = auto()
+    MODERATED = auto()
+    UNSAFE = auto()
+
+
+@unique
+class ReportCategory(Word):
+    """What a report or a review is about."""
+
+    CHILD_SEXUAL_EXPLOITATION = auto()
+    ADULT_POSING_AS_MINOR = auto()
+    UNDERAGE = auto()
+    SEXUAL_CONDUCT = auto()
+    SEXTORTION = auto()
+    HARASSMENT = auto()
+    VIOLENCE = auto()
+    SELF_HARM = auto()
+    SPAM = auto()
+    OTHER = auto()
+
+
+@unique
+class Verdict(Word):
+    """What a moderator found."""
+
+    UPHELD = auto()
+    CLEARED = auto()
+    INCONCLUSIVE = auto()
+
+
+@unique
+class HoldKind(Word):
+    """What a hold stops: meeting anybody, or being erased."""
+
+    PAIRING = auto()
+    LEGAL = auto()
+
+
+@unique
+class AppealResult(Word):
+    """How an appeal ended."""
+
+    CONFIRMED = auto()
+    OVERTURNED = auto()
+
+
+@unique
+class RecordStatus(Word):
+    """What became of an item to record; a duplicate is as good as recorded."""
+
+    RECORDED = auto()
+    DUPLICATE = auto()
+    REFUSED = auto()
+
+
+@unique
+class ErasureStatus(Word):
+    """What became of an erasure."""
+
+    ERASED = auto()
+    NOTHING_KEPT = auto()
+    DELAYED_BY_LEGAL_HOLD = auto()

@@ -12,18 +12,28 @@ from typing import TypeVar
 from google.protobuf.descriptor import EnumDescriptor
 
 from pairguard.client import vocabulary
-from pairguard.v1 import assessment_pb2, participant_pb2
+from pairguard.v1 import (
+    assessment_pb2,
+    feedback_service_pb2,
+    participant_pb2,
+    record_result_pb2,
+)
 
 _W = TypeVar("_W", bound=StrEnum)
 
 
 WIRE_ENUMS: Mapping[type[StrEnum], tuple[EnumDescriptor, str]] = {
     vocabulary.Admission: (assessment_pb2.Admission.DESCRIPTOR, "ADMISSION_"),
+    vocabulary.AppealResult: (feedback_service_pb2.AppealResult.DESCRIPTOR, "APPEAL_RESULT_"),
     vocabulary.Binding: (participant_pb2.Binding.DESCRIPTOR, "BINDING_"),
+    vocabulary.ChatEndManner: (feedback_service_pb2.ChatEndManner.DESCRIPTOR, "CHAT_END_MANNER_"),
+    vocabulary.ChatEnder: (feedback_service_pb2.ChatEnder.DESCRIPTOR, "CHAT_ENDER_"),
     vocabulary.CheckMethod: (participant_pb2.CheckMethod.DESCRIPTOR, "CHECK_METHOD_"),
     vocabulary.CheckResult: (participant_pb2.CheckResult.DESCRIPTOR, "CHECK_RESULT_"),
     vocabulary.Decision: (assessment_pb2.Decision.DESCRIPTOR, "DECISION_"),
+    vocabulary.ErasureStatus: (feedback_service_pb2.ErasureStatus.DESCRIPTOR, "ERASURE_STATUS_"),
     vocabulary.EvidenceKind: (assessment_pb2.EvidenceKind.DESCRIPTOR, "EVIDENCE_KIND_"),
+    vocabulary.HoldKind: (feedback_service_pb2.HoldKind.DESCRIPTOR, "HOLD_KIND_"),
     vocabulary.Liveness: (participant_pb2.Liveness.DESCRIPTOR, "LIVENESS_"),
     vocabulary.Modality: (assessment_pb2.Modality.DESCRIPTOR, "MODALITY_"),
     vocabulary.ParticipantRole: (assessment_pb2.ParticipantRole.DESCRIPTOR, "PARTICIPANT_ROLE_"),
@@ -32,6 +42,9 @@ WIRE_ENUMS: Mapping[type[StrEnum], tuple[EnumDescriptor, str]] = {
         participant_pb2.PlatformAssurance.DESCRIPTOR,
         "PLATFORM_ASSURANCE_",
     ),
+    vocabulary.RecordStatus: (record_result_pb2.RecordStatus.DESCRIPTOR, "RECORD_STATUS_"),
+    vocabulary.ReportCategory: (feedback_service_pb2.ReportCategory.DESCRIPTOR, "REPORT_CATEGORY_"),
+    vocabulary.Verdict: (feedback_service_pb2.Verdict.DESCRIPTOR, "VERDICT_"),
     vocabulary.VerificationMethod: (
         participant_pb2.VerificationMethod.DESCRIPTOR,
         "VERIFICATION_METHOD_",

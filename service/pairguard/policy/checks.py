@@ -7,6 +7,7 @@ looks at the participant's own region only: what is asked of one never depends o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from pairguard.age.admission import Admission, admission
 from pairguard.age.next_check import CheckForecast, CheckForecaster, UncertainZone
@@ -15,6 +16,8 @@ from pairguard.age.tables import AgeTables
 from pairguard.policy.document import RegionPolicy
 from pairguard.policy.reasons import ReasonCode
 from pairguard.policy.regions import Policy
+
+_ANY_CHANCE: Final = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,42 +52,20 @@ class CheckPlanner:
         self._tables = tables
         self._policy = policy
         self._asking: dict[int, _Asking] = {}
-        self._prior_ids = frozenset(map(id, tables.priors.values()))
-        self._uninformed: dict[tuple[int, int], CheckPlan] = {}
 
     def plan(self, region: str, assessment: AgeAssessment) -> CheckPlan:
-        """Return what to ask a participant of a region ("": unknown) for."""
-        lines = self._policy.for_participant(region)
-        if assessment.items or id(assessment.base) not in self._prior_ids:
-            return self._plan(lines, assessment)
-        # Nothing was said about this participant: a prior and the lines tell all. There are few
-        # of both, and they live as long as the tables and the policy that this planner holds.
-        key = (id(lines), id(assessment.base))
-        plan = self._uninformed.get(key)
-        if plan is None:
-            plan = self._uninformed[key] = self._plan(lines, assessment)
-        return plan
+        """Return what to ask a participant of a region ("": unknown) for.
 
-    def _plan(self, lines: RegionPolicy, assessment: AgeAssessment) -> CheckPlan:
-        pool = admission(assessment, lines)
-        adult_age = max(lines.adult_ages)
-        if pool in (Admission.ADULTS, Admission.MINORS):
-            return CheckPlan(pool, adult_age, (), ReasonCode.AGE_CERTAIN_ENOUGH)
+        Found once for one assessment: a forecast fuses each result of each check with all that is
+        known, which costs more than the assessment itself.
+        """
+        lines = self._policy.for_participant(region)
         asking = self._asking_of(lines)
-        forecasts = asking.forecaster.sufficient(
-            assessment,
-            zone=asking.zone,
-            min_probability_settled=lines.min_probability_settled,
-        )
-        if not forecasts:
-            return CheckPlan(pool, adult_age, (), ReasonCode.NO_CHECK_WOULD_SETTLE)
-        if pool is Admission.BARRED:
-            reason = ReasonCode.BELOW_MINIMUM_AGE
-        elif assessment.conflict:
-            reason = ReasonCode.AGE_EVIDENCE_CONFLICT
-        else:
-            reason = ReasonCode.AGE_UNKNOWN
-        return CheckPlan(pool, adult_age, forecasts, reason)
+        plan: CheckPlan | None = assessment.conclusion(asking)
+        if plan is None:
+            plan = _plan(lines, asking, assessment)
+            assessment.conclude(asking, plan)
+        return plan
 
     def _asking_of(self, lines: RegionPolicy) -> _Asking:
         key = id(lines)  # a policy's lines live as long as the policy, which this planner holds
@@ -104,3 +85,27 @@ class CheckPlanner:
             )
             asking = self._asking[key] = _Asking(CheckForecaster(self._tables, options), zone)
         return asking
+
+
+def _plan(lines: RegionPolicy, asking: _Asking, assessment: AgeAssessment) -> CheckPlan:
+    pool = admission(assessment, lines)
+    adult_age = asking.zone.adult_age
+    if pool in (Admission.ADULTS, Admission.MINORS):
+        return CheckPlan(pool, adult_age, (), ReasonCode.AGE_CERTAIN_ENOUGH)
+    # Who is barred is expected to fail, so that the policy's number would ask for nothing: any
+    # check will do that ends the bar if it is passed.
+    barred = pool is Admission.BARRED
+    forecasts = asking.forecaster.sufficient(
+        assessment,
+        zone=asking.zone,
+        min_probability_settled=_ANY_CHANCE if barred else lines.min_probability_settled,
+    )
+    if not forecasts:
+        return CheckPlan(pool, adult_age, (), ReasonCode.NO_CHECK_WOULD_SETTLE)
+    if barred:
+        reason = ReasonCode.BELOW_MINIMUM_AGE
+    elif assessment.conflict:
+        reason = ReasonCode.AGE_EVIDENCE_CONFLICT
+    else:
+        reason = ReasonCode.AGE_UNKNOWN
+    return CheckPlan(pool, adult_age, forecasts, reason)

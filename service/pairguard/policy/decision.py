@@ -3,6 +3,7 @@
 Owns the order of the rules and the hard ones among them, which no document can loosen:
 
 - a held or barred participant meets nobody;
+- two of whom one asked never to meet the other do not meet;
 - the rules about pools (``pairguard.policy.pools``);
 - reports and scores alone never hold anybody: a BLOCK names a participant that is held already, is
   barred by age, or has a harm upheld by a review.
@@ -10,6 +11,10 @@ Owns the order of the rules and the hard ones among them, which no document can 
 All rules are looked at. The most severe decision wins, and among rules of the same severity the
 first in the order leads: so that adding evidence of danger never turns a BLOCK into a REROUTE.
 Neither waiting nor anything else in the request's context is an input.
+
+A reason for one participant comes from that participant's own state and region. Where only the
+partner's stricter region forbids what is kept of one, the reason is POOLS_DIFFER, as it is where
+that region changes the pool.
 """
 
 from __future__ import annotations
@@ -18,9 +23,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from pairguard.age.admission import Admission, admission
+from pairguard.policy.conduct import conduct_refusals, met_recently
 from pairguard.policy.document import RegionPolicy
 from pairguard.policy.pools import Side, own_pools, pool_rules
-from pairguard.policy.reasons import Party, Reason, ReasonCode
+from pairguard.policy.reasons import HOLD_REASONS, Party, Reason, ReasonCode
 from pairguard.risk.pair import PairRisk
 
 
@@ -61,6 +67,17 @@ class Decision:
     admission_b: Admission
     holds: tuple[Hold, ...] = ()
 
+    @property
+    def exposure(self) -> float:
+        """What the decision adds to the exposure of both, in [0, 1]; 0 unless it is an ALLOW.
+
+        The close-in-age allowance adds nothing: both ages are verified, nothing is left to chance.
+        """
+        close_in_age = self.reasons[0].code is ReasonCode.CLOSE_IN_AGE
+        if self.kind is not DecisionKind.ALLOW or close_in_age:
+            return 0.0
+        return self.risk.minor_adult_probability
+
 
 _RULE_ORDER = {code: rank for rank, code in enumerate(ReasonCode)}
 _Finding = tuple[DecisionKind, Reason]
@@ -74,7 +91,7 @@ def decide(
     risk: PairRisk,
     state_readable: bool = True,
     personal_block: bool = False,
-    recent_partner: bool = False,
+    seconds_since_last_met: float | None = None,
 ) -> Decision:
     """Decide on one proposed pair.
 
@@ -85,7 +102,7 @@ def decide(
         risk: The pair's risk under the same adult ages.
         state_readable: Whether holds, blocks and stored evidence of both could be read.
         personal_block: Whether one of the two asked never to meet the other.
-        recent_partner: Whether the two met within the policy's window.
+        seconds_since_last_met: Since the two last met; None: never, within what is kept.
     """
     pools = admission(a.age, policy), admission(b.age, policy)
     at_home = own_pools(policy, a, b, pools)
@@ -94,22 +111,31 @@ def decide(
     findings: list[_Finding] = []
     holds: list[Hold] = []
     for party, side, own_pool in ((Party.A, a, at_home[0]), (Party.B, b, at_home[1])):
-        if side.held:
-            findings.append((DecisionKind.BLOCK, Reason(ReasonCode.HELD, party)))
+        findings += [
+            (DecisionKind.BLOCK, Reason(code, party)) for code in _held_reasons(side.kept.held_for)
+        ]
         if own_pool is Admission.BARRED:
             findings.append((DecisionKind.BLOCK, Reason(ReasonCode.BELOW_MINIMUM_AGE, party)))
             holds.append(Hold(party, ReasonCode.BELOW_MINIMUM_AGE, side.lines.barred_hours))
     if personal_block:
         findings.append(_reroute(ReasonCode.PERSONAL_BLOCK, Party.BOTH))
-    if recent_partner:
+    if met_recently(policy, seconds_since_last_met):
         findings.append(_reroute(ReasonCode.RECENT_PARTNER, Party.BOTH))
     if not state_readable and not policy.allow_on_unread_state:
         findings.append(_reroute(ReasonCode.STORE_UNAVAILABLE, Party.BOTH))
     refusals, allowed_as = pool_rules(policy, a, b, pools, at_home)
     findings += [_reroute(reason.code, reason.party) for reason in refusals]
     close_in_age = allowed_as is ReasonCode.CLOSE_IN_AGE
+    exposure = _exposure_if_allowed(policy, risk)
+    for party, side, own_pool in ((Party.A, a, at_home[0]), (Party.B, b, at_home[1])):
+        findings += [
+            _reroute(code, party)
+            for code in _conduct_reasons(policy, side, own_pool=own_pool, exposure=exposure)
+        ]
     for code, blocks in _threshold_rules(policy, risk, close_in_age=close_in_age):
-        offenders = [p for p, side in ((Party.A, a), (Party.B, b)) if blocks and side.upheld_harm]
+        offenders = [
+            p for p, side in ((Party.A, a), (Party.B, b)) if blocks and side.kept.upheld_harm
+        ]
         for party in offenders:
             findings.append((DecisionKind.BLOCK, Reason(code, party)))
             holds.append(Hold(party, code, policy.harm_hours))
@@ -125,6 +151,33 @@ def decide(
 
 def _reroute(code: ReasonCode, party: Party) -> _Finding:
     return DecisionKind.REROUTE, Reason(code, party)
+
+
+def _held_reasons(held_for: tuple[str, ...]) -> list[ReasonCode]:
+    """Return that somebody is held, and for what, as far as the reasons are the service's own."""
+    if not held_for:
+        return []
+    return [ReasonCode.HELD, *(code for code in HOLD_REASONS if code.value in held_for)]
+
+
+def _conduct_reasons(
+    policy: RegionPolicy, side: Side, *, own_pool: Admission, exposure: float
+) -> list[ReasonCode]:
+    """Return why what is kept of one participant forbids the pair under the stricter lines."""
+    refusals = conduct_refusals(policy, side.kept, own_pool=own_pool, exposure=exposure)
+    if not refusals or side.lines is policy:
+        return list(refusals)
+    own = conduct_refusals(side.lines, side.kept, own_pool=own_pool, exposure=exposure)
+    return [code if code in own else ReasonCode.POOLS_DIFFER for code in refusals]
+
+
+def _exposure_if_allowed(policy: RegionPolicy, risk: PairRisk) -> float:
+    """Return what a pair would add to an exposure; one above its threshold is not allowed anyway.
+
+    So that what is spent is a reason only where it makes the difference.
+    """
+    mixed = risk.minor_adult_probability
+    return mixed if mixed <= min(policy.reroute_minor_adult, policy.block_minor_adult) else 0.0
 
 
 def _threshold_rules(

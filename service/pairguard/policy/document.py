@@ -58,6 +58,15 @@ class RegionPolicy:
     block_risk: float
     barred_hours: float
     harm_hours: float
+    upheld_hours: float
+    recent_partner_minutes: float
+    max_exposure_per_day: float
+    max_reroutes_per_day: int
+    min_reporters: int
+    min_reporter_share: float
+    min_decisions_per_day: int
+    min_started_share: float
+    max_partner_minor_mean: float
     min_probability_settled: float
     checks: tuple[CheckOption, ...]
 
@@ -85,10 +94,21 @@ _LINES: Final[dict[str, _Bounds]] = {
     "thresholds.block_risk": ("number", 0, 1),
     "holds.barred_hours": ("number", 1, 87_660),
     "holds.harm_hours": ("number", 1, 87_660),
+    "holds.upheld_hours": ("number", 1, 87_660),
+    "history.recent_partner_minutes": ("number", 0, 43_200),
+    "history.max_exposure_per_day": ("number", 0, 10),
+    "history.max_reroutes_per_day": ("integer", 1, 1_000_000),
+    "reports.min_reporters": ("integer", 2, 1_000),  # no single reporter ever counts
+    "reports.min_reporter_share": ("number", 0, 1),
+    "probing.min_decisions_per_day": ("integer", 10, 1_000_000),
+    "probing.min_started_share": ("number", 0, 0.5),
+    "probing.max_partner_minor_mean": ("number", 0.5, 1),
     "age_checks.min_probability_settled": ("number", 0.05, 1),
 }
 _REGION_SHAPE: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
-_TABLES: Final = frozenset({"gates", "thresholds", "holds", "age_checks"})
+_TABLES: Final = frozenset(
+    {"gates", "thresholds", "holds", "history", "reports", "probing", "age_checks"}
+)
 _CHECK_LINES: Final[dict[str, _Bounds]] = {
     "threshold_years": ("number", 18, 30),
     "cost": ("number", 0, 1e6),

@@ -2,43 +2,28 @@
 
 Owns the sequence: assess each participant, assess the pair under the stricter of the two regions,
 decide, plan the age checks. It must not know requests, stores or files: what the store said comes
-in as ``StoredState``.
+in as ``StoredState``. An age alone ends no hold here: whoever keeps holds asks ``ends_age_hold``
+and releases what it has.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pairguard.age.admission import Admission
+from pairguard.age.admission import Admission, admission
 from pairguard.policy.checks import CheckPlan, CheckPlanner
 from pairguard.policy.decision import Decision, DecisionKind, decide
 from pairguard.policy.document import RegionPolicy
 from pairguard.policy.pools import Side
-from pairguard.policy.reasons import Party
+from pairguard.policy.reasons import Party, ReasonCode
 from pairguard.policy.regions import Policy
+from pairguard.policy.state import KeptState, StoredState
 from pairguard.risk.pair import ParticipantAssessment, RiskModel
 from pairguard.risk.participant import Participant
 
 UPHELD_HARM_SIGNAL = "history.upheld_harm_365d"
 
-
-@dataclass(frozen=True, slots=True)
-class StoredState:
-    """What the store said about two participants and what is between them.
-
-    Attributes:
-        readable: Whether it could be read whole.
-        held_a: Whether a hold on any id of the first has not ended.
-        held_b: The same of the second.
-        personal_block: Whether one of the two asked never to meet the other.
-        recent_partner: Whether the two met within the policy's window.
-    """
-
-    readable: bool = True
-    held_a: bool = False
-    held_b: bool = False
-    personal_block: bool = False
-    recent_partner: bool = False
+_AGE_HOLD = frozenset({ReasonCode.BELOW_MINIMUM_AGE.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,37 +64,53 @@ class Judge:
         assessed_b = self.model.assess_participant(b, now)
         decision = decide(
             lines,
-            _side(a, assessed_a, lines_a, held=state.held_a),
-            _side(b, assessed_b, lines_b, held=state.held_b),
+            _side(a, assessed_a, lines_a, state.a),
+            _side(b, assessed_b, lines_b, state.b),
             risk=self.model.assess_pair(assessed_a, assessed_b, lines.adult_ages),
             state_readable=state.readable,
             personal_block=state.personal_block,
-            recent_partner=state.recent_partner,
+            seconds_since_last_met=state.seconds_since_last_met,
         )
         checks: tuple[tuple[Party, CheckPlan], ...] = ()
         if decision.kind is not DecisionKind.ALLOW:
-            # Nobody held or barred is asked: no check that is passed now would end the hold.
+            # Whoever is held for more than an age is not asked: no check would end that hold.
             plans = (
-                (Party.A, state.held_a, self.planner.plan(a.located_region, assessed_a.age)),
-                (Party.B, state.held_b, self.planner.plan(b.located_region, assessed_b.age)),
+                (Party.A, self.planner.plan(a.located_region, assessed_a.age), state.a),
+                (Party.B, self.planner.plan(b.located_region, assessed_b.age), state.b),
             )
             checks = tuple(
                 (party, plan)
-                for party, held, plan in plans
-                if plan.admission is Admission.UNKNOWN and not held
+                for party, plan, kept in plans
+                if plan.admission in (Admission.UNKNOWN, Admission.BARRED)
+                and _AGE_HOLD.issuperset(kept.held_for)
             )
         return Judgement(assessed_a, assessed_b, lines, decision, checks)
 
+    def ends_age_hold(self, participant: Participant, now: float) -> bool:
+        """Return whether what is known of an age now ends a hold for being below the minimum age.
+
+        Only where it admits the participant to a pool, under the lines of its own region: an age
+        that has merely become unknown, by a conflict or by evidence that expired, ends nothing.
+        No other hold ends by an age.
+        """
+        age = self.model.assess_participant(participant, now).age
+        pool = admission(age, self.policy.for_participant(participant.located_region))
+        return pool in (Admission.ADULTS, Admission.MINORS)
+
 
 def _side(
-    participant: Participant, assessed: ParticipantAssessment, lines: RegionPolicy, *, held: bool
+    participant: Participant,
+    assessed: ParticipantAssessment,
+    lines: RegionPolicy,
+    kept: KeptState,
 ) -> Side:
-    history = participant.history or {}
+    history = participant.history
+    if history and not kept.upheld_harm and not history.get(UPHELD_HARM_SIGNAL, 0.0) <= 0.0:
+        kept = replace(kept, upheld_harm=True)
     return Side(
         age=assessed.age,
         lines=lines,
         behaviour_known=assessed.behaviour_known,
         history_known=assessed.history_known,
-        held=held,
-        upheld_harm=history.get(UPHELD_HARM_SIGNAL, 0.0) > 0.0,
+        kept=kept,
     )

@@ -22,6 +22,7 @@ from pairguard.age.parameters import AGE_COUNT
 from pairguard.age.posterior import AgeAssessment
 from pairguard.policy.document import RegionPolicy, UnknownMayMeet
 from pairguard.policy.reasons import Party, Reason, ReasonCode
+from pairguard.policy.state import NOTHING_KEPT, KeptState
 
 Pools = tuple[Admission, Admission]
 
@@ -38,16 +39,14 @@ class Side:
             or told about itself, follows from these and never from the partner's.
         behaviour_known: Whether behaviour or interests said anything about the age.
         history_known: Whether the service's own counts could be read.
-        held: Whether a hold on any of the participant's ids has not ended.
-        upheld_harm: Whether a review upheld a harm by this participant within the window.
+        kept: What the store keeps of the participant.
     """
 
     age: AgeAssessment
     lines: RegionPolicy
     behaviour_known: bool = False
     history_known: bool = False
-    held: bool = False
-    upheld_harm: bool = False
+    kept: KeptState = NOTHING_KEPT
 
 
 def own_admission(side: Side) -> Admission:

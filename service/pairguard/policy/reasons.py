@@ -23,6 +23,7 @@ class ReasonCode(StrEnum):
     """Every reason there is, in the order of the rules; stable across versions."""
 
     HELD = "HELD"
+    UPHELD_HARM = "UPHELD_HARM"
     BELOW_MINIMUM_AGE = "BELOW_MINIMUM_AGE"
     PERSONAL_BLOCK = "PERSONAL_BLOCK"
     RECENT_PARTNER = "RECENT_PARTNER"
@@ -36,7 +37,11 @@ class ReasonCode(StrEnum):
     MINOR_ADULT_RISK = "MINOR_ADULT_RISK"
     HARM_RISK = "HARM_RISK"
     COMBINED_RISK = "COMBINED_RISK"
+    REPORTED = "REPORTED"
     HARM_MODEL_UNAVAILABLE = "HARM_MODEL_UNAVAILABLE"
+    EXPOSURE_SPENT = "EXPOSURE_SPENT"
+    REROUTES_SPENT = "REROUTES_SPENT"
+    PROBING = "PROBING"
     ADULTS_MEET = "ADULTS_MEET"
     MINORS_MEET = "MINORS_MEET"
     CLOSE_IN_AGE = "CLOSE_IN_AGE"
@@ -45,6 +50,18 @@ class ReasonCode(StrEnum):
     NO_CHECK_WOULD_SETTLE = "NO_CHECK_WOULD_SETTLE"
     EVIDENCE_UNUSABLE = "EVIDENCE_UNUSABLE"
     LOCATION_HIDDEN = "LOCATION_HIDDEN"
+
+
+HOLD_REASONS = frozenset(
+    {
+        ReasonCode.UPHELD_HARM,
+        ReasonCode.BELOW_MINIMUM_AGE,
+        ReasonCode.MINOR_ADULT_RISK,
+        ReasonCode.HARM_RISK,
+        ReasonCode.COMBINED_RISK,
+    }
+)
+"""What the service itself holds a participant for; any other reason of a hold is a caller's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +92,10 @@ _TEXTS: dict[ReasonCode, tuple[str, str]] = {
         "A hold on this participant or on an id linked to it has not ended.",
         "Matching is paused for this account. You can ask for a review.",
     ),
+    ReasonCode.UPHELD_HARM: (
+        "A review upheld a harm by this participant, and its hold has not ended.",
+        "Matching is paused for this account after a review. You can appeal.",
+    ),
     ReasonCode.BELOW_MINIMUM_AGE: (
         "The participant is likely below the minimum age of the region.",
         "This service is not open to everybody. You can ask for a review.",
@@ -101,7 +122,7 @@ _TEXTS: dict[ReasonCode, tuple[str, str]] = {
         _CHECK,
     ),
     ReasonCode.POOLS_DIFFER: (
-        "The two are not in one pool under the stricter of their regions.",
+        "The stricter of their regions has the two in no one pool, or one of them past a limit.",
         _NOT_THIS_ONE,
     ),
     ReasonCode.MINORS_NOT_PAIRED: (
@@ -121,9 +142,25 @@ _TEXTS: dict[ReasonCode, tuple[str, str]] = {
         _NOT_THIS_ONE,
     ),
     ReasonCode.COMBINED_RISK: ("The risk score is above the threshold.", _NOT_THIS_ONE),
+    ReasonCode.REPORTED: (
+        "Enough of those who met the participant reported it; not reviewed, and no hold.",
+        _NOT_THIS_ONE,
+    ),
     ReasonCode.HARM_MODEL_UNAVAILABLE: (
         "There is no usable harm model and the policy does not allow on the age part alone.",
         _WAIT,
+    ),
+    ReasonCode.EXPOSURE_SPENT: (
+        "This pair would take the participant's exposure within a day above the budget.",
+        _NOT_THIS_ONE,
+    ),
+    ReasonCode.REROUTES_SPENT: (
+        "More of the participant's pairs were refused within a day than the policy lets pass.",
+        _NOT_THIS_ONE,
+    ),
+    ReasonCode.PROBING: (
+        "Many decisions within a day, but hardly a chat started or hardly a partner but minors.",
+        _NOT_THIS_ONE,
     ),
     ReasonCode.ADULTS_MEET: ("Both participants are admitted to the adults' pool.", _MATCHED),
     ReasonCode.MINORS_MEET: ("Both are established minors within the age gap.", _MATCHED),

@@ -34,6 +34,12 @@ _SMALLER_IS_STRICTER: Final = frozenset(
         "block_harm",
         "reroute_risk",
         "block_risk",
+        "max_exposure_per_day",
+        "max_reroutes_per_day",
+        "min_reporters",
+        "min_reporter_share",
+        "min_decisions_per_day",
+        "max_partner_minor_mean",
     }
 )
 _LARGER_IS_STRICTER: Final = frozenset(
@@ -42,6 +48,9 @@ _LARGER_IS_STRICTER: Final = frozenset(
         "unknown_history_harm_floor",
         "barred_hours",
         "harm_hours",
+        "upheld_hours",
+        "recent_partner_minutes",
+        "min_started_share",
         "min_probability_settled",
     }
 )
@@ -109,6 +118,10 @@ class Policy:
     def for_pair(self, region_a: str, region_b: str) -> RegionPolicy:
         """Return the stricter of two participants' lines, rule by rule."""
         return self.stricter(self.for_participant(region_a), self.for_participant(region_b))
+
+    def upheld_hold_hours(self, region: str = "") -> float:
+        """Return for how long an upheld harm holds a participant of a region ("": unknown)."""
+        return self.for_participant(region).upheld_hours
 
     def stricter(self, a: RegionPolicy, b: RegionPolicy) -> RegionPolicy:
         """Return the stricter of two participants' lines, both from ``for_participant``."""

@@ -2,16 +2,23 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from pairguard.client import (
+    AgeEvidence,
     AioClient,
     AssessedAge,
     Client,
     ClientOptions,
+    Erasure,
+    Event,
     PairDecision,
     ParticipantInput,
+    ParticipantReference,
+    RecordedDecision,
+    RecordedEvidence,
+    RecordResult,
 )
 
 _T = TypeVar("_T")
@@ -59,6 +66,20 @@ class AwaitedClient:
     def assess_age(self, participant: ParticipantInput, **arguments: Any) -> AssessedAge:
         return self._loop.run(self._client.assess_age(participant, **arguments))
 
+    def record_events(self, events: Sequence[Event], **arguments: Any) -> tuple[RecordResult, ...]:
+        return self._loop.run(self._client.record_events(events, **arguments))
+
+    def record_age_evidence(
+        self, participant: ParticipantReference, evidence: Sequence[AgeEvidence], **arguments: Any
+    ) -> RecordedEvidence:
+        return self._loop.run(self._client.record_age_evidence(participant, evidence, **arguments))
+
+    def erase_participant(self, participant: ParticipantReference, **arguments: Any) -> Erasure:
+        return self._loop.run(self._client.erase_participant(participant, **arguments))
+
+    def get_decision(self, decision_id: str, **arguments: Any) -> RecordedDecision:
+        return self._loop.run(self._client.get_decision(decision_id, **arguments))
+
     def close(self) -> None:
         self._loop.run(self._client.close())
 
@@ -75,7 +96,9 @@ class ClientMaker:
         self._made: list[EitherClient] = []
 
     def __call__(self, address: str, **options: Any) -> EitherClient:
-        values = ClientOptions(address, **({"timeout_seconds": 10.0} | options))
+        values = ClientOptions(
+            address, **({"timeout_seconds": 10.0, "record_timeout_seconds": 10.0} | options)
+        )
         client: EitherClient = (
             Client(values) if self._loop is None else AwaitedClient(self._loop, values)
         )

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from pairguard.v1 import pair_risk_service_pb2 as pair_risk
 from pairguard.v1.age_assurance_service_pb2 import (
@@ -23,14 +24,45 @@ from pairguard.v1.age_assurance_service_pb2_grpc import (
     add_AgeAssuranceServiceServicer_to_server,
 )
 from pairguard.v1.assessment_pb2 import PairAssessment
+from pairguard.v1.feedback_service_pb2 import (
+    ERASURE_STATUS_ERASED,
+    EraseParticipantRequest,
+    EraseParticipantResponse,
+    RecordEventsRequest,
+    RecordEventsResponse,
+)
+from pairguard.v1.feedback_service_pb2_grpc import (
+    FeedbackServiceServicer,
+    add_FeedbackServiceServicer_to_server,
+)
+from pairguard.v1.journal_pb2 import DecisionRecord
 from pairguard.v1.pair_risk_service_pb2_grpc import (
     PairRiskServiceServicer,
     add_PairRiskServiceServicer_to_server,
 )
+from pairguard.v1.record_result_pb2 import (
+    RECORD_STATUS_DUPLICATE,
+    RECORD_STATUS_RECORDED,
+    RecordResult,
+)
 from tests.unit.client.answers import allow, assessed
 
-Step: TypeAlias = Callable[[grpc.ServicerContext], PairAssessment | None]
-"""What one call meets with; None is an answer without an assessment."""
+Step: TypeAlias = Callable[[grpc.ServicerContext], Message | None]
+"""What one call meets with.
+
+The answer if it is the message of the call; an assessment stands for an ordinary answer of a call
+that answers something else, None for an empty one.
+"""
+
+Request: TypeAlias = (
+    pair_risk.ScorePairRequest
+    | pair_risk.GetDecisionRequest
+    | AssessAgeRequest
+    | RecordAgeEvidenceRequest
+    | RecordEventsRequest
+    | EraseParticipantRequest
+)
+_Response = TypeVar("_Response", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,34 +71,94 @@ class Arrival:
 
     time: float
     remaining_seconds: float
-    request: pair_risk.ScorePairRequest | AssessAgeRequest
+    request: Request
     metadata: dict[str, str | bytes]
 
 
-class ScriptedService(PairRiskServiceServicer, AgeAssuranceServiceServicer):
-    """Takes one step of the script for each call, and the last one again and again."""
+class ScriptedService(
+    PairRiskServiceServicer, AgeAssuranceServiceServicer, FeedbackServiceServicer
+):
+    """Takes one step of the script for each call, and the last one again and again.
+
+    Attributes:
+        recorded: Ids of the items that ordinary answers said to be recorded.
+    """
 
     def __init__(self, *steps: Step) -> None:
         self.script: Sequence[Step] = steps or (lambda _: allow(),)
         self.arrivals: list[Arrival] = []
         self.arrived = threading.Event()
+        self.recorded: set[str] = set()
         self._lock = threading.Lock()
 
     def ScorePair(  # noqa: N802 - the contract's name
         self, request: pair_risk.ScorePairRequest, context: grpc.ServicerContext
     ) -> pair_risk.ScorePairResponse:
-        return pair_risk.ScorePairResponse(assessment=self._step(request, context)(context))
+        answer = self._step(request, context)(context)
+        assert answer is None or isinstance(answer, PairAssessment)
+        return pair_risk.ScorePairResponse(assessment=answer)
 
     def AssessAge(  # noqa: N802
         self, request: AssessAgeRequest, context: grpc.ServicerContext
     ) -> AssessAgeResponse:
-        if self._step(request, context)(context) is None:
-            return AssessAgeResponse()
-        return assessed()
+        return self._answer(request, context, assessed())
 
-    def _step(
-        self, request: pair_risk.ScorePairRequest | AssessAgeRequest, context: grpc.ServicerContext
-    ) -> Step:
+    def RecordEvents(  # noqa: N802
+        self, request: RecordEventsRequest, context: grpc.ServicerContext
+    ) -> RecordEventsResponse:
+        step = self._step(request, context)
+        answer = self._scripted(step, context, RecordEventsResponse)
+        ids = [event.event_id for event in request.events]
+        return RecordEventsResponse(results=self._record(ids)) if answer is None else answer
+
+    def RecordAgeEvidence(  # noqa: N802
+        self, request: RecordAgeEvidenceRequest, context: grpc.ServicerContext
+    ) -> RecordAgeEvidenceResponse:
+        step = self._step(request, context)
+        answer = self._scripted(step, context, RecordAgeEvidenceResponse)
+        ids = [item.evidence_id for item in request.age_evidence]
+        return RecordAgeEvidenceResponse(results=self._record(ids)) if answer is None else answer
+
+    def EraseParticipant(  # noqa: N802
+        self, request: EraseParticipantRequest, context: grpc.ServicerContext
+    ) -> EraseParticipantResponse:
+        return self._answer(
+            request, context, EraseParticipantResponse(status=ERASURE_STATUS_ERASED)
+        )
+
+    def GetDecision(  # noqa: N802
+        self, request: pair_risk.GetDecisionRequest, context: grpc.ServicerContext
+    ) -> pair_risk.GetDecisionResponse:
+        record = DecisionRecord(decision_id=request.decision_id)
+        return self._answer(request, context, pair_risk.GetDecisionResponse(decision=record))
+
+    def _answer(
+        self, request: Request, context: grpc.ServicerContext, ordinary: _Response
+    ) -> _Response:
+        step = self._step(request, context)
+        answer = self._scripted(step, context, type(ordinary))
+        return ordinary if answer is None else answer
+
+    def _scripted(
+        self, step: Step, context: grpc.ServicerContext, kind: type[_Response]
+    ) -> _Response | None:
+        """Return what the script answers; None: an ordinary answer."""
+        answer = step(context)
+        if answer is None:
+            return kind()
+        return answer if isinstance(answer, kind) else None
+
+    def _record(self, ids: Sequence[str]) -> list[RecordResult]:
+        results = []
+        with self._lock:
+            for index, item_id in enumerate(ids):
+                known = item_id in self.recorded
+                self.recorded.add(item_id)
+                status = RECORD_STATUS_DUPLICATE if known else RECORD_STATUS_RECORDED
+                results.append(RecordResult(index=index, item_id=item_id, status=status))
+        return results
+
+    def _step(self, request: Request, context: grpc.ServicerContext) -> Step:
         now = time.monotonic()
         remaining_seconds = context.time_remaining()
         assert remaining_seconds is not None
@@ -90,22 +182,10 @@ class ScriptedService(PairRiskServiceServicer, AgeAssuranceServiceServicer):
         del request
         context.abort(grpc.StatusCode.UNIMPLEMENTED, "not in the script")
 
-    def GetDecision(  # noqa: N802
-        self, request: pair_risk.GetDecisionRequest, context: grpc.ServicerContext
-    ) -> pair_risk.GetDecisionResponse:
-        del request
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, "not in the script")
 
-    def RecordAgeEvidence(  # noqa: N802
-        self, request: RecordAgeEvidenceRequest, context: grpc.ServicerContext
-    ) -> RecordAgeEvidenceResponse:
-        del request
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, "not in the script")
-
-
-def answering(assessment: PairAssessment | None) -> Step:
+def answering(message: Message | None) -> Step:
     """Return a step that answers this."""
-    return lambda _: assessment
+    return lambda _: message
 
 
 def aborting(code: grpc.StatusCode, *, after_seconds: float = 0.0) -> Step:
@@ -159,6 +239,7 @@ def start_server(
     server = grpc.server(threads)
     add_PairRiskServiceServicer_to_server(service, server)
     add_AgeAssuranceServiceServicer_to_server(service, server)
+    add_FeedbackServiceServicer_to_server(service, server)
     if credentials is None:
         port = server.add_insecure_port(f"127.0.0.1:{port}")
     else:

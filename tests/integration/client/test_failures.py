@@ -42,7 +42,7 @@ KINDS = {
     grpc.StatusCode.UNKNOWN: FailureKind.SERVICE_FAILED,
     grpc.StatusCode.INVALID_ARGUMENT: FailureKind.REQUEST_REFUSED,
     grpc.StatusCode.DEADLINE_EXCEEDED: FailureKind.SERVICE_TIMEOUT,
-    grpc.StatusCode.NOT_FOUND: FailureKind.SERVICE_FAILED,
+    grpc.StatusCode.NOT_FOUND: FailureKind.NOT_FOUND,
     grpc.StatusCode.ALREADY_EXISTS: FailureKind.SERVICE_FAILED,
     grpc.StatusCode.PERMISSION_DENIED: FailureKind.ACCESS_REFUSED,
     grpc.StatusCode.UNAUTHENTICATED: FailureKind.ACCESS_REFUSED,

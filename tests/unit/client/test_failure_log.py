@@ -5,7 +5,7 @@ import logging
 import grpc
 import pytest
 
-from pairguard.client import CallFailure, FailureKind, FieldViolation
+from pairguard.client import CallFailure, FailureKind, FieldViolation, RecordResult, RecordStatus
 from pairguard.client.failure_log import FailureLog
 
 DOWN = CallFailure(
@@ -24,6 +24,9 @@ REFUSED = CallFailure(
     (FieldViolation("participant_a.signals", "participant-4711 is odd"),),
     1,
 )
+
+# What the machine adds to a line: times and numbers, which may hold any digits.
+NOT_SAID = {"created", "msecs", "relativeCreated", "thread", "process"}
 
 
 def test_a_line_is_fixed_text_with_fields(caplog: pytest.LogCaptureFixture) -> None:
@@ -55,3 +58,31 @@ def test_an_outage_is_one_line_a_second(caplog: pytest.LogCaptureFixture) -> Non
     log.rerouted(DOWN)
 
     assert [vars(record)["left_out"] for record in caplog.records] == [0, 99]
+
+
+def test_refused_items_are_said_once_a_second_without_ids(caplog: pytest.LogCaptureFixture) -> None:
+    now = 0.0
+    log = FailureLog(clock=lambda: now)
+    kept = RecordResult("item-4711", RecordStatus.DUPLICATE)
+    wrong = RecordResult(
+        "item-4712",
+        RecordStatus.REFUSED,
+        "FIELD_INVALID",
+        (FieldViolation("report.category", "participant-4711 is odd"),),
+    )
+
+    log.refused([kept])
+    log.refused([wrong, kept, wrong])
+    log.refused([wrong])
+    log.rerouted(DOWN)
+    now = 1.0
+    log.refused([wrong])
+
+    first, rerouted, second = caplog.records
+    assert first.levelno == logging.ERROR
+    assert vars(first)["refused_count"] == 2
+    assert vars(first)["refusal_reasons"] == ("FIELD_INVALID",)
+    assert vars(first)["refused_fields"] == ("report.category",)
+    assert "471" not in str({k: v for k, v in vars(first).items() if k not in NOT_SAID})
+    assert "rerouted" in rerouted.getMessage()
+    assert vars(second)["left_out"] == 1

@@ -72,6 +72,9 @@ def test_all_else_needs_tls_or_a_word_of_the_caller(address: str) -> None:
         ({"timeout_seconds": 0}, ValueError),
         ({"timeout_seconds": -1}, ValueError),
         ({"timeout_seconds": 250}, ValueError),
+        ({"record_timeout_seconds": None}, TypeError),
+        ({"record_timeout_seconds": 0}, ValueError),
+        ({"record_timeout_seconds": 61}, ValueError),
         ({"max_attempts": 0}, ValueError),
         ({"max_attempts": 11}, ValueError),
         ({"max_attempts": 1.5}, TypeError),
@@ -131,6 +134,7 @@ def test_the_environment_says_all_options(tmp_path: Path) -> None:
             "PAIRGUARD_LISTEN": "for the server",
             "PAIRGUARD_CLIENT_ADDRESS": "pairguard.internal:7443",
             "PAIRGUARD_CLIENT_TIMEOUT_SECONDS": "0.5",
+            "PAIRGUARD_CLIENT_RECORD_TIMEOUT_SECONDS": "9.5",
             "PAIRGUARD_CLIENT_MAX_ATTEMPTS": "2",
             "PAIRGUARD_CLIENT_ON_FAILURE": "raise",
             "PAIRGUARD_CLIENT_TOKEN_PATH": str(tmp_path / "token"),
@@ -145,6 +149,7 @@ def test_the_environment_says_all_options(tmp_path: Path) -> None:
 
     assert options.address == "pairguard.internal:7443"
     assert options.timeout_seconds == 0.5
+    assert options.record_timeout_seconds == 9.5
     assert options.max_attempts == 2
     assert options.on_failure == "raise"
     assert options.bearer_token is not None

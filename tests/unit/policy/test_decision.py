@@ -26,6 +26,7 @@ from pairguard.policy.document import RegionPolicy
 from pairguard.policy.pools import Side
 from pairguard.policy.reasons import Party, ReasonCode
 from pairguard.policy.regions import Policy
+from pairguard.policy.state import KeptState
 from pairguard.risk.pair import minor_adult_probability, pair_risk
 from tests.domain import (
     NOW,
@@ -42,6 +43,7 @@ DEFAULT = Policy.from_mapping(default_policy_document())
 ADULT = assessed(document_check(CheckResult.OVER), live(FacialAgeEstimate(33, Liveness.PASSED)))
 MINOR = assessed(verified(15))
 BARE = assessed()
+HELD = KeptState(held_for=("moderation:17",))
 
 valid_policies = st.fixed_dictionaries(
     {
@@ -102,7 +104,7 @@ loosest = Policy.from_mapping(
 Seen = Callable[[RegionPolicy], Side]
 
 
-def seen(age: AgeAssessment, **facts: bool) -> Seen:
+def seen(age: AgeAssessment, **facts: Any) -> Seen:
     """Return a participant to be, once the lines of its region are known."""
     return lambda lines: Side(age, lines, **facts)
 
@@ -189,7 +191,7 @@ def test_no_valid_policy_allows_somebody_without_age_evidence_with_a_likely_mino
 
 @given(valid_policies, st.booleans())
 def test_no_valid_policy_allows_anybody_held(policy: Policy, readable: bool) -> None:
-    held = seen(ADULT, history_known=True, held=True)
+    held = seen(ADULT, history_known=True, kept=HELD)
     decision = decided(held, ADULT, policy=policy, harm=0.0, state_readable=readable)
     assert decision.kind is DecisionKind.BLOCK
     assert leading(decision) is ReasonCode.HELD
@@ -268,7 +270,7 @@ def test_a_high_harm_score_alone_reroutes_and_holds_nobody() -> None:
 
 
 def test_a_high_harm_score_blocks_only_whom_a_review_found_at_fault() -> None:
-    offender = seen(ADULT, history_known=True, upheld_harm=True)
+    offender = seen(ADULT, history_known=True, kept=KeptState(upheld_harm=True))
     decision = decided(offender, ADULT, harm=0.99)
     assert decision.kind is DecisionKind.BLOCK
     assert [(h.party, h.reason) for h in decision.holds] == [(Party.A, ReasonCode.HARM_RISK)]
@@ -276,7 +278,7 @@ def test_a_high_harm_score_blocks_only_whom_a_review_found_at_fault() -> None:
 
 def test_a_personal_block_and_a_recent_partner_reroute() -> None:
     assert leading(decided(ADULT, ADULT, personal_block=True)) is ReasonCode.PERSONAL_BLOCK
-    assert leading(decided(ADULT, ADULT, recent_partner=True)) is ReasonCode.RECENT_PARTNER
+    assert leading(decided(ADULT, ADULT, seconds_since_last_met=60.0)) is ReasonCode.RECENT_PARTNER
 
 
 def test_conflicting_evidence_reroutes_under_every_line_about_unknown_ages() -> None:
@@ -347,7 +349,7 @@ def test_the_close_in_age_allowance_counts_only_verified_live_ages_and_its_gap()
     assert decided(seventeen, eighteen).kind is DecisionKind.REROUTE
     unverified = assessed(document_check(CheckResult.OVER))
     assert decided(seventeen, unverified, policy=policy).kind is DecisionKind.REROUTE
-    held = seen(eighteen, history_known=True, held=True)
+    held = seen(eighteen, history_known=True, kept=HELD)
     assert decided(seventeen, held, policy=policy).kind is DecisionKind.BLOCK
 
 
@@ -412,6 +414,10 @@ def test_one_who_is_refused_for_the_partner_reads_the_same_as_any_other_refusal(
             ReasonCode.MINOR_ADULT_RISK,
             ReasonCode.HARM_RISK,
             ReasonCode.COMBINED_RISK,
+            ReasonCode.REPORTED,
+            ReasonCode.EXPOSURE_SPENT,
+            ReasonCode.REROUTES_SPENT,
+            ReasonCode.PROBING,
         )
     }
     assert len(texts) == 1

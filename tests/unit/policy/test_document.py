@@ -66,6 +66,9 @@ def problems(changes: dict[str, Any]) -> tuple[str, ...]:
             {"default": {"age_checks": {"methods": {"EMAIL": {"cost": -1}}}}},
             "default.age_checks.methods.EMAIL.cost",
         ),
+        ({"default": {"history": {"forget": 1}}}, "default.history.forget"),
+        ({"default": {"reports": {"block_from": 3}}}, "default.reports.block_from"),
+        ({"default": {"probing": []}}, "default.probing"),
         ({"regions": {"gb": {}}}, "regions.gb"),
         ({"regions": {"GB": {"adult_age": 25}}}, "regions.GB.adult_age"),
         ({"regions": {"GB": 3}}, "regions.GB"),
@@ -78,6 +81,41 @@ def test_a_bad_line_is_named(changes: dict[str, Any], place: str) -> None:
 def test_every_problem_is_listed_at_once() -> None:
     found = problems({"default": {"adult_age": 3, "minimum_age": 99}, "regions": {"x": {}}})
     assert len({p.partition(":")[0] for p in found}) >= 3
+
+
+ON_HISTORY: dict[str, tuple[object, ...]] = {
+    "holds.upheld_hours": (0.5, 87_661, "long", float("inf")),
+    "history.recent_partner_minutes": (-1, 43_201, float("nan")),
+    "history.max_exposure_per_day": (-0.1, 10.1, float("nan"), True),
+    "history.max_reroutes_per_day": (0, 1_000_001, 20.5),
+    "reports.min_reporters": (1, 1_001, 3.0),
+    "reports.min_reporter_share": (-0.1, 1.1, float("nan")),
+    "probing.min_decisions_per_day": (9, 1_000_001, 200.0),
+    "probing.min_started_share": (-0.1, 0.51, float("nan")),
+    "probing.max_partner_minor_mean": (0.49, 1.01, float("nan")),
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "value"), [(line, value) for line, bad in ON_HISTORY.items() for value in bad]
+)
+def test_a_line_on_history_out_of_bounds_is_named(line: str, value: object) -> None:
+    table, _, name = line.partition(".")
+    for place, changes in (
+        ("default", {"default": {table: {name: value}}}),
+        ("regions.GB", {"regions": {"GB": {table: {name: value}}}}),
+    ):
+        assert [p for p in problems(changes) if p.startswith(f"{place}.{line}: must be ")]
+
+
+@pytest.mark.parametrize("line", ON_HISTORY)
+def test_no_line_on_history_has_a_default_of_its_own(line: str) -> None:
+    table, _, name = line.partition(".")
+    document = default_policy_document()
+    del document["default"][table][name]
+    with pytest.raises(PolicyRefused) as caught:
+        Policy.from_mapping(document)
+    assert f"default.{line}: is missing" in caught.value.problems
 
 
 def test_a_missing_line_is_named() -> None:
@@ -118,7 +156,26 @@ lines = st.fixed_dictionaries(
         "unknown_may_meet": st.sampled_from(list(UnknownMayMeet.__members__)),
         "minors_may_meet": st.booleans(),
         "thresholds": st.fixed_dictionaries({"reroute_minor_adult": st.floats(0, 0.3)}),
-        "holds": st.fixed_dictionaries({"barred_hours": st.floats(1, 1000)}),
+        "holds": st.fixed_dictionaries(
+            {"barred_hours": st.floats(1, 1000), "upheld_hours": st.floats(1, 1000)}
+        ),
+        "history": st.fixed_dictionaries(
+            {
+                "recent_partner_minutes": st.floats(0, 43_200),
+                "max_exposure_per_day": st.floats(0, 10),
+                "max_reroutes_per_day": st.integers(1, 2000),
+            }
+        ),
+        "reports": st.fixed_dictionaries(
+            {"min_reporters": st.integers(2, 20), "min_reporter_share": st.floats(0, 1)}
+        ),
+        "probing": st.fixed_dictionaries(
+            {
+                "min_decisions_per_day": st.integers(10, 500),
+                "min_started_share": st.floats(0, 0.5),
+                "max_partner_minor_mean": st.floats(0.5, 1),
+            }
+        ),
     }
 )
 
@@ -138,6 +195,20 @@ def test_the_merge_is_symmetric_idempotent_and_never_looser(
     assert both.minimum_age == max(a.minimum_age, b.minimum_age)
     assert both.barred_hours == max(a.barred_hours, b.barred_hours)
     assert both.minors_may_meet == (a.minors_may_meet and b.minors_may_meet)
+    for line in (
+        "max_exposure_per_day",
+        "max_reroutes_per_day",
+        "min_reporters",
+        "min_reporter_share",
+        "min_decisions_per_day",
+        "max_partner_minor_mean",
+    ):
+        assert getattr(both, line) == min(getattr(a, line), getattr(b, line))
+    for line in ("upheld_hours", "recent_partner_minutes", "min_started_share"):
+        assert getattr(both, line) == max(getattr(a, line), getattr(b, line))
+    strictest_hours = max(p.upheld_hours for p in (policy.default, *policy.regions.values()))
+    assert policy.upheld_hold_hours() == strictest_hours
+    assert policy.upheld_hold_hours("AA") == a.upheld_hours
 
 
 def test_the_merge_knows_a_direction_for_every_line() -> None:

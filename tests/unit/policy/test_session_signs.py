@@ -23,8 +23,9 @@ from pairguard.age.evidence import (
     VerifiedAge,
 )
 from pairguard.bundle.defaults import default_catalogue
-from pairguard.policy.judgement import Judge, StoredState
+from pairguard.policy.judgement import Judge
 from pairguard.policy.regions import Policy
+from pairguard.policy.state import StoredState
 from pairguard.risk.pair import RiskModel
 from pairguard.risk.participant import Participant
 from tests.domain import (
