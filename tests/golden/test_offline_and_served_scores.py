@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pairguard.bundle.loading import load_bundle
-from pairguard.policy.judgement import Judge, StoredState
+from pairguard.policy.judgement import Judge
+from pairguard.policy.state import StoredState
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.pair import RiskModel
 from pairguard.risk.participant import Participant

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pairguard.bundle.loading import load_bundle
-from pairguard.policy.judgement import Judge, StoredState
+from pairguard.policy.judgement import Judge
 from pairguard.policy.regions import Policy
+from pairguard.policy.state import StoredState
 from pairguard.v1.assessment_pb2 import Decision
 from pairguard.v1.pair_risk_service_pb2 import ScorePairRequest
 from pairguard_training.bundle_build import write_fit

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairguard.policy.decision import DecisionKind
-from pairguard.policy.judgement import Judge, StoredState
+from pairguard.policy.judgement import Judge
 from pairguard.policy.regions import Policy
+from pairguard.policy.state import StoredState
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.pair import RiskModel
 from pairguard_training.age_labels import age_rows

@@ -28,7 +28,9 @@ FEWEST_POSITIVES = 20
 """Harmed pairs in training below which there is no harm model."""
 HELD_OUT_SHARE = 0.4
 """Of the people, for the number of rounds; a pair is held out when both are."""
-FEWEST_FOR_ROUNDS = 10
+FEWEST_FOR_ROUNDS = 50
+"""Harmed pairs on either side, below which the loss of so few does not choose: it takes one round
+as readily as fifty, and on simulated platforms fifty was better on people who chose nothing."""
 MOST_ROUNDS = 200
 
 _SETTINGS: dict[str, Any] = {

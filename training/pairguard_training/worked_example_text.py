@@ -18,8 +18,9 @@ from pairguard.age.parameters import Array
 from pairguard.age.posterior import contributions
 from pairguard.errors import ConfigurationRefused
 from pairguard.policy.checks import CheckPlan
-from pairguard.policy.judgement import Judge, Judgement, StoredState
+from pairguard.policy.judgement import Judge, Judgement
 from pairguard.policy.reasons import Party
+from pairguard.policy.state import StoredState
 from pairguard.risk.participant import Participant
 from pairguard_training.worked_examples import (
     CHECKED_ADULT,

@@ -96,7 +96,7 @@ def test_default_catalogue_keeps_report_counts_from_the_age_model() -> None:
 
 def test_default_catalogue_ranges_units_and_groups_are_complete() -> None:
     catalogue = default_catalogue()
-    assert 30 <= len(catalogue.signals) <= 40
+    assert 60 <= len(catalogue.signals) <= 70
     for signal in catalogue.signals:
         if signal.kind == "number":
             assert signal.unit

@@ -9,9 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pairguard.bundle.defaults import default_catalogue
 from pairguard.errors import TablesRefused
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.signal import SignalKind, SignalSource
+from pairguard.risk.signal import Direction, SignalKind, SignalSource
 from pairguard_training.tables.catalogue_derivation import derive_catalogue
 from pairguard_training.tables.participants import participants
 from pairguard_training.tables.reading import read_tables
@@ -88,3 +89,15 @@ def test_the_document_reads_back_and_knows_its_own_rows(tmp_path: Path) -> None:
 def test_one_name_for_a_number_and_a_category_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TablesRefused, match="repeats the name"):
         _derive(tmp_path, {"signal.x": [1.0, 2.0], "attribute.x": ["a", "b"]})
+
+
+def test_what_the_service_counts_is_what_the_default_catalogue_says(tmp_path: Path) -> None:
+    names = ("history.skips_suffered_7d", "history.adult_skip_rate_7d", "history.known_days")
+    own = "history.of somebody else"
+    columns = {f"signal.{name}": [0.0, 0.25, 1.0] for name in (*names, own)}
+    derived = {s.name: s for s in _derive(tmp_path, columns).signals}
+    default = {s.name: s for s in default_catalogue().signals}
+    assert {name: derived[name] for name in names} == {name: default[name] for name in names}
+    assert derived[own].source is SignalSource.HISTORY
+    assert derived[own].direction is Direction.NONE
+    assert (derived[own].minimum, derived[own].maximum) == (0.0, 1.0)

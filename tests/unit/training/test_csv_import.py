@@ -12,6 +12,7 @@ import pytest
 from pairguard.age.evidence import Binding, FacialAgeEstimate, Liveness, VerifiedAge
 from pairguard.errors import TablesRefused
 from pairguard.risk.catalogue import SignalCatalogue
+from pairguard.risk.signal import Direction
 from pairguard_training.tables.csv_import import CATALOGUE_FILE, import_csv
 from pairguard_training.tables.participants import participants
 from pairguard_training.tables.reading import Tables
@@ -210,3 +211,34 @@ kind = "facial_age_estimate"
 columns = { mean_years = "face" }
 """
     assert "age_evidence.mean_years: is above 120" in _problems(tmp_path, csv, mapping)
+
+
+def test_counts_of_the_service_arrive_as_history_with_their_directions(tmp_path: Path) -> None:
+    csv = """user,history.reports_received_30d,history.minor_time_share_7d,E1
+u1,2,0.5,1
+u2,0,,2
+u3,,,3
+"""
+    mapping = """
+[file]
+observed_time = 2026-02-01T00:00:00Z
+[participant]
+participant_id = "user"
+[[signals]]
+pattern = "history[.].+"
+[[signals]]
+columns = ["E1"]
+"""
+    first, second, third = participants(_import(tmp_path, csv, mapping))
+    assert first.history == {
+        "history.reports_received_30d": 2.0,
+        "history.minor_time_share_7d": 0.5,
+    }
+    assert first.signals == {"E1": 1.0}
+    assert second.history == {"history.reports_received_30d": 0.0}
+    assert third.history is None
+    document = tomllib.loads((tmp_path / "out" / CATALOGUE_FILE).read_text("utf-8"))
+    signals = {signal.name: signal for signal in SignalCatalogue.from_mapping(document).signals}
+    for name in ("history.reports_received_30d", "history.minor_time_share_7d"):
+        assert signals[name].direction is Direction.INCREASING
+        assert not signals[name].age_input

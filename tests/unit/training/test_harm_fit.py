@@ -99,6 +99,12 @@ def test_the_sum_of_predictions_on_other_people_is_that_of_the_labels() -> None:
     assert fit.calibrated(other.features).sum() == pytest.approx(other.positives, abs=1e-6)
 
 
+def test_too_few_harmed_pairs_choose_no_number_of_rounds() -> None:
+    # Of 150 harmed pairs some two dozen are of two people set aside.
+    assert fitted(4_000, 150).rounds == 50
+    assert fitted(6_000, 1_000).rounds != 50
+
+
 def test_every_pair_harmed_tells_nothing() -> None:
     learned = pairs(100, 100, people="learned")
     assert isinstance(fit_harm(FEATURES, learned, learned, compute=COMPUTE), str)

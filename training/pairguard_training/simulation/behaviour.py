@@ -1,8 +1,9 @@
 """Drawing what participants do: signals, attributes, interests and history.
 
 Owns the drawing of everything in ``signals``, together with its likelihood terms, so that the two
-cannot drift apart. Signals depend on the state alone: given age and intent they are independent.
-History was counted before day 0; what happens in the simulation is not added to it.
+cannot drift apart. Given age and intent signals are independent, but for those of past meetings,
+which share lasting habits (``past_meetings``). History was counted before day 0, or before the
+session where windows are short; what happens in the simulation is not added to it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ import numpy as np
 from scipy.special import expit
 
 from pairguard_training.simulation import signals as world_signals
-from pairguard_training.simulation.likelihood_terms import LikelihoodTerms, softmax_shares
+from pairguard_training.simulation.likelihood_terms import (
+    LikelihoodTerms,
+    choose,
+    softmax_shares,
+)
+from pairguard_training.simulation.past_meetings import draw_past_meetings
 from pairguard_training.simulation.population import Population, hours_log_likelihood
 from pairguard_training.simulation.signals import CountSignal, FlagSignal, NormalSignal, Scale
 from pairguard_training.simulation.states import Array, Index, Mask, States, states
@@ -34,6 +40,7 @@ class Behaviour:
         interests: (n, tags) what each participant names; no tag: unknown.
         participant_terms: Statistics of each participant (n, K) and their coefficients (K, S).
         session_terms: Statistics of each session (m, K) and their coefficients (K, S).
+        session_mixtures: Weights (m, H) and shares (H, S) of lasting traits.
     """
 
     signals: dict[str, Array]
@@ -41,6 +48,7 @@ class Behaviour:
     interests: Mask
     participant_terms: tuple[Array, Array]
     session_terms: tuple[Array, Array]
+    session_mixtures: tuple[tuple[Array, Array], ...]
 
 
 @dataclass(slots=True)
@@ -64,8 +72,10 @@ class _Draw:
         return self.population.owner
 
 
-def draw_behaviour(population: Population, rng: np.random.Generator) -> Behaviour:
-    """Draw every signal of every session."""
+def draw_behaviour(
+    population: Population, rng: np.random.Generator, meetings_rng: np.random.Generator
+) -> Behaviour:
+    """Draw every signal of every session; past meetings from a stream of their own."""
     world = states()
     draw = _Draw(population, rng, world, {})
     _blocks(draw)
@@ -75,11 +85,11 @@ def draw_behaviour(population: Population, rng: np.random.Generator) -> Behaviou
         rate = world.rate(flag.rate, **flag.effects)
         draw.own.add_trials(value, np.ones_like(value), known, rate=rate)
         draw.signals[flag.name] = np.where(known, value, np.nan)[draw.owner]
-    for normal in (*world_signals.NORMALS, world_signals.WITH_MINORS, world_signals.WITH_ADULTS):
+    for normal in world_signals.NORMALS:
         _normal(draw, normal)
-    for count in (*world_signals.COUNTS, world_signals.BLOCKED):
+    for count in (*world_signals.COUNTS, *world_signals.COUNTED):
         _count(draw, count)
-    _chats(draw)
+    chats = _chats(draw)
     _reports(draw)
     _schedule(draw)
     attributes = _device(draw)
@@ -87,8 +97,14 @@ def draw_behaviour(population: Population, rng: np.random.Generator) -> Behaviou
     account_age = population.time_days - population.signup_days[draw.owner]
     draw.signals["account_age_days"] = account_age
     draw.signals["device_known_days"] = _device_known_days(draw)
+    met = draw_past_meetings(population, chats, draw.known["history"], meetings_rng)
     return Behaviour(
-        draw.signals, attributes, interests, draw.own.compiled(), draw.session.compiled()
+        draw.signals | met.signals,
+        attributes,
+        interests,
+        draw.own.compiled(),
+        draw.session.compiled(),
+        met.mixtures,
     )
 
 
@@ -141,7 +157,7 @@ def _count(draw: _Draw, signal: CountSignal) -> None:
     draw.signals[signal.name] = np.where(known, value, np.nan)[draw.owner]
 
 
-def _chats(draw: _Draw) -> None:
+def _chats(draw: _Draw) -> Array:
     """Draw the chats of the last day, known from the platform or from the service's count."""
     signal = world_signals.CHATS
     rows = draw.state[draw.owner]
@@ -150,16 +166,11 @@ def _chats(draw: _Draw) -> None:
     counted = draw.known["history"][draw.owner]
     draw.session.add_count(value, sent | counted, mean=mean, shape=signal.shape)
     draw.signals[signal.name] = np.where(sent, value, np.nan)
-    draw.signals[f"history.{signal.name}"] = np.where(counted, value, np.nan)
-    skipped = world_signals.SKIPPED
-    rate = draw.world.rate(skipped.rate, **skipped.effects)
-    hits = draw.rng.binomial(value.astype(np.int64), rate[rows]).astype(np.float64)
-    draw.session.add_trials(hits, value, counted, rate=rate)
-    draw.signals[skipped.name] = np.where(counted, hits, np.nan)
+    return value
 
 
 def _reports(draw: _Draw) -> None:
-    """Draw reports of 30 days, those before them, and how many of all were upheld."""
+    """Draw reports of 30 days and what they were for, those before them, and the upheld."""
     known = draw.known["history"]
     recent, recent_mean = _drawn_count(draw, world_signals.REPORTS_30D, draw.state)
     earlier, earlier_mean = _drawn_count(draw, world_signals.REPORTS_EARLIER, draw.state)
@@ -169,16 +180,25 @@ def _reports(draw: _Draw) -> None:
     ):
         draw.own.add_count(value, known, mean=mean, shape=signal.shape)
     total = recent + earlier
-    upheld = world_signals.UPHELD
-    rate = draw.world.rate(upheld.rate, **upheld.effects)
-    hits = draw.rng.binomial(total.astype(np.int64), rate[draw.state]).astype(np.float64)
-    draw.own.add_trials(hits, total, known, rate=rate)
+    upheld = _of(draw, world_signals.UPHELD, total)
+    child_safety = _of(draw, world_signals.CHILD_SAFETY, recent)
+    sexual = _of(draw, world_signals.SEXUAL, recent - child_safety)
     for name, value in (
         (world_signals.REPORTS_30D.name, recent),
         (world_signals.REPORTS_EARLIER.name, total),
-        (upheld.name, hits),
+        (world_signals.UPHELD.name, upheld),
+        (world_signals.CHILD_SAFETY.name, child_safety),
+        (world_signals.SEXUAL.name, sexual),
     ):
         draw.signals[name] = np.where(known, value, np.nan)[draw.owner]
+
+
+def _of(draw: _Draw, signal: FlagSignal, total: Array) -> Array:
+    """Draw how many (n,) of a total are of a kind."""
+    rate = draw.world.rate(signal.rate, **signal.effects)
+    hits = draw.rng.binomial(total.astype(np.int64), rate[draw.state]).astype(np.float64)
+    draw.own.add_trials(hits, total, draw.known[signal.block], rate=rate)
+    return hits
 
 
 def _schedule(draw: _Draw) -> None:
@@ -202,11 +222,11 @@ def _device(draw: _Draw) -> dict[str, np.ndarray[tuple[int], np.dtype[np.str_]]]
         ("network_class", world_signals.NETWORK_LEVELS),
     ):
         shares = softmax_shares(levels, draw.world.young, draw.world.youthful)
-        chosen[name] = _choose(shares.T[draw.state], draw.rng)
+        chosen[name] = choose(shares.T[draw.state], draw.rng)
         draw.own.add_category(chosen[name], known, log_shares=np.log(shares))
     device = chosen["device_class"]
-    chosen["client_os"] = _choose(np.array(world_signals.OS_SHARES)[device], draw.rng)
-    chosen["browser"] = _choose(np.array(world_signals.BROWSER_SHARES)[device], draw.rng)
+    chosen["client_os"] = choose(np.array(world_signals.OS_SHARES)[device], draw.rng)
+    chosen["browser"] = choose(np.array(world_signals.BROWSER_SHARES)[device], draw.rng)
     count = len(device)
     width = np.array(world_signals.SCREEN_WIDTHS)[device]
     width = np.round(width * np.exp(0.12 * draw.rng.standard_normal(count)))
@@ -256,11 +276,3 @@ def _interests(draw: _Draw) -> Mask:
     draw.own.add(some, silent + np.log(share))
     draw.own.add(~some, np.log1p(-share + share * np.exp(silent)))
     return named
-
-
-def _choose(shares: Array, rng: np.random.Generator) -> Index:
-    """Return one category for each row of shares."""
-    cumulative = np.cumsum(shares, axis=1)
-    chosen = (cumulative < rng.random(len(shares))[:, None] * cumulative[:, -1:]).sum(axis=1)
-    result: Index = np.minimum(chosen, shares.shape[1] - 1)
-    return result

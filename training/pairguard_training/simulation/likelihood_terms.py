@@ -52,6 +52,14 @@ class LikelihoodTerms:
         return np.stack(self.columns, axis=1), np.stack(self.coefficients)
 
 
+def choose(shares: Array, rng: np.random.Generator) -> Index:
+    """Return one category for each row of shares."""
+    cumulative = np.cumsum(shares, axis=1)
+    chosen = (cumulative < rng.random(len(shares))[:, None] * cumulative[:, -1:]).sum(axis=1)
+    result: Index = np.minimum(chosen, shares.shape[1] - 1)
+    return result
+
+
 def softmax_shares(
     levels: tuple[tuple[float, float, float], ...], young: Array, youthful: Array
 ) -> Array:

@@ -1,8 +1,10 @@
 """The oracle: what can be known of the latent truth from exactly what a session shows.
 
 Owns Bayes' rule over the states under the simulation's own densities. Given what is observable the
-result is exact but for rounding and two named approximations: failed captures of a face (one in ten
-thousand), and one person's several ids, which it does not link.
+result is exact but for rounding and three named approximations: failed captures of a face (one in
+ten thousand); one person's several ids, which it does not link; and past meetings, of which it sees
+how many were with likely minors in every window, where a session shows sums weighed by probability.
+The last tells it a little more than a session does, so its figures stay a bound.
 
 Its figures bound what any model can do on this simulation. They say nothing of a real platform.
 """
@@ -130,6 +132,8 @@ def _believe_chunk(
     owner = population.owner[span] - rows[0]
     statistics, coefficients = behaviour.session_terms
     undated = own[owner] + statistics[span] @ coefficients
+    for weights, shares in behaviour.session_mixtures:
+        undated += np.log(weights[span] @ shares)
     time = population.time_days[span]
     items = _dated_items(observed, rows)
     seen = [held[owner] & (when[owner] <= time) for _, held, when, _ in items]

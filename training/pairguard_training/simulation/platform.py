@@ -34,7 +34,7 @@ Progress = Callable[[str, float], None]
 
 _STREAMS = (
     "population", "declarations", "ranges", "faces", "checks", "audits", "behaviour",
-    "encounters", "outcomes", "error_groups",
+    "encounters", "outcomes", "error_groups", "past_meetings",
 )  # fmt: skip
 _MOST_SESSIONS = 6.0
 
@@ -182,7 +182,7 @@ def _observe(
     checks = draw_checks(population, days=days, rng=streams["checks"])
     audits = draw_audits(population, declarations, days=days, rng=streams["audits"])
     report("people", 0.6)
-    behaviour = draw_behaviour(population, streams["behaviour"])
+    behaviour = draw_behaviour(population, streams["behaviour"], streams["past_meetings"])
     report("people", 1.0)
     return Observed(
         population, year, declarations, ranges, faces, checks, audits, behaviour, groups

@@ -152,13 +152,6 @@ CHATS = CountSignal(
     1.5,
     {"young": 0.15, "youthful": 0.25, "rude": 0.3, "predatory": 0.9, "posing": 0.8},
 )
-SKIPPED = FlagSignal(
-    "history.skips_made_24h",
-    "history",
-    0.36,
-    {"young": 0.2, "youthful": 0.25, "rude": 0.2, "predatory": 1.0, "posing": 1.1},
-)
-
 REPORTS_30D = CountSignal(
     "history.reports_received_30d",
     "history",
@@ -176,30 +169,44 @@ REPORTS_EARLIER = CountSignal(
 UPHELD = FlagSignal(
     "history.upheld_harm_365d", "history", 0.04, {"rude": 2.6, "predatory": 3.3, "posing": 3.3}
 )
-BLOCKED = CountSignal(
-    "history.blocked_by_others_30d",
+# Of the reports of 30 days, those of child safety; of the others, those of sexual conduct.
+# Reporters choose categories loosely: each is seen of everybody.
+CHILD_SAFETY = FlagSignal(
+    "history.child_safety_reports_30d",
     "history",
-    -1.4,
-    0.8,
-    {"young": 0.2, "rude": 1.2, "predatory": 1.5, "posing": 1.2},
+    0.03,
+    {"rude": 0.3, "predatory": 2.2, "posing": 2.8},
 )
-WITH_MINORS = NormalSignal(
-    "history.seconds_with_likely_minors_24h",
+SEXUAL = FlagSignal(
+    "history.sexual_reports_30d",
     "history",
-    Scale.LOG,
-    4.2,
-    1.2,
-    {"young": 1.1, "youthful": 0.3, "predatory": 1.7, "posing": 1.9},
-    0.3,
+    0.22,
+    {"rude": 1.0, "predatory": 1.1, "posing": 1.0},
 )
-WITH_ADULTS = NormalSignal(
-    "history.seconds_with_likely_adults_24h",
-    "history",
-    Scale.LOG,
-    6.0,
-    1.0,
-    {"young": -0.5, "predatory": -0.9, "posing": -1.0},
-    0.3,
+
+# What else the service counts of each participant.
+COUNTED = (
+    CountSignal(
+        "history.blocked_by_others_30d",
+        "history",
+        -1.4,
+        0.8,
+        {"young": 0.2, "rude": 1.2, "predatory": 1.5, "posing": 1.2},
+    ),
+    CountSignal(
+        "history.reports_made_30d",
+        "history",
+        -2.8,
+        0.6,
+        {"young": -0.3, "youthful": 0.2, "rude": 0.4, "predatory": -0.4, "posing": -0.6},
+    ),
+    CountSignal(
+        "history.devices_30d",
+        "history",
+        0.3,
+        6.0,
+        {"youthful": 0.1, "rude": 0.15, "predatory": 0.35, "posing": 0.5},
+    ),
 )
 
 # Share of participants who name a tag, and what youth adds to its log-odds.

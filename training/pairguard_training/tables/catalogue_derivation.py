@@ -1,7 +1,8 @@
 """A signal catalogue for data from anybody, derived from the columns that are there.
 
 Owns how a column becomes a signal: its kind, its range, its categories. What it cannot know it
-leaves open (units, windows, directions): the document it gives is meant to be read and edited.
+leaves open (units, windows, directions): the document it gives is meant to be read and edited. What
+the service counts itself is what the default catalogue says of it, directions included.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from typing import Any
 
 import polars as pl
 
+from pairguard.bundle.defaults import default_catalogue
 from pairguard.errors import InvalidInput, TablesRefused
 from pairguard.risk.catalogue import SignalCatalogue
+from pairguard.risk.signal import SignalSource
 from pairguard_training.tables.schema import ATTRIBUTE_PREFIX, HISTORY_PREFIX, SIGNAL_PREFIX
 
 _LOW, _HIGH = 0.001, 0.999
@@ -27,7 +30,8 @@ def derive_catalogue(snapshots: pl.DataFrame) -> SignalCatalogue:
     Numbers get the range of all but the outermost thousandth on either side, so that one absurd
     value does not set it; 0/1 columns become flags; categories are the most frequent 32 texts, tags
     the most frequent 64. Columns without any value are left out. Only what does not start with
-    ``history.`` is an input of the behaviour age model.
+    ``history.`` is an input of the behaviour age model; a name of the service's own counts means
+    what it means there, so it takes its entry from the default catalogue.
 
     Args:
         snapshots: Checked table of the training part; test rows would leak their ranges.
@@ -36,12 +40,18 @@ def derive_catalogue(snapshots: pl.DataFrame) -> SignalCatalogue:
         TablesRefused: When names of columns cannot be names of signals.
     """
     signals: list[dict[str, Any]] = []
+    counted = {
+        entry["name"]: entry
+        for entry in default_catalogue().to_mapping()["signals"]
+        if entry["source"] == SignalSource.HISTORY.value
+    }
     for column in snapshots.columns:
         values = snapshots[column].drop_nulls()
         if values.is_empty():
             continue
         if column.startswith(SIGNAL_PREFIX):
-            signals.append(_number(column.removeprefix(SIGNAL_PREFIX), values))
+            name = column.removeprefix(SIGNAL_PREFIX)
+            signals.append(counted.get(name) or _number(name, values))
         elif column.startswith(ATTRIBUTE_PREFIX):
             categories = _frequent(values, _MOST_CATEGORIES)
             if categories:
