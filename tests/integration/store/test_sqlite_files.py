@@ -18,15 +18,17 @@ import pytest
 from pairguard.errors import StoreUnavailable
 from pairguard.store.identity import KEY_BYTES, IdentityKey, write_new_key
 from pairguard.store.ports import Hold
-from pairguard.store.sqlite import SqliteHoldStore
-from pairguard.store.sqlite_schema import SCHEMA_VERSION, Migration, migrate
+from pairguard.store.sqlite import SqliteStore
+from pairguard.store.sqlite.schema import SCHEMA_VERSION, Migration, migrate
+from tests.integration.store.meetings import NOON, ended, hashed, started
 
 HOLD = Hold("REVIEW", 1.0)
+A, B = [hashed("a")], [hashed("b")]
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "holds.sqlite3"
+    return tmp_path / "state.sqlite3"
 
 
 @pytest.fixture
@@ -35,11 +37,11 @@ def key_path(path: Path) -> Path:
 
 
 @pytest.fixture
-def open_store(path: Path) -> Iterator[Callable[..., SqliteHoldStore]]:
-    opened: list[SqliteHoldStore] = []
+def open_store(path: Path) -> Iterator[Callable[..., SqliteStore]]:
+    opened: list[SqliteStore] = []
 
-    def open_one(where: Path = path, *, key_path: Path | None = None) -> SqliteHoldStore:
-        store = SqliteHoldStore(where, key_path=key_path, first_open_timeout_seconds=0.5)
+    def open_one(where: Path = path, *, key_path: Path | None = None) -> SqliteStore:
+        store = SqliteStore(where, key_path=key_path, first_open_timeout_seconds=0.5)
         opened.append(store)
         return store
 
@@ -48,20 +50,21 @@ def open_store(path: Path) -> Iterator[Callable[..., SqliteHoldStore]]:
         store.close()
 
 
-Open = Callable[..., SqliteHoldStore]
+Open = Callable[..., SqliteStore]
 
 
 @pytest.fixture
 def filled(path: Path, open_store: Open) -> Path:
     """A database with one hold, closed."""
     store = open_store()
-    store.write_hold(["a"], HOLD)
+    store.write_hold(A, HOLD)
     store.close()
     return path
 
 
-def is_held(store: SqliteHoldStore) -> bool:
-    return store.read_holds([["a"]], now=2.0) == ((HOLD,),)
+def is_held(store: SqliteStore) -> bool:
+    (kept,) = store.read([A], now=2.0)
+    return kept.holds == (HOLD,)
 
 
 def test_nothing_is_made_before_the_first_use(path: Path, open_store: Open) -> None:
@@ -75,7 +78,7 @@ def test_files_are_readable_by_their_owner_alone(
     path: Path, key_path: Path, open_store: Open
 ) -> None:
     store = open_store()
-    store.write_hold(["a"], HOLD)
+    store.write_hold(A, HOLD)
     files = sorted(path.parent.iterdir())
     assert len(files) == 4  # database, log, index of the log, key
     assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 4
@@ -91,6 +94,16 @@ def test_commits_are_synchronous_and_logged_ahead(open_store: Open) -> None:
         ]
     )
     assert pragmas == [2, "wal", 250]
+    assert store.promises_durability()
+
+
+def test_answers_do_not_wait_for_the_disk(open_store: Open) -> None:
+    store = open_store()
+    level = store._connections.run(
+        lambda session: session.connection.execute("PRAGMA synchronous").fetchone()[0],
+        power_safe=False,
+    )
+    assert level == 1
 
 
 def test_a_database_of_another_key_is_refused(
@@ -146,7 +159,7 @@ def test_a_key_that_was_handed_in_is_used_and_must_exist(tmp_path: Path, open_st
     with pytest.raises(StoreUnavailable, match="cannot be read"):
         store.check()
     write_new_key(key_path)
-    store.write_hold(["a"], HOLD)
+    store.write_hold(A, HOLD)
     assert is_held(store)
 
 
@@ -182,7 +195,7 @@ def test_a_crash_before_the_database_was_committed_is_repaired(
     path.touch()
     write_new_key(key_path.with_name(key_path.name + ".new"))
     store = open_store()
-    store.write_hold(["a"], HOLD)
+    store.write_hold(A, HOLD)
     assert is_held(store)
 
 
@@ -219,7 +232,7 @@ def test_a_damaged_page_is_an_unread_state(filled: Path, open_store: Open) -> No
         file.write(b"\xff" * (len(intact) - page))
     store = open_store()
     with pytest.raises(StoreUnavailable):
-        store.read_holds([["a"]], now=2.0)
+        store.read([A], now=2.0)
     filled.write_bytes(intact)
     assert is_held(store)
 
@@ -239,7 +252,7 @@ def test_a_row_that_makes_no_sense_is_an_unread_state(filled: Path, open_store: 
     with_nonsense.commit()
     with_nonsense.close()
     with pytest.raises(StoreUnavailable):
-        open_store().read_holds([["a"]], now=2.0)
+        open_store().read([A], now=2.0)
 
 
 def test_a_locked_database_is_unavailable_at_once_and_usable_afterwards(
@@ -250,23 +263,23 @@ def test_a_locked_database_is_unavailable_at_once_and_usable_afterwards(
     other = sqlite3.connect(filled, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="locked"):
-        store.write_hold(["b"], HOLD)
+        store.write_hold(B, HOLD)
     with pytest.raises(StoreUnavailable, match="locked"):
         store.check()
     assert is_held(store)  # readers do not wait for writers
     other.execute("ROLLBACK")
     other.close()
-    store.write_hold(["b"], HOLD)
+    store.write_hold(B, HOLD)
 
 
 def test_a_missing_directory_is_unavailable(tmp_path: Path, open_store: Open) -> None:
     with pytest.raises(StoreUnavailable):
-        open_store(tmp_path / "nowhere" / "holds.sqlite3").check()
+        open_store(tmp_path / "nowhere" / "state.sqlite3").check()
 
 
 def test_a_path_below_a_file_is_unavailable(filled: Path, open_store: Open) -> None:
     with pytest.raises(StoreUnavailable):
-        open_store(filled / "holds.sqlite3").check()
+        open_store(filled / "state.sqlite3").check()
 
 
 def _as_nobody(action: Callable[[], None]) -> int:
@@ -291,7 +304,7 @@ def test_a_read_only_directory_is_unavailable() -> None:
     directory = Path(tempfile.mkdtemp())
     try:
         directory.chmod(0o555)
-        store = SqliteHoldStore(directory / "holds.sqlite3")
+        store = SqliteStore(directory / "state.sqlite3")
         assert _as_nobody(store.check) == 7
         assert list(directory.iterdir()) == []
         directory.chmod(0o777)
@@ -318,13 +331,64 @@ def test_a_hold_that_does_not_fit_is_not_promised(filled: Path, open_store: Open
     problem: Exception | None = None
     with full_disk():
         try:
-            store.write_hold(["b"], HOLD)
+            store.write_hold(B, HOLD)
         except StoreUnavailable as error:
             problem = error
     assert problem is not None
-    assert store.read_holds([["b"]], now=2.0) == ((),)
-    store.write_hold(["b"], HOLD)
-    assert store.read_holds([["b"]], now=2.0) == ((HOLD,),)
+    assert store.read([B], now=2.0)[0].holds == ()
+    store.write_hold(B, HOLD)
+    assert store.read([B], now=2.0)[0].holds == (HOLD,)
+
+
+def test_records_that_do_not_fit_are_not_promised_and_can_be_sent_again(
+    filled: Path, open_store: Open
+) -> None:
+    store = open_store()
+    records = [started("1", ["a"], ["b"]), ended("1", ["a"], ["b"])]
+    assert is_held(store)
+    failed = 0
+    readable = False
+    with full_disk():
+        for _ in range(2):
+            try:
+                store.append(records)
+            except StoreUnavailable:
+                failed += 1
+            # What is kept can be read on.
+            readable = is_held(store)
+    assert failed == 2
+    assert readable
+    assert store.read([B], now=2.0)[0].rows == ()
+    assert store.read_journal("", 10) == ()
+    assert store.append(records) == (True, True)
+    assert store.append(records) == (False, False)
+
+
+def test_a_new_key_in_front_is_remembered_and_the_old_one_is_needed_on(
+    filled: Path, key_path: Path, open_store: Open
+) -> None:
+    old = key_path.read_bytes()
+    new = b"n" * KEY_BYTES
+    key_path.write_bytes(new + old)
+    rotated = open_store()
+    assert rotated.keys.current.check_value == IdentityKey(new).check_value
+    assert is_held(rotated)
+    rotated.close()
+    for lost in (old, new):
+        key_path.write_bytes(lost)
+        with pytest.raises(StoreUnavailable, match="another key"):
+            open_store().check()
+    key_path.write_bytes(old + new)
+    assert is_held(open_store())
+
+
+def test_records_of_a_clock_that_went_backwards_are_kept_in_their_order(open_store: Open) -> None:
+    store = open_store()
+    for number, time in enumerate((NOON, NOON - 86_400, NOON - 5)):
+        store.append([started(str(number), ["a"], ["b"], time)])
+    cursors = [record.cursor for record in store.read_journal("", 10)]
+    assert cursors == sorted(cursors)
+    assert len(set(cursors)) == 3
 
 
 def test_a_full_disk_at_the_first_start_leaves_a_store_that_can_start_later(
@@ -338,7 +402,7 @@ def test_a_full_disk_at_the_first_start_leaves_a_store_that_can_start_later(
         except StoreUnavailable:
             failed = True
     assert failed
-    store.write_hold(["a"], HOLD)
+    store.write_hold(A, HOLD)
     assert is_held(store)
 
 
@@ -348,11 +412,11 @@ def test_a_database_that_is_removed_in_use_takes_no_more_holds(
     store = open_store()
     assert is_held(store)
     kept = filled.read_bytes()
-    for file in filled.parent.glob("holds.sqlite3*"):
+    for file in filled.parent.glob("state.sqlite3*"):
         if file.suffix != ".key":
             file.unlink()
     with pytest.raises(StoreUnavailable):
-        store.write_hold(["b"], HOLD)
+        store.write_hold(B, HOLD)
     assert not filled.exists()
     filled.write_bytes(kept)
     assert is_held(store)
@@ -366,7 +430,7 @@ def test_a_database_that_is_swapped_for_an_empty_one_in_use_is_refused(
     filled.rename(filled.with_name("aside"))
     filled.touch()
     with pytest.raises(StoreUnavailable):
-        store.read_holds([["a"]], now=2.0)
+        store.read([A], now=2.0)
 
 
 def test_a_lost_database_is_refused_in_use_where_the_key_is_kept_elsewhere(
@@ -375,11 +439,11 @@ def test_a_lost_database_is_refused_in_use_where_the_key_is_kept_elsewhere(
     key_path = tmp_path / "mounted.key"
     write_new_key(key_path)
     store = open_store(key_path=key_path)
-    store.write_hold(["a"], HOLD)
+    store.write_hold(A, HOLD)
     path.rename(path.with_name("aside"))
     path.touch()
     with pytest.raises(StoreUnavailable, match="was in use"):
-        store.read_holds([["a"]], now=2.0)
+        store.read([A], now=2.0)
 
 
 def set_metadata(path: Path, **values: int) -> None:
@@ -404,6 +468,7 @@ def test_a_future_schema_that_this_version_can_use_is_used(filled: Path, open_st
 
 def test_an_old_schema_is_brought_up_to_date_in_one_transaction(filled: Path) -> None:
     connection = sqlite3.connect(filled, isolation_level=None)
+    version = SCHEMA_VERSION
     step = Migration(["ALTER TABLE holds ADD COLUMN origin TEXT"], oldest_compatible_version=1)
     broken = Migration(["ALTER TABLE missing ADD COLUMN origin TEXT"], oldest_compatible_version=1)
 
@@ -411,13 +476,13 @@ def test_an_old_schema_is_brought_up_to_date_in_one_transaction(filled: Path) ->
         return [row[1] for row in connection.execute("PRAGMA table_info (holds)")]
 
     with pytest.raises(sqlite3.Error):
-        migrate(connection, 3, {1: step, 2: broken})
+        migrate(connection, version + 2, {version: step, version + 1: broken})
     assert "origin" not in columns()
-    migrate(connection, 2, {1: step})
-    migrate(connection, 2, {1: step})
+    migrate(connection, version + 1, {version: step})
+    migrate(connection, version + 1, {version: step})
     assert "origin" in columns()
     with pytest.raises(StoreUnavailable, match="versions between"):
-        migrate(connection, 4, {3: step})
+        migrate(connection, version + 3, {version + 2: step})
     connection.close()
 
 
@@ -428,9 +493,9 @@ def test_a_program_of_the_version_before_goes_on_after_an_additive_step(
     assert is_held(old)
     connection = sqlite3.connect(filled, isolation_level=None)
     step = Migration(["ALTER TABLE holds ADD COLUMN origin TEXT"], oldest_compatible_version=1)
-    migrate(connection, 2, {1: step})
+    migrate(connection, SCHEMA_VERSION + 1, {SCHEMA_VERSION: step})
     connection.close()
-    old.write_hold(["b"], HOLD)
+    old.write_hold(B, HOLD)
     assert is_held(old)
     assert is_held(open_store())
 

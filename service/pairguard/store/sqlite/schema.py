@@ -1,7 +1,7 @@
 """The tables of the embedded store: how they are made, recognised and brought up to date.
 
 Owns the schema and its versions, and the agreement between a database and its identity key. It
-must not know the queries that are made on the tables (``pairguard.store.sqlite``).
+must not know the queries that are made on the tables.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pairguard.errors import StoreUnavailable
-from pairguard.store.identity import IdentityKey, read_key, write_new_key
+from pairguard.store.identity import IdentityKeys, read_keys, write_new_key
+from pairguard.store.sqlite.batches import joined, split
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-_TABLES = (
+# What version 1 made; a new database is made as one of version 1 and brought up to date.
+_FIRST_TABLES = (
     "CREATE TABLE store_metadata (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
     """
     CREATE TABLE holds (
@@ -47,14 +49,75 @@ class Migration:
     oldest_compatible_version: int
 
 
-# By the version that a step starts from.
-MIGRATIONS: Mapping[int, Migration] = {}
+# Rows stand in a table with row numbers: beside a key of 16 bytes a row of one or two kilobytes
+# would take a page of its own in a table without them. `last_day` is written only when it changes,
+# so that most changes of a row touch no index. Free pages are used again and not given back: what
+# retention frees the journal needs anew, and moving pages would hold up those who write.
+_PARTICIPANT_TABLES = (
+    """
+    CREATE TABLE participant_rows (
+        number INTEGER PRIMARY KEY,
+        id_hash BLOB NOT NULL UNIQUE CHECK (typeof(id_hash) = 'blob' AND length(id_hash) = 16),
+        last_day INTEGER,
+        not_from_journal INTEGER NOT NULL DEFAULT 0,
+        row BLOB
+    )
+    """,
+    "CREATE INDEX rows_by_day ON participant_rows (last_day) WHERE last_day IS NOT NULL",
+    "CREATE TABLE damaged_rows (id_hash BLOB PRIMARY KEY, row BLOB NOT NULL)",
+    """
+    CREATE TABLE records (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        record_id TEXT NOT NULL,
+        time REAL NOT NULL,
+        decision_id TEXT NOT NULL,
+        pending INTEGER NOT NULL,
+        reconciliation TEXT NOT NULL,
+        participants BLOB NOT NULL,
+        payload BLOB NOT NULL,
+        UNIQUE (kind, record_id)
+    )
+    """,
+    "CREATE INDEX records_by_time ON records (kind, time)",
+    "CREATE INDEX records_by_decision ON records (decision_id) WHERE decision_id <> ''",
+    "CREATE INDEX records_pending ON records (time) WHERE pending",
+    "CREATE INDEX records_reconciled ON records (reconciliation) WHERE reconciliation <> ''",
+    """
+    CREATE TABLE record_participants (
+        id_hash BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (id_hash, seq)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE answers (
+        key BLOB PRIMARY KEY,
+        request_hash BLOB NOT NULL,
+        response BLOB NOT NULL,
+        expire_time REAL NOT NULL
+    )
+    """,
+    "CREATE TABLE segments (name TEXT PRIMARY KEY, imported_end INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE consumers (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID",
+    """
+    CREATE TABLE open_erasures (
+        ids BLOB PRIMARY KEY, begun INTEGER, token BLOB NOT NULL
+    ) WITHOUT ROWID
+    """,
+    "CREATE TABLE tombstones (id_hash BLOB PRIMARY KEY, time REAL NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX legal_holds ON holds (id_hash, expire_time) WHERE reason = 'LEGAL_HOLD'",
+)
+
+# By the version that a step starts from. A program of version 1 knows holds alone, which stay as
+# they were.
+MIGRATIONS: Mapping[int, Migration] = {
+    1: Migration(_PARTICIPANT_TABLES, oldest_compatible_version=1),
+}
 
 
 def prepare(
     connection: sqlite3.Connection, key_path: Path, *, key_is_ours: bool, may_create: bool
-) -> IdentityKey:
-    """Make or verify the tables and return the key that their hashes were made with.
+) -> IdentityKeys:
+    """Make or verify the tables and return the keys that their hashes were made with.
 
     Args:
         connection: In autocommit mode, without an open transaction.
@@ -66,7 +129,7 @@ def prepare(
 
     Raises:
         StoreUnavailable: The database is not such a store, comes from a newer program, was lost,
-            or belongs to another key.
+            or its ids were hashed with a key that is not there.
         sqlite3.Error: The database cannot be read or written.
     """
     stored = _metadata(connection)
@@ -78,13 +141,9 @@ def prepare(
     migrate(connection, SCHEMA_VERSION, MIGRATIONS)
     if key_is_ours and not key_path.exists():
         _finish_new_key(key_path)
-    key = read_key(key_path)
-    if stored.get("key_check") != key.check_value:
-        raise StoreUnavailable(
-            f"the store's ids were hashed with another key than {key_path}; its holds would be "
-            "missed: restore the key that belongs to this database"
-        )
-    return key
+    keys = read_keys(key_path)
+    _agree(connection, keys, key_path)
+    return keys
 
 
 def migrate(
@@ -100,16 +159,7 @@ def migrate(
         return
     with transaction(connection):
         # Another process may have done it while this one waited for the lock.
-        for start in range(_stored_version(connection, version), version):
-            step = migrations.get(start)
-            if step is None:
-                raise StoreUnavailable(
-                    f"the store has schema version {start} and there is no step from it to "
-                    f"{version}: update through the versions between"
-                )
-            for statement in step.statements:
-                connection.execute(statement)
-            _set_version(connection, start + 1, step.oldest_compatible_version)
+        _run_steps(connection, version, migrations)
 
 
 @contextmanager
@@ -132,18 +182,76 @@ def _create(connection: sqlite3.Connection, key_path: Path, *, key_is_ours: bool
         if _metadata(connection) is not None:
             return
         if not key_is_ours:
-            key = read_key(key_path)
+            keys = read_keys(key_path)
         elif key_path.exists():
             raise StoreUnavailable(
                 f"the identity key {key_path} is there but its database is empty or gone, and "
                 "with it every hold: restore the database, or remove the key to start anew"
             )
         else:
-            key = write_new_key(_pending(key_path))
-        for statement in _TABLES:
+            keys = write_new_key(_pending(key_path))
+        for statement in _FIRST_TABLES:
             connection.execute(statement)
-        _set_version(connection, SCHEMA_VERSION, SCHEMA_VERSION)
-        connection.execute("INSERT INTO store_metadata VALUES ('key_check', ?)", (key.check_value,))
+        _set_version(connection, 1, 1)
+        _set(connection, "key_check", keys.current.check_value)
+        _run_steps(connection, SCHEMA_VERSION, MIGRATIONS)
+
+
+def require_fit(connection: sqlite3.Connection, key_path: Path) -> None:
+    """Refuse a database that this program or these keys do not fit; changes nothing.
+
+    Raises:
+        StoreUnavailable: As in ``prepare``.
+    """
+    if _metadata(connection) is None:
+        raise StoreUnavailable("the database is empty")
+    _stored_version(connection, SCHEMA_VERSION)
+    _require_keys(connection, read_keys(key_path), key_path)
+
+
+def _run_steps(
+    connection: sqlite3.Connection, version: int, migrations: Mapping[int, Migration]
+) -> None:
+    for start in range(_stored_version(connection, version), version):
+        step = migrations.get(start)
+        if step is None:
+            raise StoreUnavailable(
+                f"the store has schema version {start} and there is no step from it to "
+                f"{version}: update through the versions between"
+            )
+        for statement in step.statements:
+            connection.execute(statement)
+        _set_version(connection, start + 1, step.oldest_compatible_version)
+
+
+def _agree(connection: sqlite3.Connection, keys: IdentityKeys, key_path: Path) -> None:
+    """Refuse keys that do not fit what is stored, and remember a new one before it is used."""
+    if keys.current.check_value in _require_keys(connection, keys, key_path):
+        return
+    with transaction(connection):
+        known = _require_keys(connection, keys, key_path) | {keys.current.check_value}
+        _set(connection, "key_checks", joined(sorted(known)))
+
+
+def _require_keys(
+    connection: sqlite3.Connection, keys: IdentityKeys, key_path: Path
+) -> frozenset[bytes]:
+    """Return the check values of all keys that were ever used."""
+    known = _key_checks(_metadata(connection) or {})
+    if not known or not known <= keys.check_values:
+        raise StoreUnavailable(
+            f"the store's ids were hashed with another key than {key_path} holds; what is kept "
+            "would be missed: restore the key that belongs to this database, and leave a retired "
+            "key in the file behind the current one"
+        )
+    return known
+
+
+def _key_checks(stored: Mapping[str, object]) -> frozenset[bytes]:
+    first, later = stored.get("key_check"), stored.get("key_checks", b"")
+    if not isinstance(first, bytes) or not isinstance(later, bytes):
+        return frozenset()
+    return frozenset([first, *split(later)])
 
 
 def _pending(key_path: Path) -> Path:
@@ -186,8 +294,13 @@ def _stored_version(connection: sqlite3.Connection, supported: int) -> int:
 
 
 def _set_version(connection: sqlite3.Connection, version: int, oldest_compatible: int) -> None:
-    connection.executemany(
+    _set(connection, "schema_version", version)
+    _set(connection, "oldest_compatible_version", oldest_compatible)
+
+
+def _set(connection: sqlite3.Connection, name: str, value: object) -> None:
+    connection.execute(
         "INSERT INTO store_metadata VALUES (?, ?) "
         "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (("schema_version", version), ("oldest_compatible_version", oldest_compatible)),
+        (name, value),
     )

@@ -1,0 +1,136 @@
+"""Dated lists of ids: whom a participant met, on which devices it was seen.
+
+Owns their form: records of sixteen bytes (minute since 1970, flags, the first eight bytes of the
+keyed hash), oldest first, each id once, capped by number and age. Eight bytes of a hash are enough
+to tell a few thousand ids apart (the chance that any two of 1,024 are alike is 3e-14) and halve the
+list.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+PREFIX_BYTES: Final = 8
+MAX_CONTACTS: Final = 1_024
+"""Ids in one list; beyond it the oldest are forgotten."""
+KEEP_SECONDS: Final = 30 * 86_400.0
+
+_RECORD = struct.Struct("<II8s")
+_MINUTE = struct.Struct("<I")
+_FIELDS = np.dtype([("minute", "<u4"), ("flags", "<u4"), ("id", "<u8")])
+_PRIMARY: Final = 1
+_ID_OFFSET: Final = _RECORD.size - PREFIX_BYTES
+
+
+def with_contact(
+    contacts: bytes, time: float, ids: Sequence[bytes], *, limit: int = MAX_CONTACTS
+) -> bytes:
+    """Return a list in which a participant was met at a time.
+
+    Args:
+        contacts: The list before; b"": empty.
+        time: Seconds since 1970.
+        ids: Hashes of the participant; the first is its own, the others are linked to it.
+        limit: How many ids there may be.
+
+    Raises:
+        ValueError: The list is damaged.
+    """
+    size = _RECORD.size
+    _check(contacts)
+    kept = bytearray(contacts)
+    for index, each in enumerate(ids):
+        minute, flags = max(int(time // 60.0), 0), 0 if index else _PRIMARY
+        place = _find(kept, each[:PREFIX_BYTES])
+        if place >= 0:
+            # The flag that an id had as a participant's own stays: participants are counted by it.
+            before, old_flags, _ = _RECORD.unpack_from(kept, place)
+            minute, flags = max(minute, before), flags | old_flags
+            del kept[place : place + size]
+        place = len(kept)
+        while place and _MINUTE.unpack_from(kept, place - size)[0] > minute:
+            place -= size
+        kept[place:place] = _RECORD.pack(minute, flags, each[:PREFIX_BYTES])
+    oldest = int((time - KEEP_SECONDS) // 60.0)
+    start = max(len(kept) - limit * size, 0)
+    while start < len(kept) and _MINUTE.unpack_from(kept, start)[0] < oldest:
+        start += size
+    return bytes(kept[start:])
+
+
+def last_contact(contacts: bytes, ids: Iterable[bytes]) -> float | None:
+    """Return when any of these ids was met last, to the minute, in seconds since 1970; or None.
+
+    Raises:
+        ValueError: The list is damaged.
+    """
+    _check(contacts)
+    places = [_find(contacts, each[:PREFIX_BYTES]) for each in ids]
+    minutes = [_MINUTE.unpack_from(contacts, place)[0] for place in places if place >= 0]
+    return max(minutes) * 60.0 if minutes else None
+
+
+def contact_count(lists: Sequence[bytes], now: float) -> int:
+    """Return how many different participants stand in lists within thirty days before ``now``.
+
+    Ids that were only ever told as linked to a participant are none themselves.
+
+    Args:
+        lists: Lists of one participant's ids; the same one in two of them counts once.
+        now: Seconds since 1970.
+
+    Raises:
+        ValueError: A list is damaged.
+    """
+    # Ids that were always told together have the same list.
+    given = [each for place, each in enumerate(lists) if each and each not in lists[:place]]
+    if not given:
+        return 0
+    for each in given:
+        _check(each)
+    records = np.frombuffer(given[0] if len(given) == 1 else b"".join(given), _FIELDS)
+    oldest = max(int((now - KEEP_SECONDS) // 60.0), 0)
+    counted = (records["minute"] >= oldest) & (records["flags"] != 0)
+    if len(given) == 1:
+        return int(np.count_nonzero(counted))
+    return len(np.unique(records["id"][counted]))
+
+
+def with_names(contacts: bytes, names: Mapping[bytes, bytes]) -> bytes:
+    """Return a list in which other hashes stand for some, so that counts stay."""
+    _check(contacts)
+    renamed = bytearray(contacts)
+    for old, new in names.items():
+        place = _find(renamed, old[:PREFIX_BYTES])
+        if place >= 0:
+            start = place + _ID_OFFSET
+            renamed[start : start + PREFIX_BYTES] = new[:PREFIX_BYTES]
+    return bytes(renamed)
+
+
+def prefixes_of(contacts: bytes) -> list[bytes]:
+    """Return the first bytes of every hash in a list.
+
+    Raises:
+        ValueError: The list is damaged.
+    """
+    _check(contacts)
+    return [id_prefix for _, _, id_prefix in _RECORD.iter_unpack(contacts)]
+
+
+def _check(contacts: bytes) -> None:
+    if len(contacts) % _RECORD.size:
+        raise ValueError("a list of contacts ends within a record")
+
+
+def _find(contacts: bytes | bytearray, id_prefix: bytes) -> int:
+    """Return where the record of an id begins; -1: it has none."""
+    # A search through bytes is a hundred times cheaper than an array, and nearly always in vain.
+    place = contacts.find(id_prefix)
+    while place >= 0 and place % _RECORD.size != _ID_OFFSET:
+        place = contacts.find(id_prefix, place + 1)
+    return place - _ID_OFFSET if place >= 0 else -1

@@ -1,0 +1,251 @@
+"""The state of one id, and how a change changes it.
+
+Owns what each kind of change does to which part of a row; each part has its form in a module of its
+own (``pairguard.history.sections`` and those that it names). Parts are read only when they are
+needed: most changes need few of them.
+
+Applying the same changes in another order gives the same answers later, except where a cap forces
+out the oldest: a report that arrives before the chat it speaks of counts once the chat is known, a
+verdict before its report waits for it, an end before its start is one chat.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatchmethod
+from typing import Final
+
+from pairguard.history.blocks import add_block, unlink_blocks
+from pairguard.history.changes import (
+    Blocked,
+    Change,
+    ChatEnded,
+    ChatStarted,
+    Decided,
+    EvidenceKept,
+    Exonerated,
+    ReportMade,
+    ReportReceived,
+    Reviewed,
+    Unlinked,
+)
+from pairguard.history.chats import ENDED, KEEP_SECONDS, STARTED, chat_flags, with_chat
+from pairguard.history.contacts import last_contact, with_contact, with_names
+from pairguard.history.kept_evidence import read_items, with_item, write_items
+from pairguard.history.reports import (
+    add_report,
+    add_review,
+    exonerate,
+    mark_met,
+    unlink_reports,
+)
+from pairguard.history.sections import (
+    CHATS,
+    CONTACTS,
+    DEVICES,
+    EVIDENCE,
+    LEDGER,
+    TILES,
+    TIMES,
+    Ledger,
+    Times,
+    earlier,
+    ledger_of,
+    ledger_section,
+    row_of,
+    sections_of,
+)
+from pairguard.history.tiles import Counter, Tiles
+
+SKIP_SECONDS: Final = 10.0
+"""A chat that somebody leaves within it was skipped."""
+MAX_OPEN_CHATS: Final = 16
+MAX_DEVICES: Final = 64
+
+
+class Row:
+    """A row while it is changed.
+
+    Args:
+        row: As it was written; b"": there is none yet.
+
+    Raises:
+        ValueError: The row is damaged.
+    """
+
+    def __init__(self, row: bytes = b"") -> None:
+        self._sections = sections_of(row)
+        self._times = Times(self._sections.get(TIMES))
+        self._tiles: Tiles | None = None
+        self._ledger: Ledger | None = None
+        self._changed_at = self._times.last_seen
+
+    def written(self) -> bytes:
+        """Return the row as it is to be kept."""
+        sections = self._sections
+        sections[TIMES] = self._times.section(sections.get(TIMES, b""))
+        if self._tiles is not None:
+            # By the time of the last change and not by the latest of all: once a clock that ran
+            # ahead is right again, what it counts must not look old.
+            sections[TILES] = self._tiles.block(self._changed_at)
+        if self._ledger is not None:
+            sections[LEDGER] = ledger_section(self._ledger)
+        return row_of(sections)
+
+    @singledispatchmethod
+    def apply(self, change: Change) -> None:
+        """Apply one change.
+
+        Raises:
+            ValueError: The row is damaged.
+        """
+        raise TypeError(f"{type(change).__name__} is no change of a row")
+
+    @apply.register
+    def _(self, change: Decided) -> None:
+        self._times.see(change.time)
+        amounts = {Counter.DECISIONS: 1.0}
+        if change.allowed:
+            amounts[Counter.ALLOWED] = 1.0
+            # Nothing is allowed unassessed; were it, it would count as the worst.
+            amounts[Counter.EXPOSURE] = 1.0 if change.exposure is None else change.exposure
+        if change.partner_probability_minor is not None:
+            amounts[Counter.PARTNERS] = 1.0
+            amounts[Counter.PARTNER_MINOR] = change.partner_probability_minor
+        if change.own_probability_minor is not None:
+            self._times.decide(change.time, change.own_probability_minor)
+        self._count(change.time, amounts)
+        self._see_devices(change.time, change.linked)
+
+    @apply.register
+    def _(self, change: ChatStarted) -> None:
+        flags = self._chat(change, STARTED)
+        self._see_devices(change.time, change.linked)
+        if flags & STARTED:
+            return
+        self._count(change.time, {Counter.CHATS: 1.0})
+        if flags & ENDED:
+            return
+        opened = self._read_ledger().setdefault("open", {})
+        opened[change.chat] = [
+            change.time,
+            change.sealed_chat_id.hex(),
+            change.decision_id,
+            [each.hex() for each in change.partner],
+            change.time if change.start_time is None else change.start_time,
+        ]
+        oldest = change.time - KEEP_SECONDS
+        for chat in [chat for chat, entry in opened.items() if entry[0] <= oldest]:
+            del opened[chat]
+        while len(opened) > MAX_OPEN_CHATS:
+            del opened[next(iter(opened))]
+
+    @apply.register
+    def _(self, change: ChatEnded) -> None:
+        flags = self._chat(change, ENDED)
+        self._read_ledger().get("open", {}).pop(change.chat, None)
+        amounts = _ended(change)
+        if amounts and not flags & ENDED:
+            self._count(change.time, amounts)
+
+    @apply.register
+    def _(self, change: ReportMade) -> None:
+        self._event(change.time)
+        self._count(change.time, {Counter.REPORTS_MADE: 1.0})
+
+    @apply.register
+    def _(self, change: ReportReceived) -> None:
+        self._event(change.time)
+        met = last_contact(self._sections.get(CONTACTS, b""), change.reporter) is not None
+        add_report(self._read_ledger(), change, met=met)
+
+    @apply.register
+    def _(self, change: Reviewed) -> None:
+        self._event(change.time)
+        add_review(self._read_ledger(), change)
+
+    @apply.register
+    def _(self, change: Exonerated) -> None:
+        self._event(change.time)
+        exonerate(self._read_ledger(), change.time)
+
+    @apply.register
+    def _(self, change: Blocked) -> None:
+        self._event(change.time)
+        add_block(self._read_ledger(), change)
+
+    @apply.register
+    def _(self, change: EvidenceKept) -> None:
+        self._times.see(change.time)
+        items = read_items(self._sections.get(EVIDENCE, b""))
+        self._sections[EVIDENCE] = write_items(with_item(items, change))
+
+    @apply.register
+    def _(self, change: Unlinked) -> None:
+        # Each id gets another name, so that those who were two people stay two.
+        token = int.from_bytes(change.token, "little")
+        names = {
+            each: (token ^ index).to_bytes(len(change.token), "little")
+            for index, each in enumerate(dict.fromkeys(change.ids))
+        }
+        for tag in (CONTACTS, DEVICES):
+            self._sections[tag] = with_names(self._sections.get(tag, b""), names)
+        texts = {old.hex(): new.hex() for old, new in names.items()}
+        ledger = self._read_ledger()
+        unlink_reports(ledger, texts)
+        unlink_blocks(ledger, texts)
+        for entry in ledger.get("open", {}).values():
+            entry[3] = [texts.get(each, each) for each in entry[3]]
+
+    def _count(self, time: float, amounts: dict[Counter, float]) -> None:
+        if self._tiles is None:
+            self._tiles = Tiles(self._sections.get(TILES, b""))
+        self._tiles.add(time, amounts)
+        self._changed_at = time
+
+    def _read_ledger(self) -> Ledger:
+        if self._ledger is None:
+            self._ledger = ledger_of(self._sections.get(LEDGER))
+        return self._ledger
+
+    def _event(self, time: float) -> None:
+        self._times.see(time)
+        self._times.first_event = earlier(self._times.first_event, time)
+
+    def _chat(self, change: ChatStarted | ChatEnded, flag: int) -> int:
+        """Take note of a meeting and return what was known of the chat before."""
+        self._event(change.time)
+        self._times.first_chat = earlier(self._times.first_chat, change.time)
+        sections = self._sections
+        sections[CONTACTS] = with_contact(sections.get(CONTACTS, b""), change.time, change.partner)
+        mark_met(self._read_ledger(), change.partner)
+        chats = sections.get(CHATS, b"")
+        flags = chat_flags(chats, change.chat)
+        sections[CHATS] = with_chat(chats, change.chat, change.time, flag)
+        return flags
+
+    def _see_devices(self, time: float, linked: tuple[bytes, ...]) -> None:
+        for each in linked:
+            devices = self._sections.get(DEVICES, b"")
+            self._sections[DEVICES] = with_contact(devices, time, (each,), limit=MAX_DEVICES)
+
+
+def _ended(change: ChatEnded) -> dict[Counter, float]:
+    amounts: dict[Counter, float] = {}
+    if change.skipped_by_this:
+        amounts[Counter.SKIPS_MADE] = 1.0
+    if change.skipped_by_partner:
+        amounts[Counter.SKIPS_SUFFERED] = 1.0
+    minor = change.partner_probability_minor
+    if minor is None:
+        return amounts
+    adult = 1.0 - minor
+    seconds = change.duration_seconds or 0.0
+    amounts |= {
+        Counter.SECONDS_WITH_MINORS: seconds * minor,
+        Counter.SECONDS_WITH_ADULTS: seconds * adult,
+        Counter.CHATS_WITH_MINORS: minor,
+        Counter.CHATS_WITH_ADULTS: adult,
+    }
+    if change.skipped_by_this:
+        amounts |= {Counter.SKIPS_OF_MINORS: minor, Counter.SKIPS_OF_ADULTS: adult}
+    return amounts

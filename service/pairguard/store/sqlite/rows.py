@@ -1,0 +1,147 @@
+"""Rows and holds of participants as they are read, and rows as records change them.
+
+Owns the hot path: what a decision reads, in one statement. It must not know what is in a row
+(``pairguard.history.row``), except that one can be damaged.
+
+A row that cannot be changed because it is damaged is set aside as it is and leaves a gap in its
+place: whoever reads that participant finds the state unreadable, nothing is overwritten, and
+records go on into the journal, from which the row can be made again.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pairguard.errors import StoreUnavailable
+from pairguard.history.changes import Change
+from pairguard.history.row import Row
+from pairguard.store.ports import LEGAL_HOLD, Hold, KeptParticipant
+from pairguard.store.sqlite.batches import Selection
+
+SECONDS_PER_DAY: Final = 86_400.0
+
+_READ: Final = Selection(
+    f"""
+    SELECT id_hash, row, NULL, NULL FROM participant_rows WHERE id_hash IN ({{}})
+    UNION ALL
+    SELECT id_hash, reason, start_time, expire_time FROM holds
+    WHERE id_hash IN ({{}}) AND (expire_time IS NULL OR expire_time > ?1)
+        AND reason <> '{LEGAL_HOLD}'
+    """,  # noqa: S608 - a constant
+    others=1,
+)
+_LOAD: Final = Selection(
+    "SELECT id_hash, number, row, last_day FROM participant_rows WHERE id_hash IN ({})"
+)
+# What reading bytes that are no row raises. Mistakes of the program raise the same: they are told
+# apart below by the same changes on an empty row.
+DAMAGE: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error)
+
+
+def read(
+    connection: sqlite3.Connection, participants: Sequence[Sequence[bytes]], now: float
+) -> tuple[KeptParticipant, ...]:
+    """Return what is kept of each participant; see ``ParticipantStore.read``."""
+    rows: dict[bytes, bytes] = {}
+    holds: dict[bytes, list[Hold]] = {}
+    ids = list(dict.fromkeys([each for of_one in participants for each in of_one]))
+    for id_hash, content, start_time, expire_time in _READ.rows(connection, ids, now):
+        if start_time is not None:
+            holds.setdefault(id_hash, []).append(Hold(content, start_time, expire_time))
+        elif content is None:
+            raise StoreUnavailable("what is kept of a participant is damaged and was set aside")
+        else:
+            rows[id_hash] = content
+    return tuple(
+        [
+            KeptParticipant(
+                tuple([rows[each] for each in dict.fromkeys(of_one) if each in rows]),
+                _distinct(holds, of_one) if holds else (),
+            )
+            for of_one in participants
+        ]
+    )
+
+
+def change(
+    connection: sqlite3.Connection,
+    changes: Mapping[bytes, Sequence[Change]],
+    days: Mapping[bytes, int],
+    *,
+    make_new: bool = True,
+) -> None:
+    """Apply changes to rows, each of which is read and written once.
+
+    Args:
+        connection: Within a transaction.
+        changes: By id, in the order of their records.
+        days: By id the latest day, since 1970, on which one of the records was made.
+        make_new: Whether an id without a row gets one.
+
+    Raises:
+        ValueError: A change cannot be applied to any row.
+    """
+    kept = {
+        id_hash: (number, row, day)
+        for id_hash, number, row, day in _LOAD.rows(connection, [*changes])
+    }
+    made, changed, dated, damaged = [], [], [], []
+    for id_hash, of_one in changes.items():
+        number, row, day = kept.get(id_hash, (None, b"", None))
+        if row is None or (number is None and not make_new):
+            continue
+        try:
+            written = folded(row, of_one)
+        except DAMAGE:
+            # What an empty row does not take either is a mistake of the record and not of the row.
+            folded(b"", of_one)
+            damaged.append((id_hash, row, number))
+            continue
+        last_day = max(days.get(id_hash, day or 0), day or 0)
+        if number is None:
+            made.append((id_hash, last_day, written))
+        elif last_day != day and id_hash in days:
+            dated.append((written, last_day, number))
+        elif written != row:
+            changed.append((written, number))
+    connection.executemany(
+        "INSERT INTO participant_rows (id_hash, last_day, row) VALUES (?, ?, ?)", made
+    )
+    connection.executemany("UPDATE participant_rows SET row = ? WHERE number = ?", changed)
+    connection.executemany(
+        "UPDATE participant_rows SET row = ?, last_day = ? WHERE number = ?", dated
+    )
+    for id_hash, row, number in damaged:
+        connection.execute(
+            "INSERT OR REPLACE INTO damaged_rows (id_hash, row) VALUES (?, ?)", (id_hash, row)
+        )
+        connection.execute("UPDATE participant_rows SET row = NULL WHERE number = ?", (number,))
+
+
+def folded(row: bytes, changes: Sequence[Change]) -> bytes:
+    """Return a row after changes.
+
+    Raises:
+        ValueError: The row is damaged; other errors tell the same.
+    """
+    state = Row(row)
+    for each in changes:
+        state.apply(each)
+    return state.written()
+
+
+def day_of(time: float) -> int:
+    """Return the day since 1970 of a time, seconds since 1970."""
+    return int(time // SECONDS_PER_DAY)
+
+
+def _distinct(holds: Mapping[bytes, list[Hold]], ids: Sequence[bytes]) -> tuple[Hold, ...]:
+    return tuple(sorted({hold for each in ids for hold in holds.get(each, ())}, key=_order))
+
+
+def _order(hold: Hold) -> tuple[str, float, float]:
+    return hold.reason, hold.start_time, math.inf if hold.expire_time is None else hold.expire_time
