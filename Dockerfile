@@ -50,7 +50,8 @@ ENV PATH=/opt/pairguard/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     PAIRGUARD_BUNDLE_PATH=/bundle \
-    PAIRGUARD_HOLD_STORE_FILE=/var/lib/pairguard/holds.sqlite3
+    PAIRGUARD_STORE=sqlite:/var/lib/pairguard/pairguard.sqlite3 \
+    PAIRGUARD_JOURNAL_DIRECTORY=/var/lib/pairguard/journal
 
 # Numbers, so that an orchestrator can see that it is not root.
 USER 10001:10001

@@ -14,6 +14,9 @@ PYTHON ?= python3
 SIMULATE ?=
 # More arguments for the tests: make test TEST='tests/unit -k posterior'
 TEST ?=
+# More arguments for the benchmarks and the soak: make bench BENCH='--part posterior'
+BENCH ?=
+SOAK ?=
 # Locks keep what they pin; `make lock UPGRADE=--upgrade` moves all pins to the newest.
 UPGRADE ?=
 
@@ -55,12 +58,12 @@ lock: $(VENV)/.locked ## write the hashed locks in requirements/ anew from pypro
 	@echo "requirements/server.txt: what the container installs"
 	@# The server loads LightGBM's shared library, never its Python package: scipy and narwhals,
 	@# which only that package imports, stay out of the image. Hence pip install --no-deps.
-	@$(COMPILE) pyproject.toml --extra server \
+	@$(COMPILE) pyproject.toml --extra server --extra redis \
 		--no-emit-package scipy --no-emit-package narwhals --output-file requirements/server.txt
 	@echo "requirements/build.txt: what builds the wheel"
 	@$(COMPILE) --group build --output-file requirements/build.txt
 	@echo "requirements/dev.txt: all of it, and the tools"
-	@$(COMPILE) pyproject.toml --extra server --extra training --group dev \
+	@$(COMPILE) pyproject.toml --extra server --extra redis --extra training --group dev \
 		--output-file requirements/dev.txt
 
 # ---- run --------------------------------------------------------------------------------------------
@@ -89,7 +92,7 @@ run: $(VENV)/.editable $(if $(PAIRGUARD_BUNDLE_PATH),,bundle) ## serve on this m
 
 .PHONY: test
 test: $(VENV)/.editable ## all tests, in random order (TEST=... narrows)
-	@deploy/prerequisites.sh openssl
+	@deploy/prerequisites.sh openssl redis-server
 	@$(BIN)/python -m pytest $(TEST)
 
 .PHONY: lint
@@ -135,8 +138,15 @@ docker-lint: $(VENV)/.editable ## the Dockerfile
 	@$(BIN)/hadolint Dockerfile
 
 .PHONY: bench
-bench: $(VENV)/.editable ## the age posterior, and a ScorePair call against a null call on the same server
-	@$(BIN)/python -m tests.bench
+bench: $(VENV)/.editable bundle ## what calls, events and large stores cost (BENCH=... narrows)
+	@deploy/prerequisites.sh redis-server
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+.PHONY: soak
+soak: $(VENV)/.editable bundle ## chats against servers that are killed, on each store, then a recount (SOAK=...)
+	@deploy/prerequisites.sh redis-server
+	@$(BIN)/python -m tests.soak --store sqlite $(SOAK)
+	@$(BIN)/python -m tests.soak --store redis $(SOAK)
 
 .PHONY: clean
 clean: ## remove the environment, caches and what `make run` made

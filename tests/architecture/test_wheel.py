@@ -51,6 +51,7 @@ def test_the_commands_are_installed(wheel: ZipFile) -> None:
     entry_points.read_string(wheel.read(name).decode())
 
     assert dict(entry_points["console_scripts"]) == {
+        "pairguard": "pairguard.admin.__main__:main",
         "pairguard-server": "pairguard.server.__main__:main",
         "pairguard-train": "pairguard_training.__main__:main",
     }

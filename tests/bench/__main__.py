@@ -1,4 +1,4 @@
-"""``make bench``: what a ScorePair call costs against a null call, and what an age posterior costs.
+"""``make bench``: what calls cost against a null call, and what an age posterior costs.
 
 Prints ratios of calls per second inside the same run, their spread, and what is in them. It judges
 nothing: ``docs/benchmarks.md`` says what to make of the figures.
@@ -9,14 +9,20 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pairguard.bundle.defaults import default_age_tables
 from pairguard.bundle.loading import load_bundle
 from tests.bench.compare import Subject, compare, report
+from tests.bench.events import events_report
+from tests.bench.judging import judging_report
+from tests.bench.known_people import known_requests, record_people
+from tests.bench.large_store import participants_report
 from tests.bench.posterior import posterior_report
 from tests.bench.requests import bare_requests, platform_requests
 from tests.bench.server_process import NULL_METHOD, measured_server
+from tests.redis_server import running_redis
 
 _SCORE_PAIR = "/pairguard.v1.PairRiskService/ScorePair"
 _SEED = 20_261_123
@@ -26,45 +32,120 @@ def main() -> int:
     """Measure; return 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--bundle", type=Path, default=Path("var/bundles"))
-    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--calls", type=int, default=2_000, help="timed calls a measurement")
     parser.add_argument("--requests", type=int, default=5_000, help="different requests")
-    parser.add_argument("--part", choices=("all", "posterior", "server"), default="all")
+    parser.add_argument("--participants", type=int, default=1_000_000, help="of a large store")
+    parser.add_argument("--part", choices=("all", *_PARTS), default="all")
     given = parser.parse_args()
-    if given.part != "server":
-        _say(
-            posterior_report(
-                default_age_tables(), participants=1_000, rounds=given.rounds, seed=_SEED
-            )
-        )
-        _say("")
-    if given.part == "posterior":
-        return 0
+    for name, measure in _PARTS.items():
+        if given.part in ("all", name):
+            measure(given)
+            _say("")
+    return 0
+
+
+def _posterior(given: argparse.Namespace) -> None:
+    _say(
+        posterior_report(default_age_tables(), participants=1_000, rounds=given.rounds, seed=_SEED)
+    )
+
+
+def _judging(given: argparse.Namespace) -> None:
+    _say(judging_report(load_bundle(given.bundle).model, rounds=given.rounds, seed=_SEED))
+
+
+def _server(given: argparse.Namespace) -> None:
     bundle = load_bundle(given.bundle)
     cpus = sorted(os.sched_getaffinity(0))
     server_cpu, load_cpus = (cpus[0], frozenset(cpus[1:])) if len(cpus) > 1 else (None, None)
-    null = Subject("null", NULL_METHOD, [b""])
-    platform = platform_requests(given.requests, seed=_SEED, now=time.time())
-    subjects = (
-        Subject("ScorePair, platform traffic", _SCORE_PAIR, platform),
-        Subject("ScorePair, two bare ids", _SCORE_PAIR, bare_requests(given.requests, seed=_SEED)),
-    )
     _say(f"bundle {bundle.version}, seed {_SEED}, server on processor {server_cpu}")
-    _say("on: interceptors, metrics, canonical log (one call in 100), holds in SQLite")
-    with tempfile.TemporaryDirectory() as workplace:
-        for subject in subjects:
-            with measured_server(given.bundle, Path(workplace), server_cpu) as address:
+    _say("on: interceptors, metrics, canonical log (one call in 100); with a store also the record")
+    _say("of each decision before its answer, imported by a process on any processor")
+    null = Subject("null", NULL_METHOD, [b""])
+    lines = []
+    for name, kind, store in _stores():
+        with (
+            tempfile.TemporaryDirectory() as workplace,
+            measured_server(
+                given.bundle, Path(workplace), server_cpu, store=store(Path(workplace))
+            ) as address,
+        ):
+            for traffic, bodies in _traffic(given, address, kept=kind != "nothing"):
                 comparison = compare(
                     address,
                     baseline=null,
-                    subject=subject,
+                    subject=Subject(f"ScorePair, {traffic}, {name}", _SCORE_PAIR, bodies),
                     rounds=given.rounds,
                     calls=given.calls,
                     load_cpus=load_cpus,
                 )
-            _say("")
-            _say(report(comparison))
-    return 0
+                _say("")
+                _say(report(comparison))
+                low, high = comparison.interval
+                lines.append(
+                    f"{traffic:34} {name:24} {comparison.median_ratio:.3f} [{low:.3f}, {high:.3f}]"
+                )
+    _say("")
+    _say("ScorePair / null call, medians of the rounds with 95 % bootstrap intervals:")
+    for line in lines:
+        _say(line)
+
+
+def _stores() -> Iterator[tuple[str, str, Callable[[Path], str | None]]]:
+    yield "nothing kept", "nothing", lambda _: None
+    yield "SQLite", "sqlite", lambda place: f"sqlite:{place / 'pairguard.sqlite3'}"
+    with running_redis() as redis:
+        yield "Redis on loopback", "redis", lambda _: redis.url
+
+
+def _traffic(
+    given: argparse.Namespace, address: str, *, kept: bool
+) -> Iterator[tuple[str, tuple[bytes, ...]]]:
+    yield "two bare ids", bare_requests(given.requests, seed=_SEED)
+    if kept:
+        people = record_people(address, seed=_SEED)
+        yield "ids of known people", known_requests(people, given.requests, seed=_SEED)
+    yield "platform traffic", platform_requests(given.requests, seed=_SEED, now=time.time())
+
+
+def _events(given: argparse.Namespace) -> None:
+    for name, _kind, store in _stores():
+        if name == "nothing kept":
+            continue
+        with (
+            tempfile.TemporaryDirectory() as workplace,
+            measured_server(
+                given.bundle, Path(workplace), None, store=store(Path(workplace))
+            ) as address,
+        ):
+            _say(events_report(address, name=name, seed=_SEED))
+
+
+def _participants(given: argparse.Namespace) -> None:
+    for name, _kind, store in _stores():
+        if name == "nothing kept":
+            continue
+        with tempfile.TemporaryDirectory() as workplace:
+            _say(
+                participants_report(
+                    given.bundle,
+                    Path(workplace),
+                    name=name,
+                    store=store(Path(workplace)) or "",
+                    count=given.participants,
+                    seed=_SEED,
+                )
+            )
+
+
+_PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
+    "posterior": _posterior,
+    "judging": _judging,
+    "server": _server,
+    "events": _events,
+    "participants": _participants,
+}
 
 
 def _say(text: str) -> None:

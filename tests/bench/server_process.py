@@ -1,11 +1,13 @@
 """The server that is measured: pairguard's own, whole, with a null call beside it.
 
-Owns one process with everything on: interceptors, metrics, canonical log to a file, holds in
-SQLite. The null call has no interceptor and no message, so it is the floor of grpcio itself.
+Owns one process with everything on: interceptors, metrics, canonical log to a file, the store that
+is asked for, decisions recorded and imported by a process of their own. The null call has no
+interceptor and no message, so it is the floor of grpcio itself.
 """
 
 import multiprocessing
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -16,16 +18,26 @@ import grpc
 from pairguard.server.composition import compose
 from pairguard.server.running import keep_what_is_loaded
 from pairguard.server.settings import Settings
+from tests.bench.forgetful_store import ForgetfulStore, NoJournal
 
 NULL_METHOD = "/pairguard.bench.Null/Call"
 
 
 @contextmanager
-def measured_server(bundle_path: Path, workplace: Path, cpu: int | None) -> Iterator[str]:
-    """Serve in a process of its own, on one processor if one is given; yield "host:port"."""
+def measured_server(
+    bundle_path: Path, workplace: Path, cpu: int | None, *, store: str | None
+) -> Iterator[str]:
+    """Serve in a process of its own, on one processor if one is given; yield "host:port".
+
+    Args:
+        bundle_path: What judges.
+        workplace: Where it may write.
+        cpu: The processor of the server; the importing process may run on any other.
+        store: As in the settings; None: nothing is kept and nothing recorded.
+    """
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(there, bundle_path, workplace, cpu), daemon=True)
+    process = spawn.Process(target=_serve, args=(there, bundle_path, workplace, cpu, store))
     process.start()
     try:
         if not here.poll(60):
@@ -33,17 +45,20 @@ def measured_server(bundle_path: Path, workplace: Path, cpu: int | None) -> Iter
         yield here.recv()
     finally:
         here.send("stop")
-        process.join(30)
+        process.join(60)
         if process.is_alive():
             process.kill()
 
 
-def _serve(there: Connection, bundle_path: Path, workplace: Path, cpu: int | None) -> None:
-    if cpu is not None:
-        os.sched_setaffinity(0, {cpu})
+def _serve(
+    there: Connection, bundle_path: Path, workplace: Path, cpu: int | None, store: str | None
+) -> None:
+    is_file = store is None or store.startswith("sqlite:")
     settings = Settings(
         bundle_path=bundle_path,
-        hold_store_file=workplace / "holds.sqlite3",
+        store=store or f"sqlite:{workplace / 'unused.sqlite3'}",
+        identity_key_file=None if is_file else workplace / "identity.key",
+        journal_directory=workplace / "journal",
         listen_address="127.0.0.1:0",
         metrics_address="127.0.0.1:0",
     )
@@ -51,11 +66,25 @@ def _serve(there: Connection, bundle_path: Path, workplace: Path, cpu: int | Non
         "pairguard.bench.Null",
         {"Call": grpc.unary_unary_rpc_method_handler(lambda _request, _context: b"")},
     )
+    forgets = store is None
     with (workplace / "calls.log").open("w", encoding="utf-8") as log:
-        application = compose(settings, log_stream=log, further_handlers=[null])
+        application = compose(
+            settings,
+            log_stream=log,
+            further_handlers=[null],
+            store=ForgetfulStore(workplace / "unused.sqlite3") if forgets else None,
+            journal_file=NoJournal() if forgets else None,
+            import_in_child=not forgets,
+        )
         application.listen()
         application.load()
         keep_what_is_loaded()
+        if cpu is not None:
+            # Only now, so that the importing process has been started and keeps all processors. A
+            # thread's mask is its own: those of all threads are set.
+            time.sleep(1.0)
+            for thread in Path("/proc/self/task").iterdir():
+                os.sched_setaffinity(int(thread.name), {cpu})
         there.send(str(application.address))
         there.recv()
         application.stop()

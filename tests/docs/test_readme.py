@@ -15,7 +15,12 @@ from tests.unit.bundle.example import example_without_models
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "deploy").glob("*.md")),
+]
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
 
@@ -40,7 +45,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_client_example_runs_and_is_answered_by_the_service(
     bundle: Path, tmp_path: Path
 ) -> None:
-    (code,) = blocks("python")
+    code, _ = blocks("python")
     assert DEFAULT_ADDRESS in code
     with serving(bundle, tmp_path, clock=time.time) as running:
         # The time of a first call on a busy machine is not what is tested here.
@@ -54,10 +59,41 @@ def test_the_client_example_runs_and_is_answered_by_the_service(
 
 
 def test_the_client_example_answers_a_reroute_of_its_own_without_a_service() -> None:
-    (code,) = blocks("python")
+    code, _ = blocks("python")
     result = run([sys.executable, "-c", code.replace(DEFAULT_ADDRESS, "127.0.0.1:1")])
     assert result.returncode == 0, result.stderr
     assert "CLIENT" in result.stdout
+
+
+def test_the_recording_example_runs_and_is_counted_once(bundle: Path, tmp_path: Path) -> None:
+    _, code = blocks("python")
+    assert DEFAULT_ADDRESS in code
+    with serving(bundle, tmp_path, clock=time.time) as running:
+        code = code.replace(DEFAULT_ADDRESS, str(running.application.address))
+        result = run([sys.executable, "-c", code])
+        assert result.returncode == 0, result.stderr
+        counted = {
+            event: running.metric("pairguard_events_total", event=event, status="recorded")
+            for event in ("chat_started", "report")
+        }
+        bypasses = running.metric(
+            "pairguard_chats_started_total", reconciliation="WITHOUT_DECISION"
+        )
+    assert "RECORDED" in result.stdout
+    assert "REFUSED" not in result.stdout
+    assert counted == {"chat_started": 1.0, "report": 1.0}
+    assert bypasses == 1.0
+
+
+def test_the_recording_example_says_what_was_not_recorded_without_a_service() -> None:
+    _, code = blocks("python")
+    limited = code.replace(
+        f'Client("{DEFAULT_ADDRESS}")',
+        'Client(ClientOptions("127.0.0.1:1", record_timeout_seconds=0.2))',
+    ).replace("import ChatStarted, Client,", "import ChatStarted, Client, ClientOptions,")
+    result = run([sys.executable, "-c", limited])
+    assert result.returncode != 0
+    assert "NotRecorded" in result.stderr
 
 
 def test_the_call_to_paste_runs_and_is_answered_as_the_readme_says(

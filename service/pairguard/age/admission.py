@@ -62,6 +62,8 @@ class AdmissionGates(Protocol):
 def admission(assessment: AgeAssessment, gates: AdmissionGates) -> Admission:
     """Return the pool of a participant; with nothing known about the age: UNKNOWN.
 
+    Found once for one assessment and the same gates, which must not change.
+
     No pool, and no bar, comes from a prior or from behaviour alone: the adults' pool needs an item
     that speaks for adulthood, a bar needs one that says anything. Contradictory evidence is an
     unknown age. A sign of danger opens no pool and lifts no bar: what would be believed but for it
@@ -70,6 +72,14 @@ def admission(assessment: AgeAssessment, gates: AdmissionGates) -> Admission:
     """
     if assessment.informative_count == 0:
         return Admission.UNKNOWN
+    pool: Admission | None = assessment.conclusion(gates)
+    if pool is None:
+        pool = _admission(assessment, gates)
+        assessment.conclude(gates, pool)
+    return pool
+
+
+def _admission(assessment: AgeAssessment, gates: AdmissionGates) -> Admission:
     probability_too_young = assessment.uncontested_probability_below(gates.minimum_age)
     if probability_too_young >= gates.barred_min_probability:
         return Admission.BARRED

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from pairguard.age.kernel import posteriors
+from pairguard.age.kernel import cumulative_at, posteriors
 from pairguard.age.parameters import Array
 from pairguard.errors import FieldViolation, InvalidInput
 
@@ -26,9 +26,19 @@ def posterior(base: Array, likelihood: Array) -> tuple[Array, Array]:
     try:
         return posteriors(base, likelihood)
     except FloatingPointError:
-        raise InvalidInput(
-            [FieldViolation("age_evidence", "holds a number that is not finite")]
-        ) from None
+        raise _not_finite() from None
+
+
+def probability_up_to(base: Array, likelihood: Array, place: int) -> float:
+    """Return the running sum of one posterior at one place of the grid; not clipped.
+
+    Raises:
+        InvalidInput: A number is not finite.
+    """
+    try:
+        return cumulative_at(base, likelihood, place)
+    except FloatingPointError:
+        raise _not_finite() from None
 
 
 def clipped(probability: float) -> float:
@@ -41,3 +51,7 @@ def clipped(probability: float) -> float:
 def log_odds(probability: float) -> float:
     """Return the log-odds, in nats, of a probability between 0 and 1, both excluded."""
     return math.log(probability) - math.log1p(-probability)
+
+
+def _not_finite() -> InvalidInput:
+    return InvalidInput([FieldViolation("age_evidence", "holds a number that is not finite")])

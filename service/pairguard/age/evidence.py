@@ -13,7 +13,16 @@ from enum import StrEnum
 from typing import ClassVar
 
 
-class Binding(StrEnum):
+class _Word(StrEnum):
+    """A word of the vocabulary; like evidence is looked up by its words, so their hash is a text's.
+
+    The enum's own is the same in value and runs in Python.
+    """
+
+    __hash__ = str.__hash__
+
+
+class Binding(_Word):
     """What ties a result to the person who chats."""
 
     UNSPECIFIED = "UNSPECIFIED"
@@ -22,7 +31,7 @@ class Binding(StrEnum):
     LIVE_PERSON = "LIVE_PERSON"
 
 
-class CheckMethod(StrEnum):
+class CheckMethod(_Word):
     """How an age check against a threshold was made."""
 
     ID_DOCUMENT = "ID_DOCUMENT"
@@ -35,7 +44,7 @@ class CheckMethod(StrEnum):
     GUARDIAN = "GUARDIAN"
 
 
-class CheckResult(StrEnum):
+class CheckResult(_Word):
     """What an age check said about its threshold."""
 
     OVER = "OVER"
@@ -43,7 +52,7 @@ class CheckResult(StrEnum):
     INCONCLUSIVE = "INCONCLUSIVE"
 
 
-class Liveness(StrEnum):
+class Liveness(_Word):
     """Whether a living person sat before the camera; UNSPECIFIED: not tested or not told."""
 
     UNSPECIFIED = "UNSPECIFIED"
@@ -52,7 +61,7 @@ class Liveness(StrEnum):
     UNDETERMINED = "UNDETERMINED"
 
 
-class Platform(StrEnum):
+class Platform(_Word):
     """The operating system's store that gave an age range."""
 
     UNSPECIFIED = "UNSPECIFIED"
@@ -60,7 +69,7 @@ class Platform(StrEnum):
     GOOGLE = "GOOGLE"
 
 
-class PlatformAssurance(StrEnum):
+class PlatformAssurance(_Word):
     """How the store came to its range, by the store's own names.
 
     Apple Declared Age Range: SELF_DECLARED to GUARDIAN_CHECKED_BY_OTHER_METHOD. Google Play Age
@@ -89,7 +98,7 @@ class PlatformAssurance(StrEnum):
     DECLARED = "DECLARED"
 
 
-class VerificationMethod(StrEnum):
+class VerificationMethod(_Word):
     """How an exact age was established."""
 
     ID_DOCUMENT = "ID_DOCUMENT"

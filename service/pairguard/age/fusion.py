@@ -16,11 +16,19 @@ import numpy as np
 
 from pairguard.age.company import Company, company_of
 from pairguard.age.item import ItemLikelihood
-from pairguard.age.kernel import ONES, FusionPlan, Workspace, fused_rows, means_on_both_sides
+from pairguard.age.kernel import (
+    ONES,
+    FusionPlan,
+    Workspace,
+    fused_rows,
+    means_on_both_sides,
+    odds_factor,
+)
 from pairguard.age.parameters import Array
+from pairguard.age.recent import oldest
 from pairguard.age.tables import CAPTURE, AgeTables
 
-_CACHE_ENTRIES = 4096  # the 101 numbers of a likelihood, or of an assessment
+_CACHE_ENTRIES = 3072  # some 2 KB each: the 101 numbers of a likelihood, or an assessment
 _CACHE_COMPANIES = 384  # with their plans, which are some 10 to 30 KB each
 _COMPANIES = "companies"  # under which their number is kept
 _ORDER = attrgetter("order")
@@ -97,14 +105,15 @@ def fusion(
     key = (tuple(items), tuple(sessions))
     known: Fusion | None = tables.fusion_cache.get(key)
     if known is None:
-        known = _fuse(tables, items, sessions)
+        known = fused(tables, items, sessions)
         keep(tables, key, known)
     return known
 
 
-def _fuse(
+def fused(
     tables: AgeTables, items: Sequence[ItemLikelihood | None], sessions: Sequence[str]
 ) -> Fusion:
+    """Return what items say together, as ``fusion``, without keeping it."""
     told, company, sitting = in_company(tables, items, sessions)
     if not told:
         return Fusion((), company, ONES, 1.0, ())
@@ -114,13 +123,12 @@ def _fuse(
     rows, best = fused_rows(
         company.plan(sitting), tables.fusion_weights, relative, [item.row for item in told]
     )
-    means = means_on_both_sides(tables.fusion_weights, rows).tolist()
     return Fusion(
         told,
         company,
         rows[-1].copy(),  # a view would keep all rows
         min(best.tolist(), default=1.0),
-        tuple([below / above for below, above in means]),
+        tuple([odds_factor(tables.fusion_weights, row) for row in rows]),
     )
 
 
@@ -196,7 +204,15 @@ def in_company(
 
 
 def keep(tables: AgeTables, key: Hashable, value: object) -> None:
-    """Keep something in ``tables.fusion_cache``, which is emptied when it is full."""
-    if len(tables.fusion_cache) >= _CACHE_ENTRIES:
-        tables.fusion_cache.clear()
-    tables.fusion_cache[key] = value
+    """Keep something in ``tables.fusion_cache``; when it is full, what was kept first goes.
+
+    Not companies and what kinds share: these are few and dear, and stay until there are too many
+    companies.
+    """
+    cache = tables.fusion_cache
+    if len(cache) >= _CACHE_ENTRIES:
+        for old in oldest(cache):
+            going = cache.pop(old, None)
+            if isinstance(going, (Company, tuple, int)):
+                cache.setdefault(old, going)
+    cache[key] = value

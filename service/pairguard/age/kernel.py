@@ -102,7 +102,10 @@ class AttackMixture:
         """
         if out is None:
             out = np.empty_like(honest)
-        of_others = _dots(honest, honest, *weights.others)
+        if honest.ndim == 1:
+            of_others = np.vecdot(honest, weights.others)
+        else:
+            of_others = _dots(honest, honest, *weights.others)
         np.matmul(of_others[..., np.newaxis, :], self.attacked, out[..., np.newaxis, :])
         out += np.multiply(self.honest, honest, spare)
         return out
@@ -294,6 +297,15 @@ def means_on_both_sides(weights: FusionWeights, rows: Array) -> Array:
     return _dots(rows[..., :line], rows[..., line:], weights.under, weights.over)
 
 
+def odds_factor(weights: FusionWeights, row: Array) -> float:
+    """Return what a (101,) row makes of the odds of being under the reference age.
+
+    The quotient of ``means_on_both_sides``, in a quarter of its time for one row.
+    """
+    line = weights.under.size
+    return float(row[:line].dot(weights.under)) / float(row[line:].dot(weights.over))
+
+
 def _dots(left: Array, right: Array, first: Array, second: Array) -> Array:
     """Return (..., 2) the products of (..., a) with (a,) and of (..., b) with (b,) numbers."""
     # Faster than one call for both, which goes from one to the other within each row.
@@ -301,6 +313,20 @@ def _dots(left: Array, right: Array, first: Array, second: Array) -> Array:
     np.vecdot(left, first, result[..., 0])
     np.vecdot(right, second, result[..., 1])
     return result
+
+
+def cumulative_at(base: Array, likelihood: Array, place: int) -> float:
+    """Return one number of the running sum of ``posteriors``, of (101,) arrays.
+
+    Raises:
+        FloatingPointError: As there.
+    """
+    cumulative: Array = np.add.accumulate(base * likelihood)
+    total: float = cumulative.item(-1)
+    if not 0.0 < total < math.inf:
+        raise FloatingPointError("a posterior is not finite")
+    at: float = cumulative.item(place)
+    return at / total
 
 
 def posteriors(base: Array, likelihood: Array) -> tuple[Array, Array]:

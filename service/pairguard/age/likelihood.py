@@ -36,15 +36,18 @@ from pairguard.age.evidence import (
     VerifiedAge,
 )
 from pairguard.age.item import ItemKind, ItemLikelihood
-from pairguard.age.kernel import AttackMixture, means_on_both_sides
+from pairguard.age.kernel import AttackMixture, odds_factor
 from pairguard.age.moment import WEEKS_PER_YEAR, Moment, moment_of
 from pairguard.age.observation import ObservationModel, observation_model
 from pairguard.age.parameters import AGE_GRID, Array
+from pairguard.age.recent import oldest
 from pairguard.age.tables import AgeTables
 
-_CACHE_ITEMS = 4096  # each holds two arrays of 101 numbers, or one
+_CACHE_ITEMS = 4096  # some 3 KB each: two arrays of 101 numbers, and an order made of one
 _UNCACHED = object()
 _Said = tuple[Hashable, ...]
+ItemKey = tuple[_Said, Moment] | None
+"""All that what an item says depends on; None: it says nothing."""
 _SAME = 1e-9  # likelihoods that differ by less are one
 _INFORMATIVE_NATS = 0.05  # an item that moves the log-odds at the line less than this says nothing
 
@@ -57,6 +60,7 @@ def item_likelihoods(
     tampered: bool = False,
     replayed: frozenset[str] = frozenset(),
     device_since: float | None = None,
+    keys: list[ItemKey] | None = None,
 ) -> tuple[ItemLikelihood | None, ...]:
     """Return what each item says about the age now; None: nothing (inconclusive, open range).
 
@@ -73,6 +77,7 @@ def item_likelihoods(
         replayed: Captures that were shown before, which are not to be believed either.
         device_since: Since when, in seconds since 1970, the account is on the device that it uses
             now; None: not told.
+        keys: Where to put what tells each item apart, whether or not it was made anew meanwhile.
     """
     known = tables.item_cache.get
     found: list[ItemLikelihood | None] = []
@@ -84,12 +89,15 @@ def item_likelihoods(
             tampered=tampered or item.observation.capture_session in replayed,
             device_since=device_since,
         )
-        # One look-up: another thread may empty the cache between two.
-        result = known((said, moment), _UNCACHED)
+        key = said, moment
+        # One look-up: another thread may take it out of the cache between two.
+        result = known(key, _UNCACHED)
         if result is _UNCACHED:
             result = _compute(tables, item, said, moment)
-            _keep(tables, (said, moment), result)
+            _keep(tables, key, result)
         found.append(result)
+        if keys is not None:
+            keys.append(None if result is None else key)
     return tuple(found)
 
 
@@ -148,9 +156,11 @@ def _said(evidence: AgeEvidence) -> _Said:
 
 
 def _keep(tables: AgeTables, key: Hashable, result: object) -> None:
-    if len(tables.item_cache) >= _CACHE_ITEMS:
-        tables.item_cache.clear()
-    tables.item_cache[key] = result
+    cache = tables.item_cache
+    if len(cache) >= _CACHE_ITEMS:
+        for old in oldest(cache):
+            cache.pop(old, None)
+    cache[key] = result
 
 
 class _Model(NamedTuple):
@@ -225,21 +235,24 @@ def _compute(
         of_older = _of_somebody_older(tables, likelihood, adults_at_observation=over_adults)
         handed_over = _handed_over(tables, model.binding, moment)
         # Nothing is ever lowered: an older person's evidence only hides that somebody is younger.
-        relative = likelihood + handed_over * np.maximum(of_older - likelihood, 0.0)
-    best = relative.argmax()
-    relative = relative / relative[best]
+        of_older -= likelihood
+        np.maximum(of_older, 0.0, out=of_older)
+        of_older *= handed_over
+        relative = np.add(likelihood, of_older, of_older)
+    best = int(relative.argmax())
+    relative = relative / relative.item(best)
     sound = usable and not model.doubted
-    if sound and relative.min() > 1.0 - _SAME:
+    if sound and relative.item(relative.argmin()) > 1.0 - _SAME:
         return None  # it says the same of all ages, and would only lend its attack to others
     row = mixture.rows(tables.fusion_weights, relative)
     relative.setflags(write=False)
     row.setflags(write=False)
-    below, above = means_on_both_sides(tables.fusion_weights, row).tolist()
-    odds_factor = below / above
-    moved_nats = math.log(odds_factor)
-    odds = tables.prior_odds_minor * odds_factor
+    factor = odds_factor(tables.fusion_weights, row)
+    moved_nats = math.log(factor)
+    odds = tables.prior_odds_minor * factor
     alone_probability_minor = odds / (1.0 + odds)
-    peak_below, peak_above = np.maximum.reduceat(row, (0, tables.reference_age_years)).tolist()
+    line = tables.reference_age_years
+    peak_below, peak_above = row[row[:line].argmax()], row[line:][row[line:].argmax()]
     live = model.binding is Binding.LIVE_PERSON
     dated = moment.observed_weeks is not None and not moment.expired
     informative = abs(moved_nats) >= _INFORMATIVE_NATS
@@ -249,7 +262,7 @@ def _compute(
         known,
         usable=usable,
         sound=sound,
-        towards_minor=odds_factor > 1.0,
+        towards_minor=factor > 1.0,
         informative=informative,
         for_adulthood=for_adulthood,
         dated=dated,
@@ -268,12 +281,12 @@ def _compute(
         usable=usable,
         live=live,
         dated=dated,
-        odds_factor=odds_factor,
-        peak_odds_factor=max(odds_factor, peak_below / peak_above),
+        odds_factor=factor,
+        peak_odds_factor=max(factor, float(peak_below) / float(peak_above)),
         alone_probability_minor=alone_probability_minor,
         informative=informative,
         for_adulthood=for_adulthood,
-        exact_years=int(best) if live and dated and states_whole_year(evidence) else None,
+        exact_years=best if live and dated and states_whole_year(evidence) else None,
         order=kind.order + relative.tobytes(),
     )
 
@@ -293,6 +306,7 @@ def _kind(
     """Return the one object of a kind, whichever model made it."""
     differs = (
         usable,
+        sound,
         towards_minor,
         informative,
         for_adulthood,
@@ -341,6 +355,10 @@ def _of_somebody_older(
     The older adult is drawn from the ages that borrowed evidence speaks of: for a minor from all
     adults as they were at the observation, for an adult from those at least as old now.
     """
-    result = tables.mean_over_older(likelihood)
-    result[: tables.reference_age_years] = adults_at_observation
+    line = tables.reference_age_years
+    weighted = tables.presented_age * likelihood
+    result = np.empty_like(weighted)
+    np.add.accumulate(weighted[::-1], out=result[::-1])
+    result /= tables.presented_age_at_least
+    result[:line] = adults_at_observation
     return result

@@ -18,6 +18,8 @@ _SECONDS_PER_DAY = 86_400.0
 _SECONDS_PER_WEEK = 7.0 * _SECONDS_PER_DAY
 _SAME_DEVICE_SECONDS = 3600.0  # a sign-up and its check are one event, in either order
 _WITH_BIRTH_YEAR = (SelfDeclared, VerifiedAge)
+_MARGIN_SECONDS = 1.0
+_FAR_OFF = 1e11  # seconds: up to there a double tells microseconds apart
 _LONGEST_YEARS = 20.0  # a time further back is a wrong clock: the age in the item counts as of now
 
 
@@ -85,6 +87,58 @@ def moment_of(
             and (observed is None or not observed >= device_since - _SAME_DEVICE_SECONDS),
         ),
     )
+
+
+def unchanged_during(
+    evidence: AgeEvidence, now: float, *, device_since: float | None
+) -> tuple[float, float]:
+    """Return a first and a last time, around now, between which an item's moment stays as it is.
+
+    Both are a second inside of where it changes, so that rounding has no say; where now is not
+    between them, the moment is about to change or has just. Empty (inf, -inf) for times so far off
+    that seconds do not count.
+
+    Args:
+        evidence: The item.
+        now: Seconds since 1970.
+        device_since: As in ``moment_of``; taken to move on with now, as it does where it is told
+            for how long the account has been on the device.
+    """
+    observation, observed = evidence.observation, evidence.observed_time
+    stated_time, expire_time = observed, evidence.expire_time
+    if isinstance(observation, SelfDeclared) and observation.declared_time is not None:
+        stated_time = observation.declared_time
+    first, last = -math.inf, math.inf
+    told = (now, observed, stated_time, expire_time, device_since)
+    if not all(time is None or abs(time) < _FAR_OFF for time in told):
+        return last, first  # a NaN is not below, either
+    if observed is not None:
+        first, last = _week_around(now, observed + _SECONDS_PER_DAY)
+        if device_since is not None:
+            handed_over = observed + _SAME_DEVICE_SECONDS + (now - device_since)
+            first, last = _beside(now, handed_over, first, last)
+    if isinstance(observation, _WITH_BIRTH_YEAR) and observation.birth_year is not None:
+        for year in (_year(now), _year(now) + 1):
+            first, last = _beside(now, datetime(year, 1, 1, tzinfo=UTC).timestamp(), first, last)
+    elif stated_time is not None:
+        start, end = _week_around(now, stated_time)
+        first, last = max(first, start), min(last, end)
+    if expire_time is not None:
+        first, last = _beside(now, expire_time, first, last)
+    return first + _MARGIN_SECONDS, last - _MARGIN_SECONDS
+
+
+def _week_around(now: float, start: float) -> tuple[float, float]:
+    """Return the ends of the whole week since ``start`` that holds now; all before is one."""
+    if now <= start:
+        return -math.inf, start
+    begun = start + (now - start) // _SECONDS_PER_WEEK * _SECONDS_PER_WEEK
+    return begun, begun + _SECONDS_PER_WEEK
+
+
+def _beside(now: float, change: float, first: float, last: float) -> tuple[float, float]:
+    """Return the part of an interval that lies on now's side of a change."""
+    return (max(first, change), last) if change <= now else (first, min(last, change))
 
 
 def _calendar_years(stated_time: float | None, now: float) -> tuple[float, int]:

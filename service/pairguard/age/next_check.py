@@ -8,12 +8,13 @@ of one participant never depends on the other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pairguard.age.belief import posterior
+from pairguard.age.belief import probability_up_to
 from pairguard.age.conflict import contradict, unsettled
 from pairguard.age.evidence import (
     AgeCheck,
@@ -23,8 +24,8 @@ from pairguard.age.evidence import (
     CheckResult,
     Liveness,
 )
-from pairguard.age.fusion import Fusion, fusion
-from pairguard.age.item import ItemLikelihood
+from pairguard.age.fusion import Fusion, fused
+from pairguard.age.item import ItemKind, ItemLikelihood
 from pairguard.age.kernel import AttackMixture
 from pairguard.age.likelihood import item_likelihood
 from pairguard.age.observation import probability_over
@@ -36,6 +37,7 @@ from pairguard.age.tables import ACCOUNT, AgeTables
 _NOW = 1e9  # any: a check that is made now is as old at any time
 _LIKELY = 0.5
 _SITTING = "the check that would be made"
+_Items = tuple[ItemLikelihood | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,125 +118,172 @@ class CheckForecaster:
             return ()
         joint = self._chances * assessment.probabilities
         # A dozen numbers: plain floats are the same ones, and faster than arrays.
-        probability = joint.sum(axis=1).tolist()
-        below = joint[:, : zone.adult_age].sum(axis=1).tolist()
+        probability = np.add.reduce(joint, 1).tolist()
+        below = np.add.reduce(joint[:, : zone.adult_age], 1).tolist()
+        looking = _Looking(self._tables, assessment, zone)
         found = []
         for place, option in enumerate(self.options):
-            chances = probability[2 * place : 2 * place + 2]
-            if sum(chances) < min_probability_settled:
+            over, under = probability[2 * place : 2 * place + 2]
+            if over + under < min_probability_settled:
                 continue
-            minors = below[2 * place : 2 * place + 2]
-            total = sum(
-                chance
-                for outcome, chance, minor in zip(
-                    self._outcomes[place], chances, minors, strict=True
-                )
-                if self._settles(assessment, outcome, zone, by_itself=minor / chance)
-            )
+            outcomes = self._outcomes[place]
+            left = {}
+            if looking.settles_by_itself(outcomes[0], below[2 * place] / over):
+                left[outcomes[0]] = over
+            if looking.settles_by_itself(outcomes[1], below[2 * place + 1] / under):
+                left[outcomes[1]] = under
+            # The likelier one first: without it the check is often out of the question.
+            for outcome in sorted(left, key=left.__getitem__, reverse=True):
+                if sum(left.values()) < min_probability_settled:
+                    break
+                if not looking.settles(outcome):
+                    del left[outcome]
+            total = sum(left.values())
             if total >= min_probability_settled:
                 found.append(CheckForecast(option, min(total, 1.0)))
         return tuple(found)
 
-    def _settles(
-        self, assessment: AgeAssessment, outcome: _Outcome, zone: UncertainZone, *, by_itself: float
-    ) -> bool:
-        """Return whether the age would be settled if the check came out so.
+
+class _Looking:
+    """One participant's age, looked at with the outcomes of checks one after the other."""
+
+    def __init__(self, tables: AgeTables, assessment: AgeAssessment, zone: UncertainZone) -> None:
+        self._tables = tables
+        self._assessment = assessment
+        self._zone = zone
+        self._all = (assessment.items, *(reading.items for reading in assessment.readings))
+        said = [item for items in self._all for item in items if item is not None]
+        self._informed = assessment.informative_count > 0
+        self._limit = math.exp(tables.opposed_nats)
+        self._lowest = min([item.odds_factor for item in said], default=1.0)
+        self._highest = max([item.peak_odds_factor for item in said], default=1.0)
+        self._groups = {item.kind.attack_group for item in said}
+        self._on_camera = any(item.kind.camera for item in said)
+        self._as_adult: set[_Outcome] = set()
+        self._fused: dict[tuple[_Items, _Outcome], Fusion] = {}
+
+    def settles_by_itself(self, outcome: _Outcome, by_itself: float) -> bool:
+        """Return whether the age may be settled if the check came out so.
 
         ``by_itself`` is P(under the adult age) then if nothing known shared anything with the
         check. Sharing only takes from what a check proves: what does not settle by itself is not
         looked at any closer.
         """
-        alone = not assessment.readings and outcome.stands_alone_beside(assessment)
-        if by_itself <= zone.max_probability_minor:
-            settled = (
-                alone
-                or self._probability_minor(assessment, outcome, zone) <= zone.max_probability_minor
-            )
-        else:
-            settled = (
-                1.0 - by_itself <= zone.max_probability_adult
-                and (assessment.established_minor or outcome.item.kind.establishes_minor)
-                and self._probability_adult(assessment, outcome, zone) <= zone.max_probability_adult
-                and not self._too_young(assessment, outcome, zone)
-            )
-        return settled and not self._contradicts(assessment, outcome, alone=alone)
+        if by_itself <= self._zone.max_probability_minor:
+            self._as_adult.add(outcome)
+            return True
+        return 1.0 - by_itself <= self._zone.max_probability_adult and (
+            self._assessment.established_minor or outcome.item.kind.establishes_minor
+        )
 
-    def _probability_minor(
-        self, assessment: AgeAssessment, outcome: _Outcome, zone: UncertainZone
-    ) -> float:
-        """Return P(under the adult age) if the check came out so, fused with everything known."""
+    def settles(self, outcome: _Outcome) -> bool:
+        """Return whether the age would be settled, of what may be by itself."""
+        if self._single_items_contradict(outcome):
+            return False
+        alone = self._stands_alone(outcome.item.kind)
+        if outcome in self._as_adult:
+            settled = alone or self._is_adult(outcome)
+        else:
+            settled = self._is_minor(outcome) and not self._is_too_young(outcome)
+        return settled and (
+            (alone and not self._assessment.conflict) or not self._all_contradict(outcome)
+        )
+
+    def _stands_alone(self, check: ItemKind) -> bool:
+        """Return whether nothing known shares an attack, an account or a sitting with a check.
+
+        And whether no sign of danger touches what is known.
+        """
+        if self._assessment.readings:
+            return False
+        if not check.live:
+            return not self._assessment.items
+        return check.attack_group not in self._groups and not (check.camera and self._on_camera)
+
+    def _is_adult(self, outcome: _Outcome) -> bool:
+        """Return whether P(under the adult age) would open the pool, fused with all known."""
+        assessment, zone = self._assessment, self._zone
         readings = [reading.items for reading in assessment.readings if reading.for_adulthood]
-        return max(
-            self._below(assessment, items, outcome, zone.adult_age)
+        return all(
+            self._below(items, outcome, zone.adult_age) <= zone.max_probability_minor
             for items in (assessment.items, *readings)
         )
 
-    def _probability_adult(
-        self, assessment: AgeAssessment, outcome: _Outcome, zone: UncertainZone
-    ) -> float:
-        """Return ``AgeAssessment.probability_at_least`` then: without what an account says, too."""
-        of_proof = [
+    def _is_minor(self, outcome: _Outcome) -> bool:
+        """Return whether ``AgeAssessment.probability_at_least`` would: without an account, too."""
+        zone = self._zone
+        of_proof = tuple(
             None if said is not None and said.kind.attack_group == ACCOUNT else said
-            for said in assessment.items
-        ]
-        readings = [reading.items for reading in assessment.readings]
-        return 1.0 - min(
-            self._below(assessment, items, outcome, zone.adult_age)
-            for items in (assessment.items, of_proof, *readings)
+            for said in self._assessment.items
+        )
+        readings = self._all[1:]
+        return all(
+            1.0 - self._below(items, outcome, zone.adult_age) <= zone.max_probability_adult
+            for items in (self._assessment.items, of_proof, *readings)
         )
 
-    def _too_young(self, assessment: AgeAssessment, outcome: _Outcome, zone: UncertainZone) -> bool:
-        if zone.minimum_age == 0:
+    def _is_too_young(self, outcome: _Outcome) -> bool:
+        if self._zone.minimum_age == 0:
             return False
-        items = assessment.items
-        return self._below(assessment, items, outcome, zone.minimum_age) >= _LIKELY
+        return self._below(self._assessment.items, outcome, self._zone.minimum_age) >= _LIKELY
 
-    def _below(
-        self,
-        assessment: AgeAssessment,
-        items: Sequence[ItemLikelihood | None],
-        outcome: _Outcome,
-        years: int,
-    ) -> float:
-        _, cumulative = posterior(
-            assessment.base, self._after(assessment, items, outcome).likelihood
-        )
-        return float(cumulative[years - 1])
+    def _below(self, items: _Items, outcome: _Outcome, years: int) -> float:
+        likelihood = self._after(items, outcome).likelihood
+        return probability_up_to(self._assessment.base, likelihood, years - 1)
 
-    def _after(
-        self,
-        assessment: AgeAssessment,
-        items: Sequence[ItemLikelihood | None],
-        outcome: _Outcome,
-    ) -> Fusion:
-        return fusion(self._tables, (*items, outcome.item), (*assessment.sessions, _SITTING))
+    def _after(self, items: _Items, outcome: _Outcome) -> Fusion:
+        known = self._fused.get((items, outcome))
+        if known is None:
+            sessions = (*self._assessment.sessions, _SITTING)
+            # Not among what is kept: nobody else brings these items with this outcome.
+            known = fused(self._tables, (*items, outcome.item), sessions)
+            self._fused[items, outcome] = known
+        return known
 
-    def _contradicts(self, assessment: AgeAssessment, outcome: _Outcome, *, alone: bool) -> bool:
-        """Return whether the age would be in conflict then.
-
-        Beside items that share nothing with it, show no sign of danger and do not contradict each
-        other now, single items tell; else all is looked at again, so that nobody is asked for what
-        ends no conflict.
-        """
-        if not any(said is not None and said.informative for said in assessment.items):
+    def _single_items_contradict(self, outcome: _Outcome) -> bool:
+        """Return whether single items tell that the age would be in conflict then."""
+        if not self._informed:
             return False
-        for items in (assessment.items, *(reading.items for reading in assessment.readings)):
-            after = (*items, outcome.item)
-            times = [_NOW if said is not None and said.dated else None for said in after]
-            if assessment.conflict or assessment.readings or not alone:
-                fused = self._after(assessment, items, outcome)
-                if contradictory(self._tables, after, times, fused):
-                    return True
-                continue
-            parties = [said for said in unsettled(self._tables, after, times) if said is not None]
+        # Of fewer items, those that nothing settles, neither could be further out.
+        if min(self._lowest, outcome.item.odds_factor) > 1.0 / self._limit:
+            return False
+        if max(self._highest, outcome.item.peak_odds_factor) < self._limit:
+            return False
+        for items in self._all:
+            left = unsettled(self._tables, (*items, outcome.item), _times(items))
+            parties = [said for said in left if said is not None]
             if sum(said.informative for said in parties) >= 2 and contradict(
                 self._tables, parties, ()
             ):
                 return True
         return False
 
+    def _all_contradict(self, outcome: _Outcome) -> bool:
+        """Return whether all that is known tells so.
 
-@dataclass(frozen=True, slots=True)
+        Beside items that share nothing with the check, show no sign of danger and do not contradict
+        each other now, single items tell; else all is looked at again, so that nobody is asked for
+        what ends no conflict.
+        """
+        if not self._informed:
+            return False
+        return any(
+            contradictory(
+                self._tables,
+                (*items, outcome.item),
+                _times(items),
+                self._after(items, outcome),
+            )
+            for items in self._all
+        )
+
+
+def _times(items: _Items) -> list[float | None]:
+    """Return when each item and then a check that is made now was observed, as far as it counts."""
+    return [_NOW if said is not None and said.dated else None for said in items] + [_NOW]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Outcome:
     """One result that a check may come to.
 
@@ -245,20 +294,6 @@ class _Outcome:
 
     chance: Array
     item: ItemLikelihood
-
-    def stands_alone_beside(self, assessment: AgeAssessment) -> bool:
-        """Return whether nothing known shares an attack, an account or a sitting with it."""
-        mine = self.item.kind
-        if not mine.live:
-            return not assessment.items
-        return all(
-            said is None
-            or (
-                said.kind.attack_group != mine.attack_group
-                and not (said.kind.camera and mine.camera)
-            )
-            for said in assessment.items
-        )
 
 
 def _outcomes(tables: AgeTables, option: CheckOption) -> tuple[_Outcome, _Outcome]:

@@ -11,9 +11,9 @@ nor how the behaviour row was learned (``pairguard.risk.behaviour``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,8 @@ from pairguard.age.told import ToldEvidence, told_evidence
 
 BAND_LOWER_YEARS = (0, 13, 16, 18, 21, 25)
 """Lower ends of the reported bands; the last is open."""
+
+_MOST_CONCLUSIONS = 8  # a participant meets few sets of lines while its assessment is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,23 @@ class AgeAssessment:
     readings: tuple[Reading, ...] = ()
     cumulative_of_proof: Array | None = None
     conflict_as_told: bool = False
+    _conclusions: dict[int, tuple[object, Any]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def conclusion(self, lines: object) -> Any | None:
+        """Return what was concluded of this assessment under some lines; None: nothing yet."""
+        found = self._conclusions.get(id(lines))
+        return None if found is None else found[1]
+
+    def conclude(self, lines: object, conclusion: object) -> None:
+        """Keep what follows of this assessment and some lines alone.
+
+        The lines are told apart by identity, and are held as long as this is kept.
+        """
+        if len(self._conclusions) >= _MOST_CONCLUSIONS:
+            self._conclusions.clear()
+        self._conclusions[id(lines)] = lines, conclusion
 
     def probability_below(self, years: int) -> float:
         """Return P(age < years), within [1e-9, 1 - 1e-9]; years from 1 to 100.

@@ -26,7 +26,7 @@ from pairguard.age.evidence import (
 )
 from pairguard.age.fusion import Fusion, fusion
 from pairguard.age.item import ItemLikelihood
-from pairguard.age.likelihood import item_likelihoods
+from pairguard.age.likelihood import ItemKey, item_likelihoods
 from pairguard.age.observation import DOUBTED
 from pairguard.age.parameters import Array
 from pairguard.age.tables import ACCOUNT, AgeTables
@@ -55,7 +55,8 @@ class Reading(NamedTuple):
 
 def conflict_as_told(tables: AgeTables, told: ToldEvidence, fused: Fusion) -> bool:
     """Return whether items contradict each other as they stand."""
-    return contradictory(tables, told.items, settled_by(told.evidence), fused)
+    times = settled_by(told.evidence) if fused.company.may_be_settled else ()
+    return contradictory(tables, told.items, times, fused)
 
 
 def but_for_signs(
@@ -64,16 +65,28 @@ def but_for_signs(
     """Return what would be believed but for signs of danger; empty: there are none."""
     if fused.company.all_sound:
         return ()
-    seen = [told.items]
+    replays = replayed_sessions(told.evidence)
+    as_told: list[ItemKey] = []
+    item_likelihoods(
+        tables,
+        told.evidence,
+        now=now,
+        tampered=told.tampered_capture,
+        replayed=replays,
+        device_since=told.device_since,
+        keys=as_told,
+    )
+    seen = [as_told]
     readings = []
     for evidence, replayed in (
-        (told.evidence, replayed_sessions(told.evidence)),
+        (told.evidence, replays),
         ([_without_signs(item) for item in told.evidence], frozenset[str]()),
     ):
-        items = item_likelihoods(tables, evidence, now=now, replayed=replayed)
-        if items in seen:
+        keys: list[ItemKey] = []
+        items = item_likelihoods(tables, evidence, now=now, replayed=replayed, keys=keys)
+        if keys in seen:
             continue
-        seen.append(items)
+        seen.append(keys)
         fused = fusion(tables, items, told.sessions)
         _, cumulative = posterior(base, fused.likelihood)
         by_evidence = cumulative
@@ -134,7 +147,7 @@ def contradictory(
     Args:
         tables: The parameters.
         items: What each item says; None: nothing.
-        settled_by: ``settled_by`` of each.
+        settled_by: ``settled_by`` of each; not looked at where no item may be settled.
         fused: What they say together.
     """
     if fused.agreement < tables.agreement_floor:

@@ -24,11 +24,15 @@ class ToldEvidence(NamedTuple):
         evidence: The distinct items.
         sessions: The capture session of each, as far as it tells sittings apart; "": not told.
         items: What each says; None: nothing.
+        tampered_capture: As it was told to ``told_evidence``.
+        device_since: The same.
     """
 
     evidence: tuple[AgeEvidence, ...]
     sessions: tuple[str, ...]
     items: tuple[ItemLikelihood | None, ...]
+    tampered_capture: bool
+    device_since: float | None
 
 
 def told_evidence(
@@ -53,7 +57,7 @@ def told_evidence(
     )
     if len(set(sessions) - {""}) > 1:
         sessions = _sittings(distinct, items, sessions)
-    return ToldEvidence(distinct, sessions, items)
+    return ToldEvidence(distinct, sessions, items, tampered_capture, device_since)
 
 
 def _sittings(

@@ -11,8 +11,8 @@ verdict before its report waits for it, an end before its start is one chat.
 
 from __future__ import annotations
 
-from functools import singledispatchmethod
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final
 
 from pairguard.history.blocks import add_block, unlink_blocks
 from pairguard.history.changes import (
@@ -91,17 +91,18 @@ class Row:
             sections[LEDGER] = ledger_section(self._ledger)
         return row_of(sections)
 
-    @singledispatchmethod
     def apply(self, change: Change) -> None:
         """Apply one change.
 
         Raises:
             ValueError: The row is damaged.
         """
-        raise TypeError(f"{type(change).__name__} is no change of a row")
+        effect = self._EFFECTS.get(type(change))
+        if effect is None:
+            raise TypeError(f"{type(change).__name__} is no change of a row")
+        effect(self, change)
 
-    @apply.register
-    def _(self, change: Decided) -> None:
+    def _decided(self, change: Decided) -> None:
         self._times.see(change.time)
         amounts = {Counter.DECISIONS: 1.0}
         if change.allowed:
@@ -116,8 +117,7 @@ class Row:
         self._count(change.time, amounts)
         self._see_devices(change.time, change.linked)
 
-    @apply.register
-    def _(self, change: ChatStarted) -> None:
+    def _chat_started(self, change: ChatStarted) -> None:
         flags = self._chat(change, STARTED)
         self._see_devices(change.time, change.linked)
         if flags & STARTED:
@@ -139,48 +139,40 @@ class Row:
         while len(opened) > MAX_OPEN_CHATS:
             del opened[next(iter(opened))]
 
-    @apply.register
-    def _(self, change: ChatEnded) -> None:
+    def _chat_ended(self, change: ChatEnded) -> None:
         flags = self._chat(change, ENDED)
         self._read_ledger().get("open", {}).pop(change.chat, None)
         amounts = _ended(change)
         if amounts and not flags & ENDED:
             self._count(change.time, amounts)
 
-    @apply.register
-    def _(self, change: ReportMade) -> None:
+    def _report_made(self, change: ReportMade) -> None:
         self._event(change.time)
         self._count(change.time, {Counter.REPORTS_MADE: 1.0})
 
-    @apply.register
-    def _(self, change: ReportReceived) -> None:
+    def _report_received(self, change: ReportReceived) -> None:
         self._event(change.time)
         met = last_contact(self._sections.get(CONTACTS, b""), change.reporter) is not None
         add_report(self._read_ledger(), change, met=met)
 
-    @apply.register
-    def _(self, change: Reviewed) -> None:
+    def _reviewed(self, change: Reviewed) -> None:
         self._event(change.time)
         add_review(self._read_ledger(), change)
 
-    @apply.register
-    def _(self, change: Exonerated) -> None:
+    def _exonerated(self, change: Exonerated) -> None:
         self._event(change.time)
         exonerate(self._read_ledger(), change.time)
 
-    @apply.register
-    def _(self, change: Blocked) -> None:
+    def _blocked(self, change: Blocked) -> None:
         self._event(change.time)
         add_block(self._read_ledger(), change)
 
-    @apply.register
-    def _(self, change: EvidenceKept) -> None:
+    def _evidence_kept(self, change: EvidenceKept) -> None:
         self._times.see(change.time)
         items = read_items(self._sections.get(EVIDENCE, b""))
         self._sections[EVIDENCE] = write_items(with_item(items, change))
 
-    @apply.register
-    def _(self, change: Unlinked) -> None:
+    def _unlinked(self, change: Unlinked) -> None:
         # Each id gets another name, so that those who were two people stay two.
         token = int.from_bytes(change.token, "little")
         names = {
@@ -227,6 +219,19 @@ class Row:
         for each in linked:
             devices = self._sections.get(DEVICES, b"")
             self._sections[DEVICES] = with_contact(devices, time, (each,), limit=MAX_DEVICES)
+
+    _EFFECTS: ClassVar[Mapping[type, Callable[[Row, Any], None]]] = {
+        Decided: _decided,
+        ChatStarted: _chat_started,
+        ChatEnded: _chat_ended,
+        ReportMade: _report_made,
+        ReportReceived: _report_received,
+        Reviewed: _reviewed,
+        Exonerated: _exonerated,
+        Blocked: _blocked,
+        EvidenceKept: _evidence_kept,
+        Unlinked: _unlinked,
+    }
 
 
 def _ended(change: ChatEnded) -> dict[Counter, float]:

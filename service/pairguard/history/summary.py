@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from pairguard.history.blocks import blocker_count, is_blocked
 from pairguard.history.chats import ENDED, KEEP_SECONDS, chat_flags
@@ -28,7 +29,6 @@ from pairguard.history.sections import (
     LEDGER,
     TILES,
     TIMES,
-    Ledger,
     Times,
     ledger_of,
     section_of,
@@ -39,6 +39,9 @@ from pairguard.history.tiles import WINDOWS, Counter, window_sums
 _SECONDS_PER_DAY: Final = 86_400.0
 _DAY, _WEEK = WINDOWS.index("24h"), WINDOWS.index("7d")
 _MONTH: Final = WINDOWS.index("30d")
+# Decisions change the tiles of a row and little else, and come far more often than events: what the
+# other sections say is found once for their content.
+_REMEMBERED: Final = 2_048
 _LEAST_CHATS: Final = 3.0
 """Weight of chats under which a share says nothing and is unknown."""
 
@@ -95,7 +98,6 @@ class Summary:
         partners_30d: Distinct partners.
         upheld_harm: Whether a review upheld a harm within a year.
         probability_minor: P(minor) by the last decision; None: there was none.
-        open_chats: Chats that have not ended.
     """
 
     signals: Mapping[str, float] | None = None
@@ -109,7 +111,6 @@ class Summary:
     partners_30d: float = 0.0
     upheld_harm: bool = False
     probability_minor: float | None = None
-    open_chats: tuple[OpenChat, ...] = ()
 
 
 NOTHING_KEPT: Final = Summary()
@@ -125,25 +126,21 @@ def summarise(rows: Sequence[bytes], now: float) -> Summary:
         return NOTHING_KEPT
     read = [sections_of(row) for row in rows]
     times = [Times(sections.get(TIMES)) for sections in read]
-    ledgers = [ledger_of(sections.get(LEDGER)) for sections in read]
     sums = window_sums([sections.get(TILES, b"") for sections in read], now).tolist()
-    partners = float(contact_count([sections.get(CONTACTS, b"") for sections in read], now))
-    month = now - 30.0 * _SECONDS_PER_DAY
-    reports = counted_reports(ledgers, now)
-    reporters = float(reports.reporters(month))
+    partners = _contact_count(_all(read, CONTACTS), now)
+    said = _said_by_others(_all(read, LEDGER), now)
     signals = None
     if any(each.first_event for each in times):
         first_seen = min(each.first_seen for each in times if each.first_seen)
-        devices = contact_count([sections.get(DEVICES, b"") for sections in read], now)
         signals = {
             "history.reports_made_30d": sums[_MONTH][Counter.REPORTS_MADE],
-            "history.reports_received_30d": reporters,
-            "history.reports_received_365d": float(reports.reporters()),
-            "history.child_safety_reports_30d": float(reports.reporters(month, CHILD_SAFETY)),
-            "history.sexual_reports_30d": float(reports.reporters(month, SEXUAL)),
-            "history.upheld_harm_365d": float(reports.upheld),
-            "history.blocked_by_others_30d": float(blocker_count(ledgers, month)),
-            "history.devices_30d": float(devices),
+            "history.reports_received_30d": said.reporters_30d,
+            "history.reports_received_365d": said.reporters_365d,
+            "history.child_safety_reports_30d": said.child_safety_30d,
+            "history.sexual_reports_30d": said.sexual_30d,
+            "history.upheld_harm_365d": said.upheld_365d,
+            "history.blocked_by_others_30d": said.blockers_30d,
+            "history.devices_30d": _contact_count(_all(read, DEVICES), now),
             "history.known_days": max(now - first_seen, 0.0) / _SECONDS_PER_DAY,
         }
         if any(each.first_chat for each in times):
@@ -151,11 +148,9 @@ def summarise(rows: Sequence[bytes], now: float) -> Summary:
             signals["history.distinct_partners_30d"] = partners
             signals |= _selectivity(sums[_WEEK])
     day = sums[_DAY]
-    known = [each for each in times if each.decided]
-    decided = max(known, key=lambda each: (each.decided, each.probability_minor), default=None)
     return Summary(
         signals=signals,
-        evidence=_evidence([sections.get(EVIDENCE, b"") for sections in read]),
+        evidence=_evidence(_all(read, EVIDENCE)),
         decisions_24h=day[Counter.DECISIONS],
         allowed_24h=day[Counter.ALLOWED],
         exposure_24h=day[Counter.EXPOSURE],
@@ -165,11 +160,10 @@ def summarise(rows: Sequence[bytes], now: float) -> Summary:
             if day[Counter.PARTNERS]
             else None
         ),
-        reporters_30d=reporters,
+        reporters_30d=said.reporters_30d,
         partners_30d=partners,
-        upheld_harm=reports.upheld > 0,
-        probability_minor=None if decided is None else decided.probability_minor,
-        open_chats=_open_chats(read, ledgers, now),
+        upheld_harm=said.upheld_365d > 0.0,
+        probability_minor=_last_probability_minor(times),
     )
 
 
@@ -206,6 +200,38 @@ def blocks(rows: Iterable[bytes], ids: Sequence[bytes]) -> bool:
     return False
 
 
+def open_chats(rows: Sequence[bytes], now: float) -> tuple[OpenChat, ...]:
+    """Return the chats of a participant that have started and not ended.
+
+    Raises:
+        ValueError: A row is damaged.
+    """
+    read = [sections_of(row) for row in rows]
+    found = {}
+    for sections in read:
+        for chat, entry in ledger_of(sections.get(LEDGER)).get("open", {}).items():
+            time, sealed, decision_id, partner, start_time = entry
+            ended = any(chat_flags(each.get(CHATS, b""), chat) & ENDED for each in read)
+            if not ended and time > now - KEEP_SECONDS:
+                found[chat] = OpenChat(
+                    chat,
+                    start_time,
+                    bytes.fromhex(sealed),
+                    decision_id,
+                    tuple(bytes.fromhex(each) for each in partner),
+                )
+    return tuple(found.values())
+
+
+def last_probability_minor(rows: Sequence[bytes]) -> float | None:
+    """Return P(minor) by the last decision on a participant; None: there was none.
+
+    Raises:
+        ValueError: A row is damaged.
+    """
+    return _last_probability_minor([Times(sections_of(row).get(TIMES)) for row in rows])
+
+
 def _selectivity(week: Sequence[float]) -> dict[str, float]:
     """Return whom a participant skips and stays with; what rests on too little is left out."""
     found = {}
@@ -223,7 +249,43 @@ def _selectivity(week: Sequence[float]) -> dict[str, float]:
     return found
 
 
-def _evidence(sections: Sequence[bytes]) -> tuple[KeptItem, ...]:
+class _SaidByOthers(NamedTuple):
+    """Counts of what others said of a participant."""
+
+    reporters_30d: float
+    reporters_365d: float
+    child_safety_30d: float
+    sexual_30d: float
+    upheld_365d: float
+    blockers_30d: float
+
+
+def _all(read: Sequence[Mapping[int, bytes]], tag: int) -> tuple[bytes, ...]:
+    return tuple([sections.get(tag, b"") for sections in read])
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _contact_count(lists: tuple[bytes, ...], now: float) -> float:
+    return float(contact_count(lists, now))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _said_by_others(sections: tuple[bytes, ...], now: float) -> _SaidByOthers:
+    ledgers = [ledger_of(each) for each in sections]
+    month = now - 30.0 * _SECONDS_PER_DAY
+    reports = counted_reports(ledgers, now)
+    return _SaidByOthers(
+        reporters_30d=float(reports.reporters(month)),
+        reporters_365d=float(reports.reporters()),
+        child_safety_30d=float(reports.reporters(month, CHILD_SAFETY)),
+        sexual_30d=float(reports.reporters(month, SEXUAL)),
+        upheld_365d=float(reports.upheld),
+        blockers_30d=float(blocker_count(ledgers, month)),
+    )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _evidence(sections: tuple[bytes, ...]) -> tuple[KeptItem, ...]:
     items: dict[bytes, KeptItem] = {}
     for section in sections:
         for item in read_items(section):
@@ -233,20 +295,6 @@ def _evidence(sections: Sequence[bytes]) -> tuple[KeptItem, ...]:
     return tuple(sorted(items.values(), key=lambda item: (item.time, item.evidence)))
 
 
-def _open_chats(
-    read: Sequence[Mapping[int, bytes]], ledgers: Sequence[Ledger], now: float
-) -> tuple[OpenChat, ...]:
-    found = {}
-    for ledger in ledgers:
-        for chat, entry in ledger.get("open", {}).items():
-            time, sealed, decision_id, partner, start_time = entry
-            ended = any(chat_flags(sections.get(CHATS, b""), chat) & ENDED for sections in read)
-            if not ended and time > now - KEEP_SECONDS:
-                found[chat] = OpenChat(
-                    chat,
-                    start_time,
-                    bytes.fromhex(sealed),
-                    decision_id,
-                    tuple(bytes.fromhex(each) for each in partner),
-                )
-    return tuple(found.values())
+def _last_probability_minor(times: Sequence[Times]) -> float | None:
+    known = [(each.decided, each.probability_minor) for each in times if each.decided]
+    return max(known)[1] if known else None

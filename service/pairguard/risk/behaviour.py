@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from operator import sub
 from typing import Any
 
 import numpy as np
@@ -124,10 +125,10 @@ class BehaviourAgeModel:
             Shape ``(101,)``, within +-clip_nats; None where every input is unknown, which says
             nothing about the age.
         """
-        row = values[self._picked]
+        row = values.take(self._picked)
         if math.isnan(np.fmax.reduce(row)):  # the greatest of those that are known
             return None
-        return self._over_ages(self._trees.raw_score(row))
+        return self._over_ages_of_one(self._trees.raw_score(row))
 
     def log_likelihoods(self, values: Array) -> Array:
         """Return the log-likelihoods of many participants, the same bits as one by one.
@@ -142,6 +143,28 @@ class BehaviourAgeModel:
         likelihoods = self._over_ages(self._trees.raw_scores(rows))
         likelihoods[np.isnan(rows).all(axis=1)] = 0.0
         return likelihoods
+
+    def _over_ages_of_one(self, scores: Array) -> Array:
+        # The arithmetic of ``_over_ages`` in plain floats, but for what NumPy rounds its own way.
+        at, level = 0.0, [0.0]
+        for score in scores.tolist():
+            at += score
+            level.append(at * self.temperature)
+        highest = max(level)
+        if not math.isfinite(highest):
+            return self._over_ages(scores)  # no sound model says so
+        level = [height - highest for height in level]
+        total = 0.0
+        for part in (np.exp(level) * self._shares).tolist():
+            total += part
+        whole = float(np.log(total))
+        clip = self.clip_nats
+        level = [min(max(height - whole, -clip), clip) for height in level]
+        lines = np.array((level, [*map(sub, level[1:], level), 0.0])).take(self._left, axis=-1)
+        over_ages: Array = lines[1]
+        over_ages *= self._weight
+        over_ages += lines[0]
+        return over_ages
 
     def _over_ages(self, scores: Array) -> Array:
         # Element-wise, and summed knot after knot: one participant and a batch agree to the bit.

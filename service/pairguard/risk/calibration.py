@@ -74,6 +74,11 @@ class BetaMap:
 
     def log_odds(self, raw: _Numbers) -> _Numbers:
         """Return the calibrated log-odds."""
+        if isinstance(raw, float):  # one score: plain arithmetic has the same bits, and is faster
+            rest = float(np.log1p(np.exp(-abs(raw))))
+            one: float = self.a * (min(float(raw), 0.0) - rest)
+            one += self.b * (max(float(raw), 0.0) + rest)
+            return np.float64(one + self.c)
         # log p = min(x, 0) - t and -log(1 - p) = max(x, 0) + t, without ever forming p.
         tail = np.log1p(np.exp(-np.abs(raw)))
         low = self.a * (np.minimum(raw, 0.0) - tail)
@@ -160,8 +165,12 @@ class Calibration:
 
     def probability(self, raw_score: float) -> float:
         """Return the probability of one raw score, the same bits as among many."""
-        # A NumPy scalar takes the path of an array through every function, in half the time.
-        return float(self._chance(np.float64(raw_score)))
+        # A NumPy scalar takes the path of an array through the functions that round.
+        log_odds = float(self.map.log_odds(np.float64(raw_score)))
+        if log_odds != log_odds:  # noqa: PLR0124 - true for NaN alone
+            return HIGHEST
+        bounded = min(max(log_odds, -_WIDEST), _WIDEST)
+        return max(min(1.0 / (1.0 + float(np.exp(-bounded))), HIGHEST), LOWEST)
 
     def probabilities(self, raw_scores: Array) -> Array:
         """Return the probability of each raw score.
@@ -172,13 +181,11 @@ class Calibration:
         Returns:
             Shape ``(n,)``, each inside (0, 1).
         """
-        return self._chance(np.ascontiguousarray(raw_scores, dtype=np.float64))
-
-    def _chance(self, raw: _Numbers) -> _Numbers:
+        raw = np.ascontiguousarray(raw_scores, dtype=np.float64)
         bounded = np.minimum(np.maximum(self.map.log_odds(raw), -_WIDEST), _WIDEST)
         chance = 1.0 / (1.0 + np.exp(-bounded))
         # fmin and fmax drop a NaN: what is not a number becomes the highest.
-        held: _Numbers = np.fmax(np.fmin(chance, HIGHEST), LOWEST)
+        held: Array = np.fmax(np.fmin(chance, HIGHEST), LOWEST)
         return held
 
 

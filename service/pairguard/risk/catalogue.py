@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,12 +113,18 @@ class SignalCatalogue:
         catalogue does not have count as not sent, and are listed. A participant whose tags are
         all unlisted has unknown interests, not none.
         """
+        vector = self.request_vector(participant)
+        if not participant.history:
+            return vector
+        values = self.with_history(vector.values, participant.history)
+        return CatalogueVector(values, vector.unknown_names)
+
+    def request_vector(self, participant: Participant) -> CatalogueVector:
+        """Lay out what the caller said of a participant; history is left unknown."""
         row = self._all_unknown[:]
         unknown: list[str] = []
         if participant.signals:
             _place(row, participant.signals, self._numbers, unknown)
-        if participant.history:
-            _place(row, participant.history, self._history, [])
         for name, text in participant.attributes.items():
             place = self._categories.get(name)
             if place is None:
@@ -134,6 +140,22 @@ class SignalCatalogue:
         if unknown:
             unknown = sorted(set(unknown))
         return CatalogueVector(np.array(row, dtype=np.float64), tuple(unknown))
+
+    def with_history(self, values: Array, history: Mapping[str, float]) -> Array:
+        """Return a vector with the service's own counts; those that it does not have are left out.
+
+        Args:
+            values: The vector of ``request_vector``.
+            history: ``Participant.history``.
+        """
+        row: list[float] = values.tolist()
+        _place(row, history, self._history, [])
+        return np.array(row, dtype=np.float64)
+
+    def history_among(self, columns: Iterable[int]) -> tuple[str, ...]:
+        """Return the names of the service's own counts among some columns, in their order."""
+        of_history = {place[0]: name for name, place in self._history.items()}
+        return tuple(of_history[column] for column in columns if column in of_history)
 
     def _place_interests(
         self, row: list[float], interests: tuple[str, ...], unknown: list[str]
@@ -169,4 +191,4 @@ def _place(
         elif value >= high:
             row[index] = high
         elif value == value:  # noqa: PLR0124 - false for NaN alone
-            row[index] = value
+            row[index] = value + 0.0  # there is one zero: -0.0 becomes 0.0

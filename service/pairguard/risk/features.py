@@ -21,6 +21,23 @@ MINOR_ADULT_PROBABILITY = "minor_adult_probability"
 _CONSTRAINTS = {Direction.INCREASING: 1, Direction.DECREASING: -1}
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadyVector:
+    """One participant's part in the features of any pair, made once.
+
+    Attributes:
+        bound: Values of the signals with a direction.
+        sided: Values of the other numbers, then the codes of the categories.
+        tags: 0 or 1 for each interest.
+        tag_count: How many there are; NaN: unknown.
+    """
+
+    bound: Array
+    sided: Array
+    tags: Array
+    tag_count: float
+
+
 @dataclass(frozen=True, slots=True)
 class MemberVector:
     """One participant as a member of a pair.
@@ -28,10 +45,12 @@ class MemberVector:
     Attributes:
         probability_minor: Probability of being under the adult age.
         values: The catalogue's vector; NaN: unknown.
+        ready: ``PairFeatures.ready`` of it, where it is known already.
     """
 
     probability_minor: float
     values: Array
+    ready: ReadyVector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +118,30 @@ class PairFeatures:
         self.groups = tuple(groups)
         self.monotone_constraints = tuple(constraints)
         self._slices = slices
+        self._differences = slice(slices["gap"].start, slices["same"].stop)
+        self._same_from = len(free)
+        self._order = np.array(bound + free + codes + self._tags(catalogue), dtype=np.intp)
         self._bound = np.array(bound, dtype=np.intp)
         self._sided = np.array(free + codes, dtype=np.intp)
         self._free_count = len(free)
         self._tags_from = len(signals)
         self._has_interests = bool(catalogue.interests)
+
+    def ready(self, values: Array) -> ReadyVector:
+        """Return what ``row`` needs of one participant.
+
+        Args:
+            values: A vector as the catalogue makes it, with one zero and one NaN.
+        """
+        ordered = values.take(self._order)
+        sided_from, tags_from = self._bound.size, self._bound.size + self._sided.size
+        tags = ordered[tags_from:]
+        return ReadyVector(
+            ordered[:sided_from],
+            ordered[sided_from:tags_from],
+            tags,
+            np.add.reduce(tags).item(),
+        )
 
     def row(
         self, first: MemberVector, second: MemberVector, *, minor_adult_probability: float
@@ -118,14 +156,35 @@ class PairFeatures:
         Returns:
             Shape ``(len(names),)``; NaN, of one bit pattern: unknown.
         """
-        one, two = first.values, second.values
+        values, others = first.values, second.values
         if first.probability_minor < second.probability_minor or (
             first.probability_minor == second.probability_minor
-            and one is not two  # all of whom nothing is known share one vector
-            and bool(self._is_behind(one[np.newaxis], two[np.newaxis])[0])
+            and values is not others  # all of whom nothing is known share one vector
+            and bool(self._is_behind(values[np.newaxis], others[np.newaxis])[0])
         ):
-            one, two = two, one
-        return self._assemble(one, two, minor_adult_probability)
+            first, second = second, first
+        one = first.ready or self.ready(_canonical(first.values))
+        two = second.ready or self.ready(_canonical(second.values))
+        # As ``_assemble``, with half as many calls: that is what a short row costs.
+        slices = self._slices
+        row = np.empty(len(self.names))
+        row[0] = minor_adult_probability
+        np.fmin(one.bound, two.bound, out=row[slices["min"]])
+        np.fmax(one.bound, two.bound, out=row[slices["max"]])
+        row[slices["minor"]] = one.sided
+        row[slices["other"]] = two.sided
+        gap = row[self._differences]
+        np.subtract(one.sided, two.sided, gap)
+        np.absolute(gap, gap)
+        same = gap[self._same_from :]
+        if same.size:
+            np.subtract(1.0, same, same)
+            np.maximum(same, 0.0, out=same)
+        if self._has_interests:
+            shared = one.tags.dot(two.tags).item()  # counts: exact in any order
+            row[-2] = shared
+            row[-1] = one.tag_count + two.tag_count - shared
+        return row
 
     def rows(
         self, first: MemberMatrix, second: MemberMatrix, *, minor_adult_probability: Array
@@ -147,6 +206,10 @@ class PairFeatures:
         one = np.where(swap, second.values, first.values)
         two = np.where(swap, first.values, second.values)
         return self._assemble(one, two, minor_adult_probability)
+
+    def _tags(self, catalogue: SignalCatalogue) -> list[int]:
+        signals = len(catalogue.number_columns) + len(catalogue.category_columns)
+        return list(range(signals, len(catalogue.columns)))
 
     def _is_behind(self, one: Array, two: Array) -> NDArray[np.bool_]:
         """Tell, for each tied pair, whether the second goes first; unknown goes last."""
@@ -178,6 +241,11 @@ class PairFeatures:
             one, two = minor[..., self._tags_from :], other[..., self._tags_from :]
             rows[..., -2] = (one * two).sum(axis=-1)  # counts: exact in any order
             rows[..., -1] = np.maximum(one, two).sum(axis=-1)
-        rows += 0.0  # -0.0 becomes 0.0
-        np.copyto(rows, np.nan, where=np.isnan(rows))  # one bit pattern
-        return rows
+        return _canonical(rows)
+
+
+def _canonical(values: Array) -> Array:
+    """Return values in which -0.0 is 0.0, and NaN has one bit pattern."""
+    result = values + 0.0
+    np.copyto(result, np.nan, where=np.isnan(result))
+    return result

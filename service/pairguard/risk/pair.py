@@ -7,20 +7,27 @@ Owns the composition of the parts. The parts of persons are composed, not learne
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isfinite
+from math import inf, isfinite
+from typing import Final
 
 from pairguard.age.belief import PROBABILITY_FLOOR
+from pairguard.age.moment import unchanged_during
 from pairguard.age.parameters import Array
 from pairguard.age.posterior import AgeAssessment, assess_age
+from pairguard.age.recent import Recent
 from pairguard.age.tables import AgeTables
 from pairguard.risk.behaviour import BehaviourAgeModel
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.features import MemberVector
+from pairguard.risk.features import MemberVector, ReadyVector
 from pairguard.risk.harm import HarmModel
 from pairguard.risk.participant import Participant
+
+_KEPT_BYTES: Final = 12_000_000
+"""What ``_size_bytes`` says of all that is kept; that is half as much again as it comes to."""
+_KEPT_SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class ParticipantAssessment:
         unknown_names: Signals, attributes and interests that were sent and not used, sorted.
         behaviour_known: Whether behaviour or interests said anything about the age.
         history_known: Whether the service's own counts of this participant could be read.
+        ready: The same values as the harm model wants them; None: there is none.
     """
 
     age: AgeAssessment
@@ -40,6 +48,31 @@ class ParticipantAssessment:
     unknown_names: tuple[str, ...]
     behaviour_known: bool
     history_known: bool
+    ready: ReadyVector | None = None
+
+
+@dataclass(slots=True)
+class _Kept:
+    """An assessment without history, and what was found out about it since.
+
+    Attributes:
+        assessed: The assessment.
+        made_time: When it was made.
+        during: Between which times it is what a new one would be; None: nobody has asked yet.
+        later: The last history that it was asked for with, and what came of that.
+    """
+
+    assessed: ParticipantAssessment
+    made_time: float
+    during: tuple[float, float] | None = None
+    later: tuple[Mapping[str, float], ParticipantAssessment] | None = None
+
+    def holds(self, participant: Participant, now: float) -> bool:
+        """Return whether it is what a new assessment of the same content would be now."""
+        if self.during is None:
+            self.during = _unchanged_during(participant, self.made_time)
+        first, last = self.during
+        return first <= now <= last
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,32 +156,70 @@ class RiskModel:
         self.behaviour = behaviour
         self.harm = harm
         self._silent: dict[int, ParticipantAssessment] = {}
+        self._recent: Recent[_Kept] = Recent(most_bytes=_KEPT_BYTES, unused_seconds=_KEPT_SECONDS)
+        # What of history the age depends on: nothing, unless the model was trained on some of it.
+        self._history_seen = () if behaviour is None else catalogue.history_among(behaviour.columns)
 
     def assess_participant(self, participant: Participant, now: float) -> ParticipantAssessment:
-        """Assess one participant at a time in seconds since 1970."""
+        """Assess one participant at a time in seconds since 1970.
+
+        Whoever is proposed again says the same again: what was made of it is kept for some minutes
+        by its content, and for as long as no item of evidence comes to another whole week. Nothing
+        is kept that a new computation would not give, to the bit. Arrays of the result are shared.
+
+        What is kept is what was sent of the age and the session, no id of a participant, at most
+        12 MB in all, and some ten minutes after it was last asked for (``pairguard.age.recent``).
+        """
+        history = participant.history
         if (
             participant.age_evidence
             or participant.signals
             or participant.attributes
             or participant.interests
-            or participant.history
+            or (history and self._history_seen)
         ):
-            return self._assess(participant, now)
+            key = self._content(participant)
+            kept = self._recent.get(key, now=now)
+            if kept is None or not kept.holds(participant, now):
+                kept = _Kept(self._assess(participant, now), now)
+                size = _size_bytes(participant, kept.assessed.age)
+                self._recent.keep(key, kept, size_bytes=size, now=now)
+            if not history:
+                return kept.assessed
+            later = kept.later  # read once: another thread may write it
+            if later is None or later[0] != history:
+                kept.later = later = dict(history), self._with_history(kept.assessed, history)
+            return later[1]
         # Nothing was said, so the prior tells all, at any time. Priors are few, and live as long
         # as the tables.
-        key = id(self.tables.prior(participant.region, participant.entry_path))
-        assessed = self._silent.get(key)
+        prior = id(self.tables.prior(participant.region, participant.entry_path))
+        assessed = self._silent.get(prior)
         if assessed is None:
-            assessed = self._assess(participant, now)
-            assessed.values.setflags(write=False)
-            self._silent[key] = assessed
-        return assessed
+            assessed = self._silent[prior] = self._assess(participant, now)
+        return self._with_history(assessed, history) if history else assessed
+
+    def _content(self, participant: Participant) -> Hashable:
+        """Return all that the assessment depends on, but for the time and unseen history."""
+        history = participant.history if self._history_seen else None
+        return (
+            participant.age_evidence,
+            frozenset(participant.signals.items()),  # a message's maps have no order
+            frozenset(participant.attributes.items()),
+            participant.interests,
+            participant.region,
+            participant.entry_path,
+            tuple([history.get(name) for name in self._history_seen]) if history else None,
+        )
 
     def _assess(self, participant: Participant, now: float) -> ParticipantAssessment:
-        vector = self.catalogue.vector(participant)
-        behaviour_log = (
-            None if self.behaviour is None else self.behaviour.log_likelihood(vector.values)
-        )
+        """Return the assessment without the service's own counts among its values."""
+        vector = self.catalogue.request_vector(participant)
+        behaviour_log = None
+        if self.behaviour is not None:
+            values = vector.values
+            if self._history_seen and participant.history:
+                values = self.catalogue.with_history(values, participant.history)
+            behaviour_log = self.behaviour.log_likelihood(values)
         age = assess_age(
             self.tables,
             prior=self.tables.prior(
@@ -162,12 +233,28 @@ class RiskModel:
             tampered_capture=participant.tampered_capture,
             device_since=participant.device_since(now),
         )
+        vector.values.setflags(write=False)
         return ParticipantAssessment(
             age=age,
             values=vector.values,
             unknown_names=vector.unknown_names,
             behaviour_known=behaviour_log is not None,
-            history_known=bool(participant.history),
+            history_known=False,
+            ready=None if self.harm is None else self.harm.features.ready(vector.values),
+        )
+
+    def _with_history(
+        self, assessed: ParticipantAssessment, history: Mapping[str, float]
+    ) -> ParticipantAssessment:
+        values = self.catalogue.with_history(assessed.values, history)
+        values.setflags(write=False)
+        return ParticipantAssessment(
+            age=assessed.age,
+            values=values,
+            unknown_names=assessed.unknown_names,
+            behaviour_known=assessed.behaviour_known,
+            history_known=True,
+            ready=None if self.harm is None else self.harm.features.ready(values),
         )
 
     def assess_pair(
@@ -179,8 +266,34 @@ class RiskModel:
             return pair_risk(minor_adult, None)
         adult_age = max(adult_ages)
         harm = self.harm.probability(
-            MemberVector(a.age.probability_below(adult_age), a.values),
-            MemberVector(b.age.probability_below(adult_age), b.values),
+            MemberVector(a.age.probability_below(adult_age), a.values, a.ready),
+            MemberVector(b.age.probability_below(adult_age), b.values, b.ready),
             minor_adult_probability=minor_adult,
         )
         return pair_risk(minor_adult, harm)
+
+
+def _unchanged_during(participant: Participant, made_time: float) -> tuple[float, float]:
+    """Return a first and a last time between which no moment of a participant's evidence changes.
+
+    Around a time at which it was assessed; empty where that is too near to a change to tell.
+    """
+    device_since = participant.device_since(made_time)
+    times = [
+        unchanged_during(item, made_time, device_since=device_since)
+        for item in participant.age_evidence
+    ]
+    first = max([first for first, _ in times], default=-inf)
+    last = min([last for _, last in times], default=inf)
+    return (first, last) if first <= made_time <= last else (inf, -inf)
+
+
+def _size_bytes(participant: Participant, age: AgeAssessment) -> int:
+    """Return what a kept assessment and its key take, on a 64-bit machine and rather too high.
+
+    Five arrays of 101 numbers and four of the catalogue's, conclusions under a few lines; an item's
+    own arrays, which are mostly shared with others; names and values of up to 128 bytes.
+    """
+    items = len(participant.age_evidence) * (1 + len(age.readings))
+    named = len(participant.signals) + len(participant.attributes) + len(participant.interests)
+    return 12_000 + 4_000 * items + 220 * named

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import grpc
 
 from pairguard.server.assessing import AgeAssessing
-from pairguard.server.errors import CallNotBuilt, FullViewNotAllowed
+from pairguard.server.errors import FullViewNotAllowed
+from pairguard.server.evidence_recording import EvidenceRecording
 from pairguard.server.request_conversion import read_assess_age
 from pairguard.server.response_conversion import assess_age_response
 from pairguard.v1 import age_assurance_service_pb2 as messages
@@ -22,14 +23,21 @@ class AgeAssuranceServicer(AgeAssuranceServiceServicer):
 
     Args:
         assessing: What assesses them.
+        recording: What keeps evidence.
         clock: Seconds since 1970.
         full_view_allowed: Whether callers may see what is believed about an age.
     """
 
     def __init__(
-        self, assessing: AgeAssessing, *, clock: Callable[[], float], full_view_allowed: bool
+        self,
+        assessing: AgeAssessing,
+        recording: EvidenceRecording,
+        *,
+        clock: Callable[[], float],
+        full_view_allowed: bool,
     ) -> None:
         self._assessing = assessing
+        self._recording = recording
         self._clock = clock
         self._full_view_allowed = full_view_allowed
 
@@ -47,5 +55,5 @@ class AgeAssuranceServicer(AgeAssuranceServiceServicer):
     def RecordAgeEvidence(
         self, request: messages.RecordAgeEvidenceRequest, context: grpc.ServicerContext
     ) -> messages.RecordAgeEvidenceResponse:
-        """Refuse: not built yet."""
-        raise CallNotBuilt
+        """Keep evidence."""
+        return self._recording.record(request)

@@ -6,6 +6,7 @@ are made (``composition``) nor what tells it to stop (``running``).
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from wsgiref.simple_server import WSGIServer
 
@@ -16,14 +17,19 @@ from pairguard.errors import ConfigurationRefused, StoreUnavailable
 from pairguard.server.addresses import Address, parse_address
 from pairguard.server.generation import Generation, GenerationSlot, load_generation
 from pairguard.server.health import Health
+from pairguard.server.journal_import import JournalImport
 from pairguard.server.metrics import Metrics
 from pairguard.server.settings import Settings
 from pairguard.server.upkeep import Upkeep
-from pairguard.store.ports import HoldStore
+from pairguard.store.opening import sqlite_path
+from pairguard.store.ports import ParticipantStore
+from pairguard.store.segments.writing import SegmentWriter
 
 GENERATION = "generation"
-HOLD_STORE = "hold_store"
-COMPONENTS = (GENERATION, HOLD_STORE)
+STORE = "store"
+COMPONENTS = (GENERATION, STORE)
+_STORE_RETRY_SECONDS = 1.0
+_FIRST_IMPORT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,9 @@ class Parts:
     settings: Settings
     server: grpc.Server
     generations: GenerationSlot
-    store: HoldStore
+    store: ParticipantStore
+    segments: SegmentWriter
+    journal_import: JournalImport
     upkeep: Upkeep
     health: Health
     metrics: Metrics
@@ -45,6 +53,8 @@ class Application:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._metrics_server: WSGIServer | None = None
+        self._stopped = threading.Event()
+        self._waiting: threading.Thread | None = None
         self.address: Address = parts.settings.grpc_address
         self.metrics_address: Address | None = None
 
@@ -79,10 +89,14 @@ class Application:
     def load(self) -> Generation:
         """Load what judges, open the store, and be ready.
 
+        An embedded store that cannot be used is a mistake to be mended first. One over the network
+        may be away for a while: calls are answered meanwhile, as where the store is lost later, and
+        the server is ready when the store is there.
+
         Raises:
             BundleRefused: The bundle does not verify.
             PolicyRefused: The policy does not validate.
-            ConfigurationRefused: The store cannot be used.
+            ConfigurationRefused: The embedded store cannot be used.
         """
         settings, parts = self._parts.settings, self._parts
         generation = load_generation(settings.bundle_path, settings.policy_file)
@@ -91,14 +105,36 @@ class Application:
             generation.bundle_version, generation.policy_version, generation.bundle_load_seconds
         )
         parts.health.set_healthy(GENERATION)
+        path = sqlite_path(settings.store)
         try:
-            settings.hold_store_file.parent.mkdir(parents=True, exist_ok=True)
-            parts.store.check()
+            settings.journal_directory.parent.mkdir(parents=True, exist_ok=True)
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            self._open_store()
         except (OSError, StoreUnavailable) as error:
-            raise ConfigurationRefused([f"hold_store_file: {error}"]) from error
-        parts.upkeep.start()
-        parts.health.set_healthy(HOLD_STORE)
+            if path is not None or isinstance(error, OSError):
+                raise ConfigurationRefused([f"store: {error}"]) from error
+            self._waiting = threading.Thread(target=self._wait_for_store, name="store", daemon=True)
+            self._waiting.start()
         return generation
+
+    def _open_store(self) -> None:
+        parts = self._parts
+        parts.store.check()
+        # What an earlier process has decided counts before the first decision of this one.
+        parts.journal_import.flush(_FIRST_IMPORT_SECONDS)
+        parts.journal_import.start()
+        parts.upkeep.start()
+        parts.health.set_healthy(STORE)
+
+    def _wait_for_store(self) -> None:
+        while not self._stopped.wait(_STORE_RETRY_SECONDS):
+            try:
+                self._open_store()
+            except StoreUnavailable:
+                self._parts.metrics.count_store_error("open")
+            else:
+                return
 
     def drain(self) -> None:
         """Tell callers to turn elsewhere, and go on answering."""
@@ -108,7 +144,13 @@ class Application:
         """Refuse new calls, end those under way within the drain timeout, and give up all else."""
         parts = self._parts
         parts.server.stop(parts.settings.drain_timeout_seconds).wait()
+        self._stopped.set()
+        if self._waiting is not None:
+            self._waiting.join()
         parts.upkeep.stop()
+        # Decisions first reach the disk, then the store, and only then is there no store.
+        parts.segments.close()
+        parts.journal_import.stop()
         parts.store.close()
         if self._metrics_server is not None:
             self._metrics_server.shutdown()

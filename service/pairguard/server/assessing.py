@@ -7,20 +7,23 @@ is. It must not know messages.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pairguard.age.admission import Admission
 from pairguard.age.belief import log_odds
 from pairguard.age.evidence import AgeEvidence
 from pairguard.age.posterior import AgeAssessment, contributions
 from pairguard.age.told import distinct_evidence
+from pairguard.errors import StoreUnavailable
 from pairguard.policy.checks import CheckPlan
 from pairguard.policy.reasons import ReasonCode
 from pairguard.risk.pair import ParticipantAssessment
 from pairguard.risk.participant import Participant
 from pairguard.server.call_facts import current_call
 from pairguard.server.generation import Generation, GenerationSlot
+from pairguard.server.kept_participants import KeptParticipants
 from pairguard.server.metrics import Metrics
+from pairguard.server.scoring import STORE_UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Contribution:
 
     Attributes:
         item: The item; None: behaviour, attributes and interests together.
-        index: Its position in the request; None: it is no item.
+        index: Its position in the request; None: it was recorded earlier, or is no item.
         nats: What it added to the log-odds of being a minor; positive: towards minor.
     """
 
@@ -57,11 +60,16 @@ class AssessedAge:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredAge:
-    """What ``AssessAge`` answers."""
+    """What ``AssessAge`` answers.
+
+    Attributes:
+        degradations: What had to be done without, sorted.
+    """
 
     assessed: AssessedAge
     generation: Generation
     unknown_names: tuple[str, ...]
+    degradations: tuple[str, ...]
 
 
 class AgeAssessing:
@@ -69,14 +77,21 @@ class AgeAssessing:
 
     Args:
         generations: Where what judges is found.
+        kept: What is kept of participants.
         metrics: Where evidence is counted.
         clock: Seconds since 1970.
     """
 
     def __init__(
-        self, generations: GenerationSlot, metrics: Metrics, *, clock: Callable[[], float]
+        self,
+        generations: GenerationSlot,
+        kept: KeptParticipants,
+        metrics: Metrics,
+        *,
+        clock: Callable[[], float],
     ) -> None:
         self._generations = generations
+        self._kept = kept
         self._metrics = metrics
         self._clock = clock
 
@@ -86,9 +101,18 @@ class AgeAssessing:
         Raises:
             BundleRefused: No bundle is loaded yet.
         """
-        generation = self._generations.current
-        assessment = generation.judge.model.assess_participant(participant, self._clock())
-        assessed = assessed_age(generation, participant, assessment, full_view=full_view)
+        generation, now = self._generations.current, self._clock()
+        degradations: tuple[str, ...] = ()
+        known = participant
+        try:
+            known = self._kept.read_one(participant, now).participant
+        except StoreUnavailable:
+            self._metrics.count_store_error("read")
+            degradations = (STORE_UNAVAILABLE,)
+        assessment = generation.judge.model.assess_participant(known, now)
+        assessed = assessed_age(
+            generation, known, assessment, sent=participant.age_evidence, full_view=full_view
+        )
         facts = current_call.get()
         facts.bundle_version = generation.bundle_version
         facts.policy_version = generation.policy_version
@@ -96,7 +120,10 @@ class AgeAssessing:
             self._metrics.count_evidence(item.kind)
         if assessment.unknown_names:
             self._metrics.count_unknown_signals(len(assessment.unknown_names))
-        return AnsweredAge(assessed, generation, assessment.unknown_names)
+        if degradations:
+            facts.degradations = degradations
+            self._metrics.count_degradations(degradations)
+        return AnsweredAge(assessed, generation, assessment.unknown_names, degradations)
 
 
 def assessed_age(
@@ -104,14 +131,16 @@ def assessed_age(
     participant: Participant,
     assessment: ParticipantAssessment,
     *,
+    sent: Sequence[AgeEvidence],
     full_view: bool,
 ) -> AssessedAge:
     """Return all that is believed about an age; below the full view without what nobody needs.
 
     Args:
         generation: What judged.
-        participant: Who.
+        participant: Who, with what is kept.
         assessment: What ``generation`` made of the participant.
+        sent: The evidence that was sent, which stands first in that of ``participant``.
         full_view: Whether contributions are wanted where nothing stands in the way, too.
     """
     plan = generation.judge.planner.plan(participant.located_region, assessment.age)
@@ -121,7 +150,7 @@ def assessed_age(
         plan=plan,
         contributions=(
             _contributions(
-                generation, participant.age_evidence, assessment, adult_age=plan.adult_age
+                generation, participant.age_evidence, sent, assessment, adult_age=plan.adult_age
             )
             if wanted
             else None
@@ -136,6 +165,7 @@ def assessed_age(
 def _contributions(
     generation: Generation,
     evidence: Sequence[AgeEvidence],
+    sent: Sequence[AgeEvidence],
     assessment: ParticipantAssessment,
     *,
     adult_age: int,
@@ -143,10 +173,15 @@ def _contributions(
     age = assessment.age
     nats = contributions(generation.judge.model.tables, age, adult_age_years=adult_age)
     positions = {id(item): index for index, item in enumerate(evidence)}
-    found = [
-        Contribution(item, positions[id(item)], value)
-        for item, value in zip(distinct_evidence(evidence), nats, strict=True)
-    ]
+    found = []
+    for item, value in zip(distinct_evidence(evidence), nats, strict=True):
+        index = positions[id(item)]
+        # A sent item keeps the id that it was sent with; a kept one has none but its hash.
+        found.append(
+            Contribution(sent[index], index, value)
+            if index < len(sent)
+            else Contribution(replace(item, evidence_id=""), None, value)
+        )
     if assessment.behaviour_known:
         with_all = log_odds(age.probability_below(adult_age))
         without = log_odds(age.probability_below_by_evidence(adult_age))

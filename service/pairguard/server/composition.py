@@ -20,17 +20,29 @@ from pairguard.server.age_assurance_servicer import AgeAssuranceServicer
 from pairguard.server.application import COMPONENTS, Application, Parts
 from pairguard.server.assessing import AgeAssessing
 from pairguard.server.canonical_log import CanonicalLog
+from pairguard.server.current_hashing import CurrentHashing
+from pairguard.server.decision_journal import DecisionJournal, JournalFile
+from pairguard.server.erasing import Erasing
+from pairguard.server.event_recording import EventRecording
+from pairguard.server.evidence_recording import EvidenceRecording
 from pairguard.server.feedback_servicer import FeedbackServicer
 from pairguard.server.generation import GenerationSlot
 from pairguard.server.health import Health
 from pairguard.server.interceptors import CallRecorder, ErrorBoundary, WrappingInterceptor
+from pairguard.server.journal_import import JournalImport
+from pairguard.server.journal_reading import JournalReading
+from pairguard.server.kept_participants import KeptParticipants
 from pairguard.server.metrics import Metrics
 from pairguard.server.pair_risk_servicer import PairRiskServicer
+from pairguard.server.recent_decisions import RecentDecisions
+from pairguard.server.repeats import Repeats
+from pairguard.server.score_pair import ScorePair
 from pairguard.server.scoring import PairScoring
 from pairguard.server.settings import Settings
 from pairguard.server.upkeep import Upkeep
-from pairguard.store.ports import HoldStore
-from pairguard.store.sqlite import SqliteHoldStore
+from pairguard.store.opening import open_store
+from pairguard.store.ports import ParticipantStore
+from pairguard.store.segments.writing import SegmentWriter
 from pairguard.v1 import age_assurance_service_pb2, feedback_service_pb2, pair_risk_service_pb2
 from pairguard.v1.age_assurance_service_pb2_grpc import add_AgeAssuranceServiceServicer_to_server
 from pairguard.v1.feedback_service_pb2_grpc import add_FeedbackServiceServicer_to_server
@@ -49,7 +61,9 @@ def compose(
     *,
     log_stream: TextIO,
     clock: Callable[[], float] = time.time,
-    store: HoldStore | None = None,
+    store: ParticipantStore | None = None,
+    journal_file: JournalFile | None = None,
+    import_in_child: bool = True,
     further_handlers: Sequence[grpc.GenericRpcHandler] = (),
 ) -> Application:
     """Put a server together.
@@ -58,7 +72,10 @@ def compose(
         settings: What it was told.
         log_stream: Where canonical lines go.
         clock: Seconds since 1970.
-        store: Holds; None: the SQLite file of the settings.
+        store: What is kept; None: the one that the settings name.
+        journal_file: Where decisions are recorded; None: segments in the settings' directory.
+        import_in_child: Take decisions over into the store in a process of its own, which opens
+            the store of the settings; otherwise in a thread.
         further_handlers: Calls that are not pairguard's, served beside them and not recorded.
     """
     metrics = Metrics(CollectorRegistry())
@@ -69,16 +86,56 @@ def compose(
         clock=clock,
     )
     if store is None:
-        store = SqliteHoldStore(settings.hold_store_file, key_path=settings.identity_key_file)
+        store = open_store(
+            settings.store,
+            key_path=settings.key_file,
+            password_path=settings.store_password_file,
+        )
     generations = GenerationSlot()
-    scoring = PairScoring(
-        generations,
-        store,
+    recent = RecentDecisions()
+    kept = KeptParticipants(store, recent)
+    hashing = CurrentHashing(kept)
+    segments = SegmentWriter(
+        settings.journal_directory, on_sync_error=metrics.count_journal_sync_error
+    )
+    journal_import = JournalImport(settings, store, recent, metrics, in_child=import_in_child)
+    reading = JournalReading(store, metrics, flush=journal_import.flush)
+    full_view = settings.full_view_allowed
+    score_pair = ScorePair(
+        PairScoring(
+            generations,
+            kept,
+            store,
+            metrics,
+            clock=clock,
+            allow_expire_seconds=settings.allow_expire_seconds,
+        ),
+        DecisionJournal(journal_file or segments, kept, hashing, recent, metrics),
+        Repeats(store, kept, metrics, clock=clock),
         metrics,
         clock=clock,
-        allow_expire_seconds=settings.allow_expire_seconds,
+        full_view_allowed=full_view,
     )
-    assessing = AgeAssessing(generations, metrics, clock=clock)
+    evidence_recording = EvidenceRecording(
+        store,
+        kept,
+        hashing,
+        generations,
+        metrics,
+        clock=clock,
+        find_decisions=reading.find_decisions,
+        accept_weak_durability=settings.accept_weak_durability,
+    )
+    event_recording = EventRecording(
+        store,
+        kept,
+        hashing,
+        generations,
+        metrics,
+        clock=clock,
+        find_decisions=reading.find_decisions,
+        accept_weak_durability=settings.accept_weak_durability,
+    )
     health = Health(COMPONENTS, SERVICES)
     server = grpc.server(
         ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="rpc"),
@@ -94,14 +151,25 @@ def compose(
         ),
         maximum_concurrent_rpcs=settings.max_concurrent_rpcs,
     )
-    full_view = settings.full_view_allowed
     add_PairRiskServiceServicer_to_server(
-        PairRiskServicer(scoring, clock=clock, full_view_allowed=full_view), server
+        PairRiskServicer(score_pair, reading, full_view_allowed=full_view), server
     )
     add_AgeAssuranceServiceServicer_to_server(
-        AgeAssuranceServicer(assessing, clock=clock, full_view_allowed=full_view), server
+        AgeAssuranceServicer(
+            AgeAssessing(generations, kept, metrics, clock=clock),
+            evidence_recording,
+            clock=clock,
+            full_view_allowed=full_view,
+        ),
+        server,
     )
-    add_FeedbackServiceServicer_to_server(FeedbackServicer(), server)
+    add_FeedbackServiceServicer_to_server(
+        FeedbackServicer(
+            event_recording,
+            Erasing(store, kept, metrics, clock=clock, flush=journal_import.flush),
+        ),
+        server,
+    )
     add_HealthServicer_to_server(health.servicer, server)
     server.add_generic_rpc_handlers(further_handlers)
     if settings.reflection_on:
@@ -113,7 +181,9 @@ def compose(
             server=server,
             generations=generations,
             store=store,
-            upkeep=Upkeep(store, metrics, clock=clock),
+            segments=segments,
+            journal_import=journal_import,
+            upkeep=Upkeep(store, reading, kept, metrics, clock=clock, retention=settings.retention),
             health=health,
             metrics=metrics,
         )

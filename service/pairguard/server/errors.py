@@ -40,6 +40,13 @@ class DeadlinePassed(PairguardError):
         super().__init__("the deadline has passed", reason="DEADLINE_PASSED")
 
 
+class DecisionNotFound(PairguardError):
+    """Raise for the id of a decision that was never made or is no longer kept."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no such decision", reason="DECISION_NOT_FOUND")
+
+
 class FullViewNotAllowed(PairguardError):
     """Raise when a caller asks for beliefs about an age that it may not see."""
 
@@ -64,10 +71,17 @@ _TABLE: Final[Mapping[type[PairguardError], tuple[int, str]]] = {
         code_pb2.PERMISSION_DENIED,
         "beliefs about an age are not disclosed to this caller",
     ),
+    DecisionNotFound: (
+        code_pb2.NOT_FOUND,
+        "there is no such decision, or it is no longer kept",
+    ),
     DeadlinePassed: (code_pb2.DEADLINE_EXCEEDED, "the deadline passed before the work began"),
     CallNotBuilt: (code_pb2.UNIMPLEMENTED, "this version of pairguard does not serve this call"),
     BundleRefused: (code_pb2.UNAVAILABLE, "no model bundle is loaded; form no pair"),
-    StoreUnavailable: (code_pb2.UNAVAILABLE, "stored state cannot be had; form no pair"),
+    StoreUnavailable: (
+        code_pb2.UNAVAILABLE,
+        "the store cannot be had or does not promise to keep this; send it again",
+    ),
 }
 
 INTERNAL: Final = status_pb2.Status(

@@ -32,7 +32,7 @@ from pairguard.age.evidence import (
     VerificationMethod,
     VerifiedAge,
 )
-from pairguard.server.field_limits import TOO_LONG, seconds_of, too_long
+from pairguard.server.field_limits import IN_FUTURE, TIME_RANGE, TOO_LONG, seconds_of, too_long
 from pairguard.server.violations import NOT_FINITE, REQUIRED, UNKNOWN_ENUM_NUMBER, Violations
 from pairguard.v1 import participant_pb2
 
@@ -46,9 +46,7 @@ MAX_AGE_YEARS: Final = 120
 
 _AGE_RANGE = f"must be from 0 to {MAX_AGE_YEARS} years"
 _BIRTH_YEAR_RANGE = f"must make an age from 0 to {MAX_AGE_YEARS} years"
-_FUTURE = "must not lie in the future"
 _TOO_EARLY = "must not lie before 2005-01-01; leave it out if the time is not known"
-_TIME_RANGE = "must be a time from 0001-01-01 to 9999-12-31, nanos from 0 to 999,999,999"
 _EITHER_AGE = "needs either age_years or birth_year, and not both"
 
 _Enum = TypeVar("_Enum", bound=StrEnum)
@@ -85,13 +83,14 @@ class EvidenceReader:
         self._place = place
         self._now = now
         self._violations = violations
-        self._index = 0
+        self._index: int | None = None
 
     def read(self, messages: Any) -> tuple[AgeEvidence, ...]:
         """Return the items; those that are wrong are left out and remembered."""
         items: list[AgeEvidence] = []
         by_id: dict[str, AgeEvidence] = {}
-        for self._index, message in enumerate(messages):
+        for index, message in enumerate(messages):
+            self._index = index
             item = self._item(message)
             if item is None:
                 continue
@@ -102,6 +101,18 @@ class EvidenceReader:
             if earlier is not item and earlier != item:
                 self._refuse("evidence_id", "is that of an earlier item with another content")
         return tuple(items)
+
+    def read_item(self, message: participant_pb2.AgeEvidence) -> AgeEvidence | None:
+        """Return an item that stands by itself; paths start at it. None: it is wrong."""
+        self._index = None
+        return self._item(message)
+
+    def read_verified_age(
+        self, message: participant_pb2.VerifiedAge, name: str
+    ) -> VerifiedAge | None:
+        """Return a verified age that is no item of evidence; ``name`` is its field."""
+        self._index = None
+        return self._verified(message, name)
 
     def _item(self, message: participant_pb2.AgeEvidence) -> AgeEvidence | None:
         observed_time = expire_time = None
@@ -221,10 +232,12 @@ class EvidenceReader:
             capture_session=message.capture_session,
         )
 
-    def _verified(self, message: participant_pb2.VerifiedAge) -> Observation | None:
-        age_years, birth_year = self._either_age(message, "verified_age")
-        method = self._required_enum(message.method, _VERIFICATIONS, "verified_age.method")
-        liveness = self._capture(message, "verified_age")
+    def _verified(
+        self, message: participant_pb2.VerifiedAge, name: str = "verified_age"
+    ) -> VerifiedAge | None:
+        age_years, birth_year = self._either_age(message, name)
+        method = self._required_enum(message.method, _VERIFICATIONS, f"{name}.method")
+        liveness = self._capture(message, name)
         if method is None or liveness is None:
             return None
         return VerifiedAge(
@@ -280,7 +293,7 @@ class EvidenceReader:
     def _past(self, time: Timestamp, name: str) -> float | None:
         seconds = self._time(time, name)
         if seconds is not None and seconds > self._now + CLOCK_TOLERANCE_SECONDS:
-            self._refuse(name, _FUTURE)
+            self._refuse(name, IN_FUTURE)
         if seconds is not None and seconds < EARLIEST_SECONDS:
             self._refuse(name, _TOO_EARLY)
         return seconds
@@ -288,9 +301,9 @@ class EvidenceReader:
     def _time(self, time: Timestamp, name: str) -> float | None:
         seconds = seconds_of(time)
         if seconds is None:
-            self._refuse(name, _TIME_RANGE)
+            self._refuse(name, TIME_RANGE)
         return seconds
 
     def _refuse(self, name: str, description: str) -> None:
-        field = f"age_evidence[{self._index}].{name}"
+        field = name if self._index is None else f"age_evidence[{self._index}].{name}"
         self._violations.add(f"{self._place}.{field}" if self._place else field, description)

@@ -13,6 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from pairguard.age.evidence import EVIDENCE_KINDS
 from pairguard.risk.pair import PairRisk
+from pairguard.store.ports import PurgeReport
+from pairguard.store.segments.importing import ImportReport
 
 _DURATION_BUCKETS = (
     1e-4, 2e-4, 3e-4, 5e-4, 7e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 5.0
@@ -77,8 +79,8 @@ class Metrics:
             registry=registry,
         )
         self._store_errors = Counter(
-            "pairguard_hold_store_errors",
-            "Operations that the store of holds could not do.",
+            "pairguard_store_errors",
+            "Operations that the store could not do.",
             ["operation"],
             registry=registry,
         )
@@ -102,6 +104,88 @@ class Metrics:
         self._log_errors = Counter(
             "pairguard_log_write_errors",
             "Log lines that could not be written.",
+            registry=registry,
+        )
+        self._events = Counter(
+            "pairguard_events",
+            "Events that were sent, by what happened and what became of them.",
+            ("event", "status"),
+            registry=registry,
+        )
+        self._recorded_evidence = Counter(
+            "pairguard_age_evidence_recorded",
+            "Items of age evidence that were sent to be kept, by kind and what became of them.",
+            ("kind", "status"),
+            registry=registry,
+        )
+        self._chats = Counter(
+            "pairguard_chats_started",
+            "Chats that started, by how they agree with a decision.",
+            ("reconciliation",),
+            registry=registry,
+        )
+        self._unsafe_chats = Counter(
+            "pairguard_unsafe_chats",
+            "Open chats that new evidence made unsafe.",
+            registry=registry,
+        )
+        self._released_holds = Counter(
+            "pairguard_holds_released",
+            "Holds that an age check ended, by reason.",
+            ("reason",),
+            registry=registry,
+        )
+        self._erasures = Counter(
+            "pairguard_erasures",
+            "Participants that were to be erased, by what became of it.",
+            ("status",),
+            registry=registry,
+        )
+        self._repeats = Counter(
+            "pairguard_repeated_requests",
+            "Requests that were sent again and got their earlier answer.",
+            registry=registry,
+        )
+        self._lost_decisions = Counter(
+            "pairguard_decisions_not_journaled",
+            "Decisions that could not be recorded.",
+            registry=registry,
+        )
+        self._journal_sync_errors = Counter(
+            "pairguard_journal_sync_errors",
+            "Times that recorded decisions could not be put on the disk; they are written again.",
+            registry=registry,
+        )
+        self._imported = Counter(
+            "pairguard_journal_imported_records",
+            "Decisions that were taken over from local files into the store.",
+            registry=registry,
+        )
+        self._damaged = Counter(
+            "pairguard_journal_damaged_records",
+            "Records of local files that were lost, by how.",
+            ("kind",),
+            registry=registry,
+        )
+        self._import_failing = Gauge(
+            "pairguard_journal_import_failing",
+            "1 while the store does not take decisions over, else 0.",
+            registry=registry,
+        )
+        self._import_restarts = Gauge(
+            "pairguard_journal_import_restarts",
+            "Times that the importing process had to be started again.",
+            registry=registry,
+        )
+        self._waiting = Gauge(
+            "pairguard_journal_waiting_participants",
+            "Ids with decisions that the store does not count yet.",
+            registry=registry,
+        )
+        self._purged = Counter(
+            "pairguard_purged",
+            "What was forgotten because its time was over, by what it was.",
+            ("what",),
             registry=registry,
         )
         ProcessCollector(registry=registry)
@@ -145,8 +229,63 @@ class Metrics:
         """Count a hold that is durable now."""
         self._holds.labels(reason).inc()
 
+    def count_event(self, event: str, status: str) -> None:
+        """Count an event by the name of its field: recorded, duplicate or refused."""
+        self._events.labels(event, status).inc()
+
+    def count_recorded_evidence(self, kind: str, status: str) -> None:
+        """Count an item of evidence that was sent to be kept."""
+        self._recorded_evidence.labels(kind, status).inc()
+
+    def count_chat(self, reconciliation: str) -> None:
+        """Count a chat that started, once it is known how it agrees with a decision."""
+        self._chats.labels(reconciliation).inc()
+
+    def count_unsafe_chat(self) -> None:
+        """Count an open chat that new evidence made unsafe."""
+        self._unsafe_chats.inc()
+
+    def count_released_hold(self, reason: str) -> None:
+        """Count a participant whose hold an age check ended."""
+        self._released_holds.labels(reason).inc()
+
+    def count_erasure(self, status: str) -> None:
+        """Count an erasure by what became of it."""
+        self._erasures.labels(status).inc()
+
+    def count_repeat(self) -> None:
+        """Count a request that got its earlier answer."""
+        self._repeats.inc()
+
+    def count_lost_decision(self) -> None:
+        """Count a decision that could not be recorded."""
+        self._lost_decisions.inc()
+
+    def count_journal_sync_error(self) -> None:
+        """Count a sync of local files that failed."""
+        self._journal_sync_errors.inc()
+
+    def observe_import(self, report: ImportReport, *, restarts: int, waiting: int) -> None:
+        """Count what an import of local files did."""
+        if report.was_locked_out:
+            return
+        self._imported.inc(report.records)
+        self._damaged.labels("torn").inc(report.torn_records)
+        self._damaged.labels("damaged").inc(report.damaged_records)
+        self._damaged.labels("file").inc(report.damaged_files)
+        self._import_failing.set(float(report.failure is not None))
+        self._import_restarts.set(restarts)
+        self._waiting.set(waiting)
+
+    def observe_purge(self, report: PurgeReport) -> None:
+        """Count what was forgotten."""
+        for kind, count in report.records.items():
+            self._purged.labels(kind.value).inc(count)
+        for what in ("rows", "holds", "answers", "erasures"):
+            self._purged.labels(what).inc(getattr(report, what))
+
     def count_store_error(self, operation: str) -> None:
-        """Count a read, a write or a purge that the store of holds could not do."""
+        """Count what the store could not do."""
         self._store_errors.labels(operation).inc()
 
     def count_log_error(self) -> None:

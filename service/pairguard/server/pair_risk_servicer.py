@@ -5,15 +5,14 @@ Owns which part serves which call. It must not do any of the work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import grpc
 
-from pairguard.server.assessing import AssessedAge, assessed_age
 from pairguard.server.errors import CallNotBuilt, FullViewNotAllowed
-from pairguard.server.request_conversion import ScorePairCall, read_score_pair
-from pairguard.server.response_conversion import score_pair_response
-from pairguard.server.scoring import PairScoring, ScoredPair
+from pairguard.server.journal_reading import JournalReading
+from pairguard.server.reference_conversion import read_get_decision
+from pairguard.server.score_pair import ScorePair
 from pairguard.v1 import pair_risk_service_pb2 as messages
 from pairguard.v1.pair_risk_service_pb2_grpc import PairRiskServiceServicer
 
@@ -22,27 +21,23 @@ class PairRiskServicer(PairRiskServiceServicer):
     """Serves proposed pairs.
 
     Args:
-        scoring: What judges them.
-        clock: Seconds since 1970.
+        score_pair: What answers for them.
+        reading: What looks decisions up.
         full_view_allowed: Whether callers may see what is believed about an age.
     """
 
     def __init__(
-        self, scoring: PairScoring, *, clock: Callable[[], float], full_view_allowed: bool
+        self, score_pair: ScorePair, reading: JournalReading, *, full_view_allowed: bool
     ) -> None:
-        self._scoring = scoring
-        self._clock = clock
+        self._score_pair = score_pair
+        self._reading = reading
         self._full_view_allowed = full_view_allowed
 
     def ScorePair(
         self, request: messages.ScorePairRequest, context: grpc.ServicerContext
     ) -> messages.ScorePairResponse:
         """Judge one proposed pair."""
-        call = read_score_pair(request, self._clock())
-        if call.full_view and not self._full_view_allowed:
-            raise FullViewNotAllowed
-        scored = self._scoring.score(call.a, call.b, request_id=call.request_id)
-        return score_pair_response(scored, _ages(call, scored) if call.full_view else None)
+        return self._score_pair.answer(request)
 
     def ScorePairs(
         self, request: messages.ScorePairsRequest, context: grpc.ServicerContext
@@ -59,13 +54,7 @@ class PairRiskServicer(PairRiskServiceServicer):
     def GetDecision(
         self, request: messages.GetDecisionRequest, context: grpc.ServicerContext
     ) -> messages.GetDecisionResponse:
-        """Refuse: not built yet."""
-        raise CallNotBuilt
-
-
-def _ages(call: ScorePairCall, scored: ScoredPair) -> tuple[AssessedAge, AssessedAge]:
-    generation, judgement = scored.generation, scored.judgement
-    return (
-        assessed_age(generation, call.a, judgement.a, full_view=True),
-        assessed_age(generation, call.b, judgement.b, full_view=True),
-    )
+        """Return a decision with its inputs, which hold beliefs about ages."""
+        if not self._full_view_allowed:
+            raise FullViewNotAllowed
+        return self._reading.get_decision(read_get_decision(request))

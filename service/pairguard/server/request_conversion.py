@@ -6,7 +6,6 @@ Owns every limit that the contract sets on a request, but for those of evidence
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Final
@@ -15,7 +14,15 @@ from pairguard.age.evidence import AgeEvidence
 from pairguard.policy.document import is_region_code
 from pairguard.risk.participant import Participant
 from pairguard.server.evidence_conversion import EvidenceReader
-from pairguard.server.field_limits import MAX_TEXT_BYTES, TOO_LONG, seconds_of, too_long
+from pairguard.server.field_limits import (
+    ID_LENGTH,
+    MAX_LINKED_IDS,
+    TOO_LONG,
+    check_ids,
+    seconds_of,
+    too_long,
+    too_many,
+)
 from pairguard.server.violations import (
     NOT_FINITE,
     REQUIRED,
@@ -30,14 +37,12 @@ from pairguard.v1 import (
     participant_pb2,
 )
 
-MAX_LINKED_IDS: Final = 16
 MAX_EVIDENCE_ITEMS: Final = 32
 MAX_SIGNALS: Final = 256
 MAX_ATTRIBUTES: Final = 64
 MAX_INTERESTS: Final = 32
 MAX_LANGUAGE_BYTES: Final = 35
 
-_ID = f"must be from 1 to {MAX_TEXT_BYTES} bytes of UTF-8"
 _SAME_ID = "must share no id, own or linked, with participant_a"
 _REGION = "must be an ISO 3166-1 alpha-2 or ISO 3166-2 code in upper case, such as GB or US-TX"
 _VIEWS: Final = frozenset(assessment_pb2.View.values())
@@ -137,14 +142,14 @@ def read_participant(
         violations: Where what is wrong is put; the result is worth nothing if anything is.
     """
     if not message.participant_id or too_long(message.participant_id):
-        violations.add(f"{place}.participant_id", _ID)
+        violations.add(f"{place}.participant_id", ID_LENGTH)
     linked_ids = tuple(message.linked_ids)
     if linked_ids:
-        _check_texts(linked_ids, f"{place}.linked_ids", MAX_LINKED_IDS, violations)
+        check_ids(linked_ids, f"{place}.linked_ids", MAX_LINKED_IDS, violations)
     items = message.age_evidence
     evidence: tuple[AgeEvidence, ...] = ()
     if len(items) > MAX_EVIDENCE_ITEMS:
-        violations.add(f"{place}.age_evidence", _too_many(MAX_EVIDENCE_ITEMS))
+        violations.add(f"{place}.age_evidence", too_many(MAX_EVIDENCE_ITEMS))
     elif items:
         evidence = EvidenceReader(place, now, violations).read(items)
     signals = dict(message.signals)
@@ -155,7 +160,7 @@ def read_participant(
         _check_attributes(attributes, f"{place}.attributes", violations)
     interests = tuple(message.interests)
     if interests:
-        _check_texts(interests, f"{place}.interests", MAX_INTERESTS, violations)
+        check_ids(interests, f"{place}.interests", MAX_INTERESTS, violations)
     region = message.region
     if region and not is_region_code(region):
         violations.add(f"{place}.region", _REGION)
@@ -176,18 +181,9 @@ def read_participant(
     )
 
 
-def _check_texts(texts: Sequence[str], field: str, limit: int, violations: Violations) -> None:
-    if len(texts) > limit:
-        violations.add(field, _too_many(limit))
-        return
-    for index, text in enumerate(texts):
-        if not text or too_long(text):
-            violations.add(f"{field}[{index}]", _ID)
-
-
 def _check_signals(signals: dict[str, float], field: str, violations: Violations) -> None:
     if len(signals) > MAX_SIGNALS:
-        violations.add(field, _too_many(MAX_SIGNALS))
+        violations.add(field, too_many(MAX_SIGNALS))
     elif not all(map(isfinite, signals.values())):
         # A map has no order of its own; the answer has one all the same.
         for name in sorted(name for name, value in signals.items() if not isfinite(value)):
@@ -196,7 +192,7 @@ def _check_signals(signals: dict[str, float], field: str, violations: Violations
 
 def _check_attributes(attributes: dict[str, str], field: str, violations: Violations) -> None:
     if len(attributes) > MAX_ATTRIBUTES:
-        violations.add(field, _too_many(MAX_ATTRIBUTES))
+        violations.add(field, too_many(MAX_ATTRIBUTES))
     elif any(map(too_long, attributes.values())):
         for name in sorted(name for name, value in attributes.items() if too_long(value)):
             violations.add(entry(field, name), TOO_LONG)
@@ -219,7 +215,3 @@ def _share_an_id(a: Participant, b: Participant) -> bool:
     if not a.linked_ids and not b.linked_ids:
         return False
     return not {a.participant_id, *a.linked_ids}.isdisjoint((b.participant_id, *b.linked_ids))
-
-
-def _too_many(limit: int) -> str:
-    return f"must have at most {limit} entries"

@@ -34,9 +34,10 @@ _ROLES: Final[Mapping[Party | None, assessment_pb2.ParticipantRole.ValueType]] =
 _DECISIONS: Final = {
     kind: assessment_pb2.Decision.Value(f"DECISION_{kind.name}") for kind in DecisionKind
 }
-_ADMISSIONS: Final = {
+ADMISSIONS: Final = {
     pool: assessment_pb2.Admission.Value(f"ADMISSION_{pool}") for pool in Admission
 }
+"""The contract's value of each pool."""
 _METHODS: Final = {
     method: participant_pb2.CheckMethod.Value(f"CHECK_METHOD_{method}") for method in CheckMethod
 }
@@ -45,7 +46,7 @@ _KINDS: Final = {
     for kind in EVIDENCE_KINDS
 }
 # Reasons are few and their texts fixed: each is built once and copied into answers.
-_REASONS: Final = {
+REASONS: Final = {
     (code, party): assessment_pb2.Reason(
         code=code,
         participant=_ROLES[party],
@@ -55,6 +56,13 @@ _REASONS: Final = {
     for code in ReasonCode
     for party in (None, *Party)
 }
+"""The contract's form of each reason of each party; None: of no party in particular."""
+
+
+_MOST_WRITTEN_CHECKS: Final = 2_048
+_WRITTEN_CHECKS: dict[
+    tuple[int, Party | None], tuple[CheckPlan, assessment_pb2.RequestedAgeCheck]
+] = {}
 
 
 def score_pair_response(
@@ -67,24 +75,24 @@ def score_pair_response(
     answer = response.assessment
     answer.decision_id = scored.decision_id
     answer.decision = _DECISIONS[decision.kind]
-    _set_time(answer.decision_time, scored.decision_time)
+    set_time(answer.decision_time, scored.decision_time)
     if scored.expire_time is not None:
-        _set_time(answer.expire_time, scored.expire_time)
+        set_time(answer.expire_time, scored.expire_time)
     answer.minor_adult_probability = risk.minor_adult_probability
     if risk.harm_probability is not None:
         answer.harm_probability = risk.harm_probability
     answer.risk_score = risk.risk_score
-    answer.reasons.extend([_REASONS[reason.code, reason.party] for reason in decision.reasons])
-    for party, plan in judgement.checks:
-        if plan.forecasts:
-            _write_check(answer.age_checks.add(), plan, party)
+    answer.reasons.extend([REASONS[reason.code, reason.party] for reason in decision.reasons])
+    answer.age_checks.extend(
+        [_check(plan, party) for party, plan in judgement.checks if plan.forecasts]
+    )
     for held in scored.held:
         item = answer.held_participants.add(
             participant=_ROLES[held.reason.party],
-            reason=_REASONS[held.reason.code, held.reason.party],
+            reason=REASONS[held.reason.code, held.reason.party],
         )
         if held.expire_time is not None:
-            _set_time(item.expire_time, held.expire_time)
+            set_time(item.expire_time, held.expire_time)
     answer.bundle_version = scored.generation.bundle_version
     answer.policy_version = scored.generation.policy_version
     answer.degradations.extend(scored.degradations)
@@ -103,6 +111,7 @@ def assess_age_response(answered: AnsweredAge) -> age_assurance_service_pb2.Asse
         bundle_version=answered.generation.bundle_version,
         policy_version=answered.generation.policy_version,
         unknown_signals=answered.unknown_names,
+        degradations=answered.degradations,
     )
     _write_age(response.assessment, answered.assessed, None)
     return response
@@ -123,15 +132,15 @@ def _write_age(
         )
     message.probability_minor = age.probability_below(plan.adult_age)
     message.adult_age_years = plan.adult_age
-    message.admission = _ADMISSIONS[plan.admission]
+    message.admission = ADMISSIONS[plan.admission]
     message.entropy_nats = age.entropy_nats
     message.conflict = age.conflict
     _write_contributions(message, assessed.contributions or ())
     if plan.forecasts:
-        _write_check(message.next_best_check, plan, party)
+        message.next_best_check.CopyFrom(_check(plan, party))
     else:
-        message.no_next_check.CopyFrom(_REASONS[plan.reason, party])
-    message.reasons.extend([_REASONS[code, party] for code in assessed.reasons])
+        message.no_next_check.CopyFrom(REASONS[plan.reason, party])
+    message.reasons.extend([REASONS[code, party] for code in assessed.reasons])
 
 
 def _write_contributions(
@@ -150,10 +159,16 @@ def _write_contributions(
             written.evidence_index = contribution.index
 
 
-def _write_check(
-    message: assessment_pb2.RequestedAgeCheck, plan: CheckPlan, party: Party | None
-) -> None:
-    message.participant = _ROLES[party]
+def _check(plan: CheckPlan, party: Party | None) -> assessment_pb2.RequestedAgeCheck:
+    """Return a plan in the contract's words; written once, since people are asked again."""
+    key = (id(plan), party)
+    found = _WRITTEN_CHECKS.get(key)
+    # The plan is kept beside its words, so that no other plan can have its place in memory.
+    if found is not None and found[0] is plan:
+        return found[1]
+    message = assessment_pb2.RequestedAgeCheck(
+        participant=_ROLES[party], reason=REASONS[plan.reason, party]
+    )
     for forecast in plan.forecasts:
         option = forecast.option
         message.options.add(
@@ -163,10 +178,14 @@ def _write_check(
             document_free=option.document_free,
             settle_probability=forecast.probability_settled,
         )
-    message.reason.CopyFrom(_REASONS[plan.reason, party])
+    if len(_WRITTEN_CHECKS) >= _MOST_WRITTEN_CHECKS:
+        _WRITTEN_CHECKS.clear()
+    _WRITTEN_CHECKS[key] = (plan, message)
+    return message
 
 
-def _set_time(message: Timestamp, seconds: float) -> None:
+def set_time(message: Timestamp, seconds: float) -> None:
+    """Set a time to seconds since 1970."""
     whole = int(seconds)
     message.seconds = whole
     message.nanos = int((seconds - whole) * 1e9)

@@ -118,7 +118,7 @@ def _say_serving(settings: Settings, application: Application, generation: Gener
     if generation.judge.model.harm is None:
         _say("           it has no harm model: see allow_without_harm_model in the policy")
     _say(f"  policy   {generation.policy_version}  (from {settings.policy_file or 'the package'})")
-    _say(f"  holds    {settings.hold_store_file}")
+    _say(f"  store    {settings.store}")
     _say("try it in another terminal:")
     _say(f"  {_python()} -m pairguard.server.example {address.to_call()}")
 

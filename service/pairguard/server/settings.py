@@ -18,9 +18,12 @@ from typing import Any, Final, cast
 
 from pairguard.errors import ConfigurationRefused
 from pairguard.server.addresses import Address, parse_address
+from pairguard.store.opening import SQLITE, sqlite_path, store_problem
+from pairguard.store.ports import Retention
 
 PREFIX: Final = "PAIRGUARD_"
 FILE_VARIABLE: Final = "PAIRGUARD_SETTINGS_FILE"
+_SECONDS_PER_DAY: Final = 86_400.0
 
 # An orchestrator describes a service named "pairguard" to every container in such variables.
 # The client library of the same machine has settings of its own.
@@ -37,10 +40,25 @@ class Settings:
     """A bundle, or a root of bundles whose ``current`` is served."""
     policy_file: Path | None = None
     """The policy document, TOML. Absent: the cautious one of the package."""
-    hold_store_file: Path = Path("var/state/holds.sqlite3")
-    """The SQLite file of holds; made at the first start, with its directory."""
+    store: str = "sqlite:var/state/pairguard.sqlite3"
+    """Where what is kept of participants is: ``sqlite:FILE`` or a ``redis://`` address."""
+    store_password_file: Path | None = None
+    """File of the password of a Redis store; absent: it wants none."""
     identity_key_file: Path | None = None
-    """File of the 32-byte key that ids are hashed with. Absent: made beside ``hold_store_file``."""
+    """File of the keys that ids are hashed with. Absent: made beside the store's file, or beside
+    ``journal_directory``."""
+    journal_directory: Path = Path("var/state/journal")
+    """Where decisions are recorded on this machine before they are in the store."""
+    accept_weak_durability: bool = False
+    """Acknowledge events although the store does not promise to survive a power cut."""
+    decisions_kept_days: float = 90.0
+    """How long decisions are kept."""
+    events_kept_days: float = 400.0
+    """How long events are kept."""
+    evidence_kept_days: float = 400.0
+    """How long records of age evidence are kept."""
+    participants_kept_days: float = 400.0
+    """How long what is kept of a participant stays after it was last seen."""
     listen_address: str = "127.0.0.1:50051"
     """Where gRPC is served."""
     allow_insecure_bind: bool = False
@@ -65,6 +83,29 @@ class Settings:
     """Time for calls under way to end after that; then they are cut off."""
     log_one_ok_call_in: int = 100
     """One of so many calls that end OK is logged, the first included; the others always are."""
+
+    @property
+    def absolute_store(self) -> str:
+        """``store``, the same from every working directory."""
+        path = sqlite_path(self.store)
+        return self.store if path is None else f"{SQLITE}{path.absolute()}"
+
+    @property
+    def key_file(self) -> Path | None:
+        """File of the identity keys; None: the embedded store's own, beside it."""
+        if self.identity_key_file is None and sqlite_path(self.store) is None:
+            return self.journal_directory.with_name("identity.key")
+        return self.identity_key_file
+
+    @property
+    def retention(self) -> Retention:
+        """How long is kept what."""
+        return Retention(
+            decisions_seconds=self.decisions_kept_days * _SECONDS_PER_DAY,
+            events_seconds=self.events_kept_days * _SECONDS_PER_DAY,
+            evidence_seconds=self.evidence_kept_days * _SECONDS_PER_DAY,
+            rows_seconds=self.participants_kept_days * _SECONDS_PER_DAY,
+        )
 
     @property
     def grpc_address(self) -> Address:
@@ -92,6 +133,12 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "drain_delay_seconds": (0, 300),
     "drain_timeout_seconds": (0, 3_600),
     "log_one_ok_call_in": (1, 1_000_000),
+    "decisions_kept_days": (1, 3_660),
+    # Events may come seven days late, and each must be known from its repetition till then.
+    "events_kept_days": (8, 3_660),
+    "evidence_kept_days": (1, 3_660),
+    # The longest window of what is counted.
+    "participants_kept_days": (31, 3_660),
 }
 """Lowest and highest value of each number."""
 
@@ -196,6 +243,9 @@ def _violations(settings: Settings) -> list[str]:
         value = getattr(settings, name)
         if not (math.isfinite(value) and low <= value <= high):
             problems.append(f"{name}: must be from {low:g} to {high:,.0f}")
+    problem = store_problem(settings.store)
+    if problem is not None:
+        problems.append(f"store: {problem}")
     for name in ("listen_address", "metrics_address"):
         text = getattr(settings, name)
         try:

@@ -1,9 +1,14 @@
 """What is wrong with a request, all of it at once.
 
 Owns the collection of violations and the words of the common ones. It must not know any message.
+
+A request that is wrong as a whole raises. Where each item of a request is answered for itself, the
+wrong ones are refused as values.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from pairguard.errors import FieldViolation, InvalidInput
 
@@ -11,7 +16,24 @@ REQUIRED = "is required"
 NOT_FINITE = "must be a finite number"
 UNKNOWN_ENUM_NUMBER = "must be a number of the enum that this service knows"
 
+FIELD_INVALID = "FIELD_INVALID"
+
 _NAME_CHARACTERS = 64
+# A thousand items that are wrong in every field must still fit into an answer.
+_MAX_ITEM_VIOLATIONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedItem:
+    """An item of a request that is refused on its own.
+
+    Attributes:
+        reason: UPPER_SNAKE_CASE constant, such as ``FIELD_INVALID``.
+        violations: What is wrong, by paths from the item on; the first ones, at least one.
+    """
+
+    reason: str
+    violations: tuple[FieldViolation, ...]
 
 
 class Violations:
@@ -41,6 +63,10 @@ class Violations:
         """
         if self._found:
             raise InvalidInput(self._found)
+
+    def refused_item(self, reason: str = FIELD_INVALID) -> RefusedItem:
+        """Return the refusal of the item that the violations are of; there must be some."""
+        return RefusedItem(reason, tuple(self._found[:_MAX_ITEM_VIOLATIONS]))
 
 
 def entry(field: str, name: str) -> str:

@@ -666,8 +666,8 @@ class HeldParticipant(_message.Message):
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When the hold ends; in this version nothing else ends it, no age check and no review. Absent: it
-        has no end.
+        """When the hold ends by itself; an age check, a review or a release can end it before. Absent: it
+        does not end by itself.
         """
 
     def __init__(

@@ -4,7 +4,8 @@ isort:skip_file
 What is kept of decisions and events: for appeals, for audits, and to train from. Records hold no
 birth date, no free text, no address and no interest outside the catalogue. Every id of the
 caller's in them (participants, linked ids, evidence, captures, chats, events, requests) is
-replaced by the lowercase hexadecimal form of its keyed BLAKE2b hash.
+replaced by the lowercase hexadecimal form of its keyed BLAKE2b hash. What is kept of a participant
+follows from these records alone: records are kept first, state is counted from them.
 """
 
 from collections import abc as _abc
@@ -151,11 +152,22 @@ class PairDecision(_message.Message):
     ASSESSMENT_FIELD_NUMBER: _builtins.int
     HARM_RAW_SCORE_FIELD_NUMBER: _builtins.int
     ALLOW_PROBABILITY_FIELD_NUMBER: _builtins.int
+    PARTICIPANT_A_PROBABILITY_MINOR_FIELD_NUMBER: _builtins.int
+    PARTICIPANT_B_PROBABILITY_MINOR_FIELD_NUMBER: _builtins.int
+    EXPOSURE_FIELD_NUMBER: _builtins.int
     harm_raw_score: _builtins.float
     """Raw score of the harm model before calibration, in log-odds. Absent: no usable harm model."""
     allow_probability: _builtins.float
     """Propensity: the probability, 0-1, with which the logging policy would ALLOW this pair. 1 or 0
     where the decision was not drawn at random. Absent: unknown; off-policy figures leave it out.
+    """
+    participant_a_probability_minor: _builtins.float
+    """Probability, 0-1, that participant a is under the adult age of the pair. Absent: not assessed."""
+    participant_b_probability_minor: _builtins.float
+    """The same of participant b."""
+    exposure: _builtins.float
+    """What the decision adds to the exposure of both, 0-1: the probability of a mixed pair with ALLOW,
+    otherwise 0. Absent: as `minor_adult_probability` with ALLOW.
     """
     @_builtins.property
     def participant_a(self) -> Global___ParticipantRecord:
@@ -177,19 +189,34 @@ class PairDecision(_message.Message):
         assessment: _assessment_pb2.PairAssessment | None = ...,
         harm_raw_score: _builtins.float | None = ...,
         allow_probability: _builtins.float | None = ...,
+        participant_a_probability_minor: _builtins.float | None = ...,
+        participant_b_probability_minor: _builtins.float | None = ...,
+        exposure: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_probability", b"_allow_probability", "_harm_raw_score", b"_harm_raw_score", "allow_probability", b"allow_probability", "assessment", b"assessment", "harm_raw_score", b"harm_raw_score", "participant_a", b"participant_a", "participant_b", b"participant_b"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_probability", b"_allow_probability", "_exposure", b"_exposure", "_harm_raw_score", b"_harm_raw_score", "_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "allow_probability", b"allow_probability", "assessment", b"assessment", "exposure", b"exposure", "harm_raw_score", b"harm_raw_score", "participant_a", b"participant_a", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b", b"participant_b", "participant_b_probability_minor", b"participant_b_probability_minor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_probability", b"_allow_probability", "_harm_raw_score", b"_harm_raw_score", "allow_probability", b"allow_probability", "assessment", b"assessment", "harm_raw_score", b"harm_raw_score", "participant_a", b"participant_a", "participant_b", b"participant_b"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_probability", b"_allow_probability", "_exposure", b"_exposure", "_harm_raw_score", b"_harm_raw_score", "_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "allow_probability", b"allow_probability", "assessment", b"assessment", "exposure", b"exposure", "harm_raw_score", b"harm_raw_score", "participant_a", b"participant_a", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b", b"participant_b", "participant_b_probability_minor", b"participant_b_probability_minor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allow_probability: _TypeAlias = _typing.Literal["allow_probability"]  # noqa: Y015
     _WhichOneofArgType__allow_probability: _TypeAlias = _typing.Literal["_allow_probability", b"_allow_probability"]  # noqa: Y015
+    _WhichOneofReturnType__exposure: _TypeAlias = _typing.Literal["exposure"]  # noqa: Y015
+    _WhichOneofArgType__exposure: _TypeAlias = _typing.Literal["_exposure", b"_exposure"]  # noqa: Y015
     _WhichOneofReturnType__harm_raw_score: _TypeAlias = _typing.Literal["harm_raw_score"]  # noqa: Y015
     _WhichOneofArgType__harm_raw_score: _TypeAlias = _typing.Literal["_harm_raw_score", b"_harm_raw_score"]  # noqa: Y015
+    _WhichOneofReturnType__participant_a_probability_minor: _TypeAlias = _typing.Literal["participant_a_probability_minor"]  # noqa: Y015
+    _WhichOneofArgType__participant_a_probability_minor: _TypeAlias = _typing.Literal["_participant_a_probability_minor", b"_participant_a_probability_minor"]  # noqa: Y015
+    _WhichOneofReturnType__participant_b_probability_minor: _TypeAlias = _typing.Literal["participant_b_probability_minor"]  # noqa: Y015
+    _WhichOneofArgType__participant_b_probability_minor: _TypeAlias = _typing.Literal["_participant_b_probability_minor", b"_participant_b_probability_minor"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__allow_probability) -> _WhichOneofReturnType__allow_probability | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__exposure) -> _WhichOneofReturnType__exposure | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__harm_raw_score) -> _WhichOneofReturnType__harm_raw_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__participant_a_probability_minor) -> _WhichOneofReturnType__participant_a_probability_minor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__participant_b_probability_minor) -> _WhichOneofReturnType__participant_b_probability_minor | None: ...
 
 Global___PairDecision: _TypeAlias = PairDecision  # noqa: Y015
 
@@ -383,6 +410,12 @@ class EventRecord(_message.Message):
     CALLER_FIELD_NUMBER: _builtins.int
     HASH_KEY_ID_FIELD_NUMBER: _builtins.int
     RECONCILIATION_FIELD_NUMBER: _builtins.int
+    CHAT_DURATION_FIELD_NUMBER: _builtins.int
+    PARTICIPANT_A_PROBABILITY_MINOR_FIELD_NUMBER: _builtins.int
+    PARTICIPANT_B_PROBABILITY_MINOR_FIELD_NUMBER: _builtins.int
+    SEALED_CHAT_ID_FIELD_NUMBER: _builtins.int
+    HOLD_DURATION_FIELD_NUMBER: _builtins.int
+    ENDED_HOLD_REASONS_FIELD_NUMBER: _builtins.int
     record_version: _builtins.int
     """Version of the meaning of this record, 1 or more. Raised when a field changes its meaning, not
     when one is added.
@@ -395,6 +428,16 @@ class EventRecord(_message.Message):
     """How a start of a chat agrees with its decision. Unspecified: the event starts no chat, or it
     has not been reconciled yet.
     """
+    participant_a_probability_minor: _builtins.float
+    """Probability, 0-1, that the event's `participant_a` was under the adult age when the two met, by
+    the decision or the last one before. Absent: unknown, or the event has no such participant.
+    """
+    participant_b_probability_minor: _builtins.float
+    """The same of `participant_b`."""
+    sealed_chat_id: _builtins.bytes
+    """The caller's id of the started chat, sealed with the service's key, so that an open chat can be
+    named to the caller. Empty: the event starts no chat.
+    """
     @_builtins.property
     def event(self) -> _feedback_service_pb2.Event:
         """The event, every id of the caller's in it hashed. Always set. Absent participants in it have
@@ -405,6 +448,22 @@ class EventRecord(_message.Message):
     def receive_time(self) -> _timestamp_pb2.Timestamp:
         """When the service received it, by its own clock. Always set."""
 
+    @_builtins.property
+    def chat_duration(self) -> _duration_pb2.Duration:
+        """How long an ended chat is counted, 0 or more: as told, or from its recorded start to its end.
+        Absent: the event ends no chat, or its length is unknown and counts as none.
+        """
+
+    @_builtins.property
+    def hold_duration(self) -> _duration_pb2.Duration:
+        """How long the participant is held for the harm that this review upheld. Absent: nobody is held
+        for it.
+        """
+
+    @_builtins.property
+    def ended_hold_reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Reasons of the service's own holds that this review or appeal ended, sorted. Empty: none."""
+
     def __init__(
         self,
         *,
@@ -414,11 +473,116 @@ class EventRecord(_message.Message):
         caller: _builtins.str = ...,
         hash_key_id: _builtins.str = ...,
         reconciliation: Global___Reconciliation.ValueType = ...,
+        chat_duration: _duration_pb2.Duration | None = ...,
+        participant_a_probability_minor: _builtins.float | None = ...,
+        participant_b_probability_minor: _builtins.float | None = ...,
+        sealed_chat_id: _builtins.bytes = ...,
+        hold_duration: _duration_pb2.Duration | None = ...,
+        ended_hold_reasons: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "receive_time", b"receive_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "chat_duration", b"chat_duration", "event", b"event", "hold_duration", b"hold_duration", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b_probability_minor", b"participant_b_probability_minor", "receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "event", b"event", "hash_key_id", b"hash_key_id", "receive_time", b"receive_time", "reconciliation", b"reconciliation", "record_version", b"record_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "caller", b"caller", "chat_duration", b"chat_duration", "ended_hold_reasons", b"ended_hold_reasons", "event", b"event", "hash_key_id", b"hash_key_id", "hold_duration", b"hold_duration", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b_probability_minor", b"participant_b_probability_minor", "receive_time", b"receive_time", "reconciliation", b"reconciliation", "record_version", b"record_version", "sealed_chat_id", b"sealed_chat_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__participant_a_probability_minor: _TypeAlias = _typing.Literal["participant_a_probability_minor"]  # noqa: Y015
+    _WhichOneofArgType__participant_a_probability_minor: _TypeAlias = _typing.Literal["_participant_a_probability_minor", b"_participant_a_probability_minor"]  # noqa: Y015
+    _WhichOneofReturnType__participant_b_probability_minor: _TypeAlias = _typing.Literal["participant_b_probability_minor"]  # noqa: Y015
+    _WhichOneofArgType__participant_b_probability_minor: _TypeAlias = _typing.Literal["_participant_b_probability_minor", b"_participant_b_probability_minor"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__participant_a_probability_minor) -> _WhichOneofReturnType__participant_a_probability_minor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__participant_b_probability_minor) -> _WhichOneofReturnType__participant_b_probability_minor | None: ...
+
+Global___EventRecord: _TypeAlias = EventRecord  # noqa: Y015
+
+@_typing.final
+class EvidenceRecord(_message.Message):
+    """Age evidence that was recorded for later."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_VERSION_FIELD_NUMBER: _builtins.int
+    PARTICIPANT_FIELD_NUMBER: _builtins.int
+    AGE_EVIDENCE_FIELD_NUMBER: _builtins.int
+    RECEIVE_TIME_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    HASH_KEY_ID_FIELD_NUMBER: _builtins.int
+    record_version: _builtins.int
+    """Version of the meaning of this record, 1 or more. Raised when a field changes its meaning, not
+    when one is added.
+    """
+    caller: _builtins.str
+    """Authenticated name of the calling service. Empty: callers are not authenticated."""
+    hash_key_id: _builtins.str
+    """Id of the key of the hashes in this record. Empty: the first key."""
+    @_builtins.property
+    def participant(self) -> _participant_pb2.ParticipantReference:
+        """Whose evidence it is, ids hashed. Absent: erased."""
+
+    @_builtins.property
+    def age_evidence(self) -> _participant_pb2.AgeEvidence:
+        """The item, every id of the caller's in it hashed. Always set until the participant is erased."""
+
+    @_builtins.property
+    def receive_time(self) -> _timestamp_pb2.Timestamp:
+        """When the service received it, by its own clock. Always set."""
+
+    def __init__(
+        self,
+        *,
+        record_version: _builtins.int = ...,
+        participant: _participant_pb2.ParticipantReference | None = ...,
+        age_evidence: _participant_pb2.AgeEvidence | None = ...,
+        receive_time: _timestamp_pb2.Timestamp | None = ...,
+        caller: _builtins.str = ...,
+        hash_key_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["age_evidence", b"age_evidence", "participant", b"participant", "receive_time", b"receive_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_evidence", b"age_evidence", "caller", b"caller", "hash_key_id", b"hash_key_id", "participant", b"participant", "receive_time", b"receive_time", "record_version", b"record_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___EventRecord: _TypeAlias = EventRecord  # noqa: Y015
+Global___EvidenceRecord: _TypeAlias = EvidenceRecord  # noqa: Y015
+
+@_typing.final
+class JournalEntry(_message.Message):
+    """One record of the journal with its place in it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURSOR_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    cursor: _builtins.str
+    """Place in the journal; rises with each record, with gaps. Always set."""
+    @_builtins.property
+    def decision(self) -> Global___DecisionRecord:
+        """A decision."""
+
+    @_builtins.property
+    def event(self) -> Global___EventRecord:
+        """An event."""
+
+    @_builtins.property
+    def evidence(self) -> Global___EvidenceRecord:
+        """Evidence."""
+
+    def __init__(
+        self,
+        *,
+        cursor: _builtins.str = ...,
+        decision: Global___DecisionRecord | None = ...,
+        event: Global___EventRecord | None = ...,
+        evidence: Global___EvidenceRecord | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "event", b"event", "evidence", b"evidence", "record", b"record"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "decision", b"decision", "event", b"event", "evidence", b"evidence", "record", b"record"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_record: _TypeAlias = _typing.Literal["decision", "event", "evidence"]  # noqa: Y015
+    _WhichOneofArgType_record: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_record) -> _WhichOneofReturnType_record | None: ...
+
+Global___JournalEntry: _TypeAlias = JournalEntry  # noqa: Y015

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import combinations, islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +36,7 @@ from tests.domain import (
     TABLES,
     YEAR,
     assessed,
+    captured_items,
     default_tables_document,
     document_check,
     evidence_items,
@@ -294,3 +297,64 @@ def test_what_is_kept_of_companies_stays_bounded() -> None:
         assessed(*trio, tables=tables)
     kept = [value for value in tables.fusion_cache.values() if isinstance(value, Company)]
     assert 0 < len(kept) <= 384
+
+
+def test_a_doubted_liveness_counts_whatever_was_seen_before() -> None:
+    def check(liveness: Liveness) -> AgeEvidence:
+        observation = AgeCheck(CheckMethod.ID_DOCUMENT, 18, CheckResult.OVER, liveness)
+        return AgeEvidence(observation, observed_time=NOW, binding=Binding.ACCOUNT)
+
+    tables = AgeTables.from_mapping(default_tables_document())
+    passed = assessed(check(Liveness.PASSED), tables=tables)
+    doubted = assessed(check(Liveness.UNDETERMINED), tables=tables)
+    first_seen = assessed(
+        check(Liveness.UNDETERMINED), tables=AgeTables.from_mapping(tables.document)
+    )
+    assert not passed.readings
+    assert len(doubted.readings) == len(first_seen.readings) == 1
+
+
+def test_what_follows_from_an_assessment_is_kept_for_few_lines() -> None:
+    assessment = assessed(document_check(CheckResult.OVER))
+    lines = [object() for _ in range(20)]
+    for number, one in enumerate(lines):
+        assessment.conclude(one, number)
+        assert assessment.conclusion(one) == number
+    assert sum(assessment.conclusion(one) is not None for one in lines) <= 8
+
+
+def test_what_is_kept_of_items_and_of_what_they_say_together_stays_bounded() -> None:
+    tables = AgeTables.from_mapping(default_tables_document())
+    for number in range(4_500):
+        item = AgeEvidence(SelfDeclared(18.0 + number / 100.0), observed_time=NOW)
+        assessed(item, tables=tables)
+    assert 4_000 < len(tables.item_cache) <= 4_096
+    assert 3_000 < len(tables.fusion_cache) <= 3_072
+    assert any(isinstance(value, Company) for value in tables.fusion_cache.values())
+
+
+class Forgetful(dict[Any, Any]):
+    """A cache from which everything has gone before it is asked for again."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Keep nothing."""
+
+
+@given(st.lists(captured_items, max_size=4), st.booleans())
+def test_what_is_forgotten_in_between_changes_nothing(
+    evidence: list[AgeEvidence], tampered: bool
+) -> None:
+    found = [
+        assess_age(
+            tables,
+            prior=TABLES.prior("", ""),
+            evidence=evidence,
+            now=NOW,
+            tampered_capture=tampered,
+            device_since=NOW - 50 * DAY,
+        )
+        for tables in (TABLES, replace(TABLES, item_cache=Forgetful()))
+    ]
+    first, second = ([reading.cumulative.tobytes() for reading in one.readings] for one in found)
+    assert first == second
+    assert found[0].cumulative.tobytes() == found[1].cumulative.tobytes()

@@ -58,7 +58,7 @@ def test_it_is_the_same_row_whether_written_in_between_or_not(happened: list[Cha
 
 def test_what_is_no_change_is_refused() -> None:
     with pytest.raises(TypeError, match="no change"):
-        Row().apply("a text")
+        Row().apply("a text")  # type: ignore[arg-type]
 
 
 def test_sections_of_a_newer_program_survive() -> None:

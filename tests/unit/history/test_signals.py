@@ -10,7 +10,7 @@ import pytest
 
 from pairguard.history.changes import Blocked, Change, EvidenceKept, Exonerated, ReportMade
 from pairguard.history.row import MAX_DEVICES, MAX_OPEN_CHATS
-from pairguard.history.summary import NOTHING_KEPT, Summary, summarise
+from pairguard.history.summary import NOTHING_KEPT, Summary, open_chats, summarise
 from tests.history_changes import (
     DAY,
     HOUR,
@@ -178,26 +178,26 @@ def test_devices_are_counted_once_and_for_thirty_days() -> None:
 
 
 def test_open_chats_are_those_that_started_and_did_not_end() -> None:
-    summary = after(started("1", "ann", "phone of ann"), started("2", "bea"), ended("2", "bea"))
-    (chat,) = summary.open_chats
+    row = row_of([started("1", "ann", "phone of ann"), started("2", "bea"), ended("2", "bea")])
+    (chat,) = open_chats([row], NOON)
     assert chat.chat == hashed("1").hex()
     assert chat.start_time == NOON
     assert chat.partner == (hashed("ann"), hashed("phone of ann"))
     assert chat.sealed_chat_id == b"1"
-    assert after(started("1", "ann"), now=NOON + DAY + 1.0).open_chats == ()
+    assert open_chats([row_of([started("1", "ann")])], NOON + DAY + 1.0) == ()
 
 
 def test_a_chat_that_ended_under_one_id_has_ended() -> None:
     device = row_of([started("1", "ann"), started("2", "bea")])
     own = row_of([started("1", "ann"), ended("1", "ann")])
     for rows in ([device, own], [own, device]):
-        assert [chat.chat for chat in summarise(rows, NOON).open_chats] == [hashed("2").hex()]
+        assert [chat.chat for chat in open_chats(rows, NOON)] == [hashed("2").hex()]
 
 
 def test_too_many_open_chats_are_counted_and_the_latest_are_named() -> None:
     many = [started(str(n), str(n), time=NOON + n) for n in range(MAX_OPEN_CHATS + 4)]
+    assert len(open_chats([row_of(many)], NOON + HOUR)) == MAX_OPEN_CHATS
     summary = after(*many)
-    assert len(summary.open_chats) == MAX_OPEN_CHATS
     assert summary.chats_started_24h == MAX_OPEN_CHATS + 4
     again = after(*many, *many)
     assert again.chats_started_24h == MAX_OPEN_CHATS + 4

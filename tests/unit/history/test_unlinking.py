@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairguard.history.changes import Blocked, Change, Unlinked
-from pairguard.history.summary import blocks, last_met, summarise
+from pairguard.history.summary import blocks, last_met, open_chats, summarise
 from tests.history_changes import DAY, NOON, changes, hashed, reported, row_of, started
 
 NOW = NOON + DAY
@@ -42,13 +42,13 @@ def test_counts_stay_and_nothing_leads_to_the_erased(happened: list[Change]) -> 
     after = unlinked(row)
     assert traces(after) == []
     before, now = summarise([row], NOW), summarise([after], NOW)
-    without_partners = [replace(chat, partner=()) for chat in now.open_chats]
-    assert without_partners == [replace(chat, partner=()) for chat in before.open_chats]
-    assert replace(now, open_chats=()) == replace(before, open_chats=())
+    without_partners = [replace(chat, partner=()) for chat in open_chats([after], NOW)]
+    assert without_partners == [replace(chat, partner=()) for chat in open_chats([row], NOW)]
+    assert now == before
     assert last_met([after], ERASED) is None
     assert not blocks([after], ERASED)
     # It is the same in the rows of several ids.
-    assert replace(summarise([after, after], NOW), open_chats=()) == replace(now, open_chats=())
+    assert summarise([after, after], NOW) == now
 
 
 def test_those_who_stay_are_found_as_before() -> None:

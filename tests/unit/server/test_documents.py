@@ -9,6 +9,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
+from pairguard.client.environment import _READERS, PREFIX
+from pairguard.client.options import ClientOptions
 from pairguard.server.metrics import Metrics
 from pairguard.server.settings import BOUNDS, Settings
 
@@ -42,6 +44,18 @@ def test_every_setting_is_explained_with_its_default_and_bounds() -> None:
         bounds = BOUNDS.get(field.name)
         if bounds:
             assert written[field.name][2].startswith(f"{bounds[0]:g} to {bounds[1]:,.0f}")
+
+
+def test_every_variable_of_the_client_is_explained_with_its_default() -> None:
+    text = (DOCUMENTS / "settings.md").read_text(encoding="utf-8")
+    written = dict(re.findall(rf"^\| {PREFIX}(\w+) \| (\S+) \|", text, re.MULTILINE))
+    address = {f"{PREFIX}ADDRESS": "127.0.0.1:1"}
+
+    assert list(written) == list(_READERS)
+    for name, default in written.items():
+        if default not in ("required", "absent"):
+            given = ClientOptions.from_environment(address | {PREFIX + name: default})
+            assert given == ClientOptions("127.0.0.1:1"), name
 
 
 def test_every_metric_is_explained_with_its_type_and_labels() -> None:

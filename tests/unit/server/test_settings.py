@@ -54,6 +54,8 @@ def test_every_setting_can_be_given_both_ways(tmp_path: Path) -> None:
         "allow_insecure_bind": "true",
         "allow_full_view": "false",
         "reflection": "true",
+        "store": "redis://user@store.internal:6379/0",
+        "accept_weak_durability": "true",
     } | {name: str(int(high)) for name, (_, high) in BOUNDS.items() if name != "worker_threads"}
     texts |= {"worker_threads": "5"}
     for field in fields(Settings):
@@ -135,6 +137,83 @@ def test_other_machines_are_served_only_when_one_line_says_so(host: str) -> None
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "[::1]", "localhost"])
 def test_loopback_is_served_without_more(host: str) -> None:
     assert read_settings({"PAIRGUARD_LISTEN_ADDRESS": f"{host}:1"}).reflection_on
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sqlite:/var/lib/pairguard/pairguard.sqlite3",
+        "redis://127.0.0.1:6379/0",
+        "rediss://user@store.internal:6380/2",
+        "redis+cluster://store.internal:6379",
+        "rediss+cluster://store.internal",
+        "unix:///run/redis.sock?db=1",
+    ],
+)
+def test_every_form_of_a_store_is_understood(name: str) -> None:
+    assert read_settings({"PAIRGUARD_STORE": name}).store == name
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("sqlite:", "must name a file"),
+        ("/var/lib/holds.sqlite3", "must begin with sqlite:"),
+        ("postgres://store.internal/pairguard", "must begin with sqlite:"),
+        ("redis://", "must name a host"),
+        ("redis://store.internal:0", "must name a host, and a port"),
+        ("unix://", "must name a socket"),
+        ("redis://user:S3CRET@store.internal", "must not hold a password"),
+    ],
+)
+def test_a_store_that_cannot_be_is_refused_without_its_name(name: str, problem: str) -> None:
+    (found,) = problems({"PAIRGUARD_STORE": name})
+
+    assert found.startswith(f"store: {problem}")
+    assert "S3CRET" not in found
+
+
+def test_the_key_lies_where_it_survives_with_what_it_belongs_to() -> None:
+    embedded = read_settings({})
+    shared = read_settings(
+        {"PAIRGUARD_STORE": "redis://h", "PAIRGUARD_JOURNAL_DIRECTORY": "/var/lib/pairguard/j"}
+    )
+    chosen = read_settings({"PAIRGUARD_STORE": "redis://h", "PAIRGUARD_IDENTITY_KEY_FILE": "k"})
+
+    assert embedded.key_file is None  # the store puts it beside the database
+    assert shared.key_file == Path("/var/lib/pairguard/identity.key")
+    assert chosen.key_file == Path("k")
+
+
+def test_a_relative_store_is_the_same_from_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert read_settings({}).absolute_store == f"sqlite:{tmp_path}/var/state/pairguard.sqlite3"
+    assert read_settings({"PAIRGUARD_STORE": "redis://h"}).absolute_store == "redis://h"
+
+
+def test_days_become_the_seconds_of_the_retention() -> None:
+    retention = read_settings(
+        {
+            "PAIRGUARD_DECISIONS_KEPT_DAYS": "2",
+            "PAIRGUARD_EVENTS_KEPT_DAYS": "8.5",
+            "PAIRGUARD_EVIDENCE_KEPT_DAYS": "3",
+            "PAIRGUARD_PARTICIPANTS_KEPT_DAYS": "40",
+        }
+    ).retention
+
+    assert retention.decisions_seconds == 2 * 86_400
+    assert retention.events_seconds == 8.5 * 86_400
+    assert retention.evidence_seconds == 3 * 86_400
+    assert retention.rows_seconds == 40 * 86_400
+
+
+def test_a_setting_of_an_earlier_version_is_no_setting() -> None:
+    assert problems({"PAIRGUARD_HOLD_STORE_FILE": "holds.sqlite3"}) == (
+        "PAIRGUARD_HOLD_STORE_FILE: is no setting",
+    )
 
 
 def test_more_threads_than_calls_contradict_each_other() -> None:

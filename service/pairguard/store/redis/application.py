@@ -24,7 +24,8 @@ from pairguard.store.records import record_of, unlinked
 from pairguard.store.redis.cell_storage import CellStorage, Replacement
 from pairguard.store.redis.cells import DAMAGE, Cell, with_hold, without_holds
 from pairguard.store.redis.connections import Connections
-from pairguard.store.redis.journal import Entry, Journal, Unfinished
+from pairguard.store.redis.entries import Entry
+from pairguard.store.redis.journal import Journal, Unfinished
 
 _RECORDS_PER_APPEND: Final = 250
 _COMPLETION_PAUSE_SECONDS: Final = 1.0

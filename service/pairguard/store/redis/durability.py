@@ -14,12 +14,13 @@ from pairguard.store.redis.connections import Connections
 _QUESTIONS: Final = (
     ("CONFIG", "GET", "appendonly"),
     ("CONFIG", "GET", "appendfsync"),
+    ("CONFIG", "GET", "maxmemory-policy"),
     ("INFO", "persistence"),
 )
 
 
 def promises_durability(connections: Connections) -> bool:
-    """Return whether every node writes each change to its disk before it answers.
+    """Return whether every node writes each change to its disk before it answers, and drops none.
 
     Raises:
         StoreUnavailable: A node does not answer.
@@ -27,11 +28,14 @@ def promises_durability(connections: Connections) -> bool:
     return all(_promises(*replies) for replies in connections.ask_all_nodes(*_QUESTIONS))
 
 
-def _promises(appends: Any, syncs: Any, state: Any) -> bool:
-    # Refusals are errors in the place of replies.
+def _promises(appends: Any, syncs: Any, evicts: Any, state: Any) -> bool:
+    # Refusals are errors in the place of replies. Of the policies only these take what does not
+    # expire by itself, holds among it, when memory is short.
     return (
         appends == [b"appendonly", b"yes"]
         and syncs == [b"appendfsync", b"always"]
+        and isinstance(evicts, list)
+        and not evicts[-1].startswith(b"allkeys-")
         and isinstance(state, bytes)
         and b"aof_last_write_status:ok" in state
     )

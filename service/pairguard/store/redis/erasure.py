@@ -24,7 +24,8 @@ from pairguard.store.redis.application import Application
 from pairguard.store.redis.cell_storage import CellStorage, Replacement
 from pairguard.store.redis.cells import DAMAGE, Cell, is_active, is_kept_for_law
 from pairguard.store.redis.connections import Connections, command
-from pairguard.store.redis.journal import Entry, Journal
+from pairguard.store.redis.entries import Entry
+from pairguard.store.redis.journal import Journal
 
 _RECORDS_PER_STEP: Final = 250
 

@@ -10,15 +10,14 @@ unlinked from somebody who is erased. A consumer is a consumer group of the stre
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pairguard.errors import StoreUnavailable
-from pairguard.store.ports import JournalRecord, KeptRecord, RecordKind
+from pairguard.store.ports import JournalRecord, RecordKind
 from pairguard.store.redis.agreement import Agreement
 from pairguard.store.redis.connections import Connections, command, run
+from pairguard.store.redis.entries import CURSOR_DIGITS, Entry, meta_of, read_entry
 from pairguard.store.redis.scripts import (
     APPEND,
     CONFIRM_EXPORT,
@@ -27,45 +26,8 @@ from pairguard.store.redis.scripts import (
     REPLACE_RECORD,
 )
 
-CURSOR_DIGITS: Final = 16
 MAX_EVENTS_OF_DECISION: Final = 1_000
 _ENTRIES_PER_READ: Final = 1_000
-_META = struct.Struct("<dHB")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A record as it lies in the journal.
-
-    Attributes:
-        number: Its place; rises with each record.
-        kind: What it tells.
-        record_id: Once for each kind.
-        time: When it was received or made, seconds since 1970.
-        decision_id: For an event the decision that it names; "": none.
-        reconciliation: Name of its agreement with the decision; "": none yet, or it is none.
-        payload: The serialized message.
-        value: All of it as it is kept.
-    """
-
-    number: int
-    kind: RecordKind
-    record_id: str
-    time: float
-    decision_id: str
-    reconciliation: str
-    payload: bytes
-    value: bytes
-
-    @property
-    def kept_record(self) -> KeptRecord:
-        """The record as the port tells it."""
-        return KeptRecord(cursor_of(self.number), self.kind, self.record_id, self.payload)
-
-    def replaced(self, payload: bytes, reconciliation: str) -> bytes:
-        """Return the value with another payload."""
-        meta = _meta(self.time, self.decision_id, reconciliation)
-        return self.value[:CURSOR_DIGITS] + meta + payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +103,7 @@ class Journal:
             keys += self._keys_of(
                 record.kind, record.record_id, record.decision_id, record.reconciliation
             )
-            meta = _meta(record.time, record.decision_id, record.reconciliation)
+            meta = meta_of(record.time, record.decision_id, record.reconciliation)
             arguments += (
                 record.kind.value,
                 record.record_id,
@@ -356,7 +318,7 @@ class Journal:
         keys = [self._record_key(kind, record_id) for kind, record_id in names]
         values = connections.ask(command("MGET", *keys))
         return [
-            None if value is None else _entry(kind, record_id, value)
+            None if value is None else read_entry(kind, record_id, value)
             for (kind, record_id), value in zip(names, values, strict=True)
         ]
 
@@ -371,51 +333,6 @@ class Journal:
             self.key("events", decision_id),
             self.key("reconciled", reconciliation),
         )
-
-
-def cursor_of(number: int) -> str:
-    """Return the place of a record as the port tells it."""
-    return f"{number:0{CURSOR_DIGITS}d}"
-
-
-def number_of(cursor: str) -> int:
-    """Return the number of a cursor; "" is 0.
-
-    Raises:
-        ValueError: It is no cursor of this journal.
-    """
-    if not cursor:
-        return 0
-    if len(cursor) != CURSOR_DIGITS or not (cursor.isascii() and cursor.isdigit()):
-        raise ValueError(f"a cursor of this journal is {CURSOR_DIGITS} digits")
-    return int(cursor)
-
-
-def _meta(time: float, decision_id: str, reconciliation: str) -> bytes:
-    decision, name = decision_id.encode(), reconciliation.encode()
-    return _META.pack(time, len(decision), len(name)) + decision + name
-
-
-def _entry(kind: RecordKind, record_id: str, value: bytes) -> Entry:
-    try:
-        number = int(value[:CURSOR_DIGITS])
-        time, decision_bytes, name_bytes = _META.unpack_from(value, CURSOR_DIGITS)
-        place = CURSOR_DIGITS + _META.size
-        decision_id = value[place : place + decision_bytes].decode()
-        place += decision_bytes
-        reconciliation = value[place : place + name_bytes].decode()
-    except (ValueError, struct.error) as error:
-        raise StoreUnavailable("a record of the journal is damaged") from error
-    return Entry(
-        number=number,
-        kind=kind,
-        record_id=record_id,
-        time=time,
-        decision_id=decision_id,
-        reconciliation=reconciliation,
-        payload=value[place + name_bytes :],
-        value=value,
-    )
 
 
 def _number(place: bytes) -> int:

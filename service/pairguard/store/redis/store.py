@@ -37,8 +37,9 @@ from pairguard.store.redis.cells import Cell, is_active, with_hold, without_hold
 from pairguard.store.redis.circuit import Circuit
 from pairguard.store.redis.connections import Connections, command, run
 from pairguard.store.redis.durability import promises_durability
+from pairguard.store.redis.entries import cursor_of, number_of
 from pairguard.store.redis.erasure import Erasures
-from pairguard.store.redis.journal import Journal, cursor_of, number_of
+from pairguard.store.redis.journal import Journal
 from pairguard.store.redis.scripts import RAISE_MARK
 from pairguard.store.redis.upkeep import Upkeep
 
@@ -142,7 +143,9 @@ class RedisStore:
             return ()
         named = [each for ids in participants for each in ids]
         cells = self._at_once(lambda: self._storage.read(self._reading, named))
-        return tuple(_participant([cells[each] for each in ids], now) for ids in participants)
+        return tuple(
+            _participant([cells[each] for each in dict.fromkeys(ids)], now) for ids in participants
+        )
 
     def write_hold(self, ids: Sequence[bytes], hold: Hold) -> None:
         """Put a hold on ids, durably; see ``ParticipantStore.write_hold``."""
@@ -350,15 +353,14 @@ class RedisStore:
 
 
 def _participant(cells: Sequence[Cell], now: float) -> KeptParticipant:
-    distinct = list(dict.fromkeys(cells))
     holds = {
         hold
-        for cell in distinct
+        for cell in cells
         for hold in cell.holds
         if is_active(hold, now) and hold.reason != LEGAL_HOLD
     }
     return KeptParticipant(
-        rows=tuple(cell.row for cell in distinct if cell.row),
+        rows=tuple(cell.row for cell in cells if cell.row),
         holds=tuple(sorted(holds, key=_order)) if holds else (),
     )
 

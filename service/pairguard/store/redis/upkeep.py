@@ -31,8 +31,9 @@ from pairguard.store.redis.cells import (
     read_head,
 )
 from pairguard.store.redis.connections import Connections
+from pairguard.store.redis.entries import Entry
 from pairguard.store.redis.erasure import Erasures
-from pairguard.store.redis.journal import Entry, Journal
+from pairguard.store.redis.journal import Journal
 
 _ENTRIES_PER_STEP: Final = 1_000
 TRACE_SECONDS: Final = 8 * 86_400.0
@@ -127,7 +128,9 @@ class Upkeep:
             pending_chats=self._journal.pending_count(connections),
             reconciliations=self._journal.reconciliation_counts(connections),
             delayed_erasures=self._erasures.count(),
-            bytes=sum(_used_memory(info) for info in connections.ask_all_nodes("INFO", "memory")),
+            bytes=sum(
+                _used_memory(info) for (info,) in connections.ask_all_nodes(("INFO", "memory"))
+            ),
         )
 
     def _heads(self) -> Iterator[tuple[list[bytes], list[bytes]]]:

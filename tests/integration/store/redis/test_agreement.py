@@ -152,3 +152,26 @@ def test_what_a_newer_program_left_compatible_is_used(
     assert store.read([[id_of(1)]], now=TIME)[0].rows
     assert store.append([decided("d2", 1, 2)]) == (True,)
     assert b'"schema_version": 2' in client.get(key)
+
+
+def test_a_new_key_is_remembered_and_the_retired_one_may_not_leave(
+    server: RedisServer, open_store: Open, tmp_path: Path
+) -> None:
+    path = tmp_path / "identity.key"
+    open_store(server.url).check()
+    first, second = path.read_bytes(), bytes(range(32))
+    running = open_store(server.url)
+    running.check()
+    # Behind the current one on all machines first, then before it.
+    path.write_bytes(first + second)
+    open_store(server.url).check()
+    path.write_bytes(second + first)
+    open_store(server.url).check()
+    running.check()
+    assert len(running.keys.retired) == 1
+    path.write_bytes(second)
+    with pytest.raises(StoreUnavailable, match="retired"):
+        open_store(server.url).check()
+    path.write_bytes(first)
+    with pytest.raises(StoreUnavailable, match="retired"):
+        open_store(server.url).check()

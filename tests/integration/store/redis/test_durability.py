@@ -17,9 +17,10 @@ def test_a_server_that_syncs_every_write_promises(server: RedisServer, open_stor
     [
         ("--appendfsync", "everysec"),
         ("--appendonly", "no"),
+        ("--maxmemory-policy", "allkeys-lru"),
         ("--rename-command", "CONFIG", ""),
     ],
-    ids=["once a second", "never", "does not tell"],
+    ids=["once a second", "never", "forgets when full", "does not tell"],
 )
 def test_any_other_does_not(open_store: Open, options: tuple[str, ...]) -> None:
     with running_redis(*options) as server:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -175,6 +177,39 @@ def test_a_closed_store_says_so(store: RedisStore) -> None:
         store.check()
     with pytest.raises(StoreUnavailable):
         store.read([[id_of(1)]], now=TIME)
+
+
+FORKER = """
+import os, sys
+from pathlib import Path
+from pairguard.store.redis import RedisStore
+from tests.integration.store.redis.kept_records import TIME, id_of
+store = RedisStore(sys.argv[1], Path(sys.argv[2]), read_timeout_seconds=5.0)
+rows = {number: store.read([[id_of(number)]], now=TIME)[0].rows for number in range(1, 9)}
+children = []
+for start in range(2):
+    child = os.fork()
+    if child == 0:
+        break
+    children.append(child)
+else:
+    start = 2
+for number in list(range(1, 9)) * 50:
+    own = (number * (start + 3)) % 8 + 1
+    if store.read([[id_of(own)]], now=TIME)[0].rows != rows[own]:
+        os._exit(1)
+if not children or start < 2:
+    os._exit(0)
+sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
+"""
+
+
+def test_forked_workers_do_not_read_each_others_replies(
+    server: RedisServer, store: RedisStore, tmp_path: Path
+) -> None:
+    store.append([decided(f"d{each}", each, 100 + each, time=TIME + each) for each in range(1, 9)])
+    arguments = [sys.executable, "-c", FORKER, server.url, str(tmp_path / "identity.key")]
+    assert subprocess.run(arguments, timeout=60, check=False).returncode == 0
 
 
 def test_messages_of_failures_name_no_password(open_store: Open) -> None:

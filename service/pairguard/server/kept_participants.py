@@ -1,0 +1,306 @@
+"""What the store has kept of participants, put beside what a caller sent of them.
+
+Owns how the two become one participant, and what the rules are told of the rest: holds, blocks,
+past meetings, what was counted. What cannot be read is told as unread. Ids are hashed here.
+
+What was sent and what was kept count once where they are the same item; where a caller sends other
+content under the id of a kept item, both count, so that nothing that was kept is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import inf
+from typing import Final
+
+from pairguard.age.evidence import AgeEvidence, PlatformAgeRange, SelfDeclared
+from pairguard.errors import StoreUnavailable
+from pairguard.history.kept_evidence import KeptItem
+from pairguard.history.summary import (
+    NOTHING_KEPT,
+    OpenChat,
+    Summary,
+    blocks,
+    last_met,
+    open_chats,
+    summarise,
+)
+from pairguard.policy.state import KeptState, StoredState
+from pairguard.risk.participant import Participant
+from pairguard.server.evidence_conversion import EvidenceReader
+from pairguard.server.recent_decisions import Amounts, RecentDecisions
+from pairguard.server.record_hashing import UNLISTED_PROVIDER
+from pairguard.server.violations import Violations
+from pairguard.store.identity import IdentityKey, IdentityKeys
+from pairguard.store.ports import Hold, KeptParticipant, ParticipantStore
+from pairguard.v1 import participant_pb2
+
+_MINUTE: Final = 60.0
+_CACHED: Final = 4_096
+_WITHOUT_CAPTURE: Final = (SelfDeclared, PlatformAgeRange)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownParticipant:
+    """A participant with all that is known.
+
+    Attributes:
+        participant: As sent, with the evidence and the history that were kept.
+        ids: Hashes of its ids under the current key, its own first; empty: there is no key.
+        holds: Its active holds.
+        rows: What else is kept.
+        summary: What the rows say.
+        kept_evidence: The evidence that was kept and not sent, as it is kept.
+    """
+
+    participant: Participant
+    ids: tuple[bytes, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    rows: tuple[bytes, ...] = ()
+    summary: Summary = NOTHING_KEPT
+    kept_evidence: tuple[KeptItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPair:
+    """Two participants with all that is known, and what is between them."""
+
+    a: KnownParticipant
+    b: KnownParticipant
+    state: StoredState
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    known: KnownParticipant
+    all_ids: tuple[bytes, ...]
+    recent: Amounts | None
+
+
+class KeptParticipants:
+    """Reads what is kept.
+
+    Args:
+        store: Where it is kept.
+        recent: What this process has decided and the store does not count yet.
+    """
+
+    def __init__(self, store: ParticipantStore, recent: RecentDecisions) -> None:
+        self._store = store
+        self._recent = recent
+        self._keys: IdentityKeys | None = None
+        self.chats_are_reported = False
+        """Whether anybody's chats were reported lately, so that none means none."""
+
+    @property
+    def keys(self) -> IdentityKeys:
+        """The keys of the store, once read kept for as long as this process lives.
+
+        Raises:
+            StoreUnavailable: They were never read.
+        """
+        keys = self._keys
+        if keys is None:
+            keys = self._keys = self._store.keys
+        return keys
+
+    def read_pair(self, a: Participant, b: Participant, now: float) -> KnownPair:
+        """Return two participants with what is kept; where that cannot be read, the state says so.
+
+        Args:
+            a: One participant as sent.
+            b: The other.
+            now: Seconds since 1970.
+        """
+        try:
+            read_a, read_b = self._read((a, b), now)
+            met = max(
+                last_met(read_a.known.rows, read_b.all_ids) or -inf,
+                last_met(read_b.known.rows, read_a.all_ids) or -inf,
+            )
+            state = StoredState(
+                a=self._state(read_a),
+                b=self._state(read_b),
+                personal_block=(
+                    blocks(read_a.known.rows, read_b.all_ids)
+                    or blocks(read_b.known.rows, read_a.all_ids)
+                ),
+                # A meeting that lies in the future, by a clock that went back, was just now.
+                seconds_since_last_met=max(now - met, 0.0) if met > -inf else None,
+            )
+        except StoreUnavailable:
+            unread_a, unread_b = self._unread(a), self._unread(b)
+            state = StoredState(readable=False, a=self._state(unread_a), b=self._state(unread_b))
+            return KnownPair(unread_a.known, unread_b.known, state)
+        return KnownPair(read_a.known, read_b.known, state)
+
+    def read_one(self, participant: Participant, now: float) -> KnownParticipant:
+        """Return one participant with what is kept.
+
+        Raises:
+            StoreUnavailable: It cannot be read.
+        """
+        (read,) = self._read((participant,), now)
+        return read.known
+
+    def read_summaries(
+        self, participants: Sequence[Sequence[bytes]], now: float
+    ) -> tuple[tuple[KeptParticipant, Summary], ...]:
+        """Return what is kept of participants by their hashes.
+
+        Raises:
+            StoreUnavailable: It cannot be read.
+        """
+        return tuple(
+            (kept, summary_of(kept.rows, now)) for kept in self._store.read(participants, now=now)
+        )
+
+    def _read(self, participants: Sequence[Participant], now: float) -> list[_Read]:
+        keys = self.keys
+        raw = [(each.participant_id, *each.linked_ids) for each in participants]
+        hashed = [keys.hashes(ids) for ids in raw]
+        # Before the store: what is imported between the two counts twice then, and never not.
+        recent = [self._recent.of(ids) for ids in hashed]
+        found = []
+        for participant, ids, all_ids, amounts, kept in zip(
+            participants, raw, hashed, recent, self._store.read(hashed, now=now), strict=True
+        ):
+            summary = summary_of(kept.rows, now)
+            evidence = participant.age_evidence
+            items: tuple[KeptItem, ...] = ()
+            if summary.evidence:
+                evidence, items = _with_kept(evidence, summary.evidence, keys)
+            if evidence is not participant.age_evidence or summary.signals:
+                participant = replace(  # noqa: PLW2901 - the same one, with what is kept
+                    participant, age_evidence=evidence, history=summary.signals
+                )
+            known = KnownParticipant(
+                participant, all_ids[: len(ids)], kept.holds, kept.rows, summary, items
+            )
+            found.append(_Read(known, all_ids, amounts))
+        return found
+
+    def _unread(self, participant: Participant) -> _Read:
+        """Return a participant of whom nothing is known but what this process decided."""
+        keys = self._keys
+        ids = (participant.participant_id, *participant.linked_ids)
+        hashed = () if keys is None else keys.hashes(ids)
+        known = KnownParticipant(participant, hashed[: len(ids)])
+        return _Read(known, hashed, self._recent.of(hashed))
+
+    def _state(self, read: _Read) -> KeptState:
+        summary, holds = read.known.summary, read.known.holds
+        recent = read.recent
+        if recent is None and summary is NOTHING_KEPT and not holds:
+            return KeptState(chats_counted=self.chats_are_reported)
+        decisions, allowed = summary.decisions_24h, summary.allowed_24h
+        exposure = summary.exposure_24h
+        partner_minor = (summary.partner_minor_mean_24h or 0.0) * decisions
+        if recent is not None:
+            decisions += recent.decisions
+            allowed += recent.allowed
+            exposure += recent.exposure
+            partner_minor += recent.partner_minor
+        return KeptState(
+            held_for=tuple(hold.reason for hold in holds),
+            chats_counted=self.chats_are_reported,
+            decisions_24h=decisions,
+            allowed_24h=allowed,
+            reroutes_24h=max(decisions - allowed, 0.0),
+            exposure_24h=exposure,
+            chats_started_24h=summary.chats_started_24h,
+            partner_minor_mean_24h=min(partner_minor / decisions, 1.0) if decisions else None,
+            reporters_30d=summary.reporters_30d,
+            partners_30d=summary.partners_30d,
+            upheld_harm=summary.upheld_harm,
+        )
+
+
+def summary_of(rows: tuple[bytes, ...], now: float) -> Summary:
+    """Return what rows say, as of the beginning of this minute: windows reach a little further.
+
+    Raises:
+        StoreUnavailable: A row is damaged, which is as good as unread.
+    """
+    return _summary_of_minute(rows, int(now // _MINUTE)) if rows else NOTHING_KEPT
+
+
+def open_chats_of(rows: tuple[bytes, ...], now: float) -> tuple[OpenChat, ...]:
+    """Return the chats that have started and not ended.
+
+    Raises:
+        StoreUnavailable: A row is damaged, which is as good as unread.
+    """
+    try:
+        return open_chats(rows, now)
+    except ValueError as error:
+        raise StoreUnavailable("what is kept of a participant is damaged") from error
+
+
+@lru_cache(maxsize=_CACHED)
+def _summary_of_minute(rows: tuple[bytes, ...], minute: int) -> Summary:
+    try:
+        return summarise(rows, minute * _MINUTE)
+    except ValueError as error:
+        raise StoreUnavailable("what is kept of a participant is damaged") from error
+
+
+@lru_cache(maxsize=_CACHED)
+def evidence_of(content: bytes, time: float) -> AgeEvidence:
+    """Return an item of evidence as it was kept at a time; ids in it are hashes.
+
+    Raises:
+        StoreUnavailable: This version cannot read it, which is as good as unread.
+    """
+    violations = Violations()
+    message = participant_pb2.AgeEvidence()
+    try:
+        message.ParseFromString(content)
+    except Exception as error:  # protobuf's own kinds
+        raise StoreUnavailable("kept evidence is damaged") from error
+    item = EvidenceReader("", time, violations).read_item(message)
+    if item is None or len(violations):
+        raise StoreUnavailable("kept evidence is of a kind that this version does not know")
+    return item
+
+
+def _with_kept(
+    sent: tuple[AgeEvidence, ...], kept: Sequence[KeptItem], keys: IdentityKeys
+) -> tuple[tuple[AgeEvidence, ...], tuple[KeptItem, ...]]:
+    """Return all items, the sent ones first, and those of the kept that were not sent."""
+    if not sent:
+        return tuple([evidence_of(item.content, item.time) for item in kept]), tuple(kept)
+    hashed = tuple([_hashed(item, keys.current) for item in sent])
+    by_id = {item.evidence_id: item for item in hashed if item.evidence_id}
+    for key in keys.retired:
+        for sent_item in sent:
+            if sent_item.evidence_id:
+                item = _hashed(sent_item, key)
+                by_id[item.evidence_id] = item
+    further = []
+    items = []
+    for each in kept:
+        item = evidence_of(each.content, each.time)
+        same = by_id.get(item.evidence_id)
+        if same is None or not _is_copy(same, item):
+            items.append(item)
+            further.append(each)
+    return hashed + tuple(items), tuple(further)
+
+
+def _hashed(item: AgeEvidence, key: IdentityKey) -> AgeEvidence:
+    """Return a sent item with its ids as they are kept, so that both can be compared."""
+    observation = item.observation
+    if not isinstance(observation, _WITHOUT_CAPTURE) and observation.capture_session:
+        capture = key.hash(f"capture:{observation.capture_session}").hex()
+        observation = replace(observation, capture_session=capture)
+    evidence_id = key.hash(f"evidence:{item.evidence_id}").hex() if item.evidence_id else ""
+    return replace(item, observation=observation, evidence_id=evidence_id)
+
+
+def _is_copy(sent: AgeEvidence, kept: AgeEvidence) -> bool:
+    """Return whether both say the same; of a provider only a name is kept, in lower case."""
+    same_provider = kept.provider in (sent.provider.lower(), UNLISTED_PROVIDER)
+    return same_provider and replace(sent, provider=kept.provider) == kept

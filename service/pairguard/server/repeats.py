@@ -1,0 +1,125 @@
+"""Requests that are sent again: the same id gets the same answer.
+
+Owns the window, what makes two requests the same, and when a repeat is judged anew all the same:
+an ALLOW is never repeated where a hard rule would stop the pair by now. Answers are kept sealed,
+since they may hold ids of the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+from pairguard.errors import FieldViolation, InvalidInput, StoreUnavailable
+from pairguard.policy.reasons import ReasonCode
+from pairguard.server.kept_participants import KeptParticipants
+from pairguard.server.metrics import Metrics
+from pairguard.store.ports import KeptAnswer, ParticipantStore
+from pairguard.v1 import pair_risk_service_pb2
+
+REPEAT_SECONDS: Final = 120.0
+"""How long an answer is repeated."""
+REQUEST_ID_NOT_KEPT: Final = "REQUEST_ID_NOT_KEPT"
+"""The request id could not be looked up or kept: a repeat is judged anew."""
+
+HARD_REASONS: Final = frozenset(
+    {
+        ReasonCode.HELD,
+        ReasonCode.BELOW_MINIMUM_AGE,
+        ReasonCode.PERSONAL_BLOCK,
+        ReasonCode.STORE_UNAVAILABLE,
+        ReasonCode.AGE_EVIDENCE_CONFLICT,
+        ReasonCode.AGE_UNKNOWN,
+        ReasonCode.LIKELY_MINOR,
+        ReasonCode.POOLS_DIFFER,
+        ReasonCode.MINORS_NOT_PAIRED,
+        ReasonCode.AGE_GAP_TOO_WIDE,
+        ReasonCode.MINOR_ADULT_RISK,
+        ReasonCode.HARM_MODEL_UNAVAILABLE,
+    }
+)
+"""Reasons for which an ALLOW is not repeated. The others follow from the ALLOW itself (the two met,
+the budget was spent on them) or compare scores that wander."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """What a request is kept under, and what tells it from another with its id."""
+
+    key: bytes
+    request_hash: bytes
+
+
+class Repeats:
+    """Keeps answers and finds them again.
+
+    Args:
+        store: Where they are kept.
+        kept: Where the keys come from.
+        metrics: Where failures and repeats are counted.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        store: ParticipantStore,
+        kept: KeptParticipants,
+        metrics: Metrics,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._kept = kept
+        self._metrics = metrics
+        self._clock = clock
+
+    def key_of(
+        self, request: pair_risk_service_pb2.ScorePairRequest, caller: str
+    ) -> RequestKey | None:
+        """Return what a request is kept under; None: without the key nothing can be kept."""
+        try:
+            hash_text = self._kept.keys.hash
+        except StoreUnavailable:
+            return None
+        content = blake2b(request.SerializeToString(deterministic=True)).hexdigest()
+        return RequestKey(
+            hash_text(f"answer:{len(caller)}:{caller}:{request.request_id}"),
+            hash_text(f"content:{content}"),
+        )
+
+    def find(self, key: RequestKey) -> pair_risk_service_pb2.ScorePairResponse | None:
+        """Return the answer that a request got before; None: it did not.
+
+        Raises:
+            InvalidInput: Another request had the same id; ``REQUEST_ID_REUSED``.
+            StoreUnavailable: It cannot be told.
+        """
+        answer = self._store.find_answer(key.key, now=self._clock())
+        return None if answer is None else self._read(answer, key)
+
+    def keep(
+        self, key: RequestKey, response: pair_risk_service_pb2.ScorePairResponse
+    ) -> pair_risk_service_pb2.ScorePairResponse:
+        """Keep an answer and return it, or the one that another call kept first.
+
+        Raises:
+            InvalidInput: That call had the same id and asked something else.
+            StoreUnavailable: It cannot be kept.
+        """
+        now = self._clock()
+        sealed = self._kept.keys.current.seal(response.SerializeToString())
+        mine = KeptAnswer(key.request_hash, sealed, now + REPEAT_SECONDS)
+        kept = self._store.keep_answer(key.key, mine, now=now)
+        return response if kept == mine else self._read(kept, key)
+
+    def _read(self, answer: KeptAnswer, key: RequestKey) -> pair_risk_service_pb2.ScorePairResponse:
+        if answer.request_hash != key.request_hash:
+            violation = FieldViolation("request_id", "came with another request before")
+            raise InvalidInput([violation], reason="REQUEST_ID_REUSED")
+        try:
+            content = self._kept.keys.unseal(answer.response)
+            return pair_risk_service_pb2.ScorePairResponse.FromString(content)
+        except ValueError as error:
+            raise StoreUnavailable("a kept answer cannot be read") from error

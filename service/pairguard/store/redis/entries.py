@@ -1,0 +1,103 @@
+"""A record as one value, and its place as a text.
+
+Owns their forms: the number in digits, time, decision and agreement, then the payload. It must not
+know where a record lies (``pairguard.store.redis.journal``).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from pairguard.errors import StoreUnavailable
+from pairguard.store.ports import KeptRecord, RecordKind
+
+CURSOR_DIGITS: Final = 16
+_META = struct.Struct("<dHB")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record as it lies in the journal.
+
+    Attributes:
+        number: Its place; rises with each record.
+        kind: What it tells.
+        record_id: Once for each kind.
+        time: When it was received or made, seconds since 1970.
+        decision_id: For an event the decision that it names; "": none.
+        reconciliation: Name of its agreement with the decision; "": none yet, or it is none.
+        payload: The serialized message.
+        value: All of it as it is kept.
+    """
+
+    number: int
+    kind: RecordKind
+    record_id: str
+    time: float
+    decision_id: str
+    reconciliation: str
+    payload: bytes
+    value: bytes
+
+    @property
+    def kept_record(self) -> KeptRecord:
+        """The record as the port tells it."""
+        return KeptRecord(cursor_of(self.number), self.kind, self.record_id, self.payload)
+
+    def replaced(self, payload: bytes, reconciliation: str) -> bytes:
+        """Return the value with another payload."""
+        meta = meta_of(self.time, self.decision_id, reconciliation)
+        return self.value[:CURSOR_DIGITS] + meta + payload
+
+
+def cursor_of(number: int) -> str:
+    """Return the place of a record as the port tells it."""
+    return f"{number:0{CURSOR_DIGITS}d}"
+
+
+def number_of(cursor: str) -> int:
+    """Return the number of a cursor; "" is 0.
+
+    Raises:
+        ValueError: It is no cursor of this journal.
+    """
+    if not cursor:
+        return 0
+    if len(cursor) != CURSOR_DIGITS or not (cursor.isascii() and cursor.isdigit()):
+        raise ValueError(f"a cursor of this journal is {CURSOR_DIGITS} digits")
+    return int(cursor)
+
+
+def meta_of(time: float, decision_id: str, reconciliation: str) -> bytes:
+    """Return what stands between the number of a record and its payload."""
+    decision, name = decision_id.encode(), reconciliation.encode()
+    return _META.pack(time, len(decision), len(name)) + decision + name
+
+
+def read_entry(kind: RecordKind, record_id: str, value: bytes) -> Entry:
+    """Return the record of a kept value.
+
+    Raises:
+        StoreUnavailable: It is damaged.
+    """
+    try:
+        number = int(value[:CURSOR_DIGITS])
+        time, decision_bytes, name_bytes = _META.unpack_from(value, CURSOR_DIGITS)
+        place = CURSOR_DIGITS + _META.size
+        decision_id = value[place : place + decision_bytes].decode()
+        place += decision_bytes
+        reconciliation = value[place : place + name_bytes].decode()
+    except (ValueError, struct.error) as error:
+        raise StoreUnavailable("a record of the journal is damaged") from error
+    return Entry(
+        number=number,
+        kind=kind,
+        record_id=record_id,
+        time=time,
+        decision_id=decision_id,
+        reconciliation=reconciliation,
+        payload=value[place + name_bytes :],
+        value=value,
+    )
