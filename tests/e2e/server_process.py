@@ -85,7 +85,8 @@ def environment(directory: Path, bundle: Path, **settings: str) -> dict[str, str
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PAIRGUARD_")}
     given = {
         "bundle_path": str(bundle),
-        "hold_store_file": str(directory / "state" / "holds.sqlite3"),
+        "store": f"sqlite:{directory / 'state' / 'pairguard.sqlite3'}",
+        "journal_directory": str(directory / "state" / "journal"),
         "listen_address": "127.0.0.1:0",
         "metrics_address": "127.0.0.1:0",
         "drain_delay_seconds": "0.2",

@@ -189,7 +189,7 @@ def test_a_key_that_is_open_to_everybody_ends_the_start(tmp_path: Path, bundle: 
     environ = environment(tmp_path, bundle, identity_key_file=str(key))
     with started(tmp_path, environ) as server:
         assert server.exit_code() == 2
-        assert "hold_store_file" in server.said[1]
+        assert "store" in server.said[1]
 
 
 @pytest.mark.parametrize(

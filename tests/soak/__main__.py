@@ -90,7 +90,7 @@ def _soak(given: argparse.Namespace, directory: Path, stack: ExitStack, *, has_d
     for backend in backends:
         backend.join()
     exit_code = server.end()
-    store = open_store(environ["PAIRGUARD_STORE"], key_path=_key(environ))
+    store = open_store(environ["PAIRGUARD_STORE"], key_path=_key(environ), read_timeout_seconds=5.0)
     try:
         found = recount(store, ledger)
     finally:

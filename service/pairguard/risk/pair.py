@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from math import inf, isfinite
 from typing import Final
 
@@ -130,8 +129,13 @@ def minor_adult_probability(a: AgeAssessment, b: AgeAssessment, adult_ages: Iter
 
 
 def _cells(assessment: AgeAssessment, ages: list[int]) -> list[float]:
-    edges = [0.0, *(assessment.probability_below(age) for age in ages), 1.0]
-    return [max(high - low, 0.0) for low, high in pairwise(edges)]
+    cells, low = [], 0.0
+    for age in ages:
+        high = assessment.probability_below(age)
+        cells.append(max(high - low, 0.0))
+        low = high
+    cells.append(max(1.0 - low, 0.0))
+    return cells
 
 
 class RiskModel:

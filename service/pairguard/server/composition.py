@@ -90,6 +90,7 @@ def compose(
             settings.store,
             key_path=settings.key_file,
             password_path=settings.store_password_file,
+            read_timeout_seconds=settings.store_read_timeout_seconds,
         )
     generations = GenerationSlot()
     recent = RecentDecisions()

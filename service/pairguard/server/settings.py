@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 
 from pairguard.errors import ConfigurationRefused
 from pairguard.server.addresses import Address, parse_address
-from pairguard.store.opening import SQLITE, sqlite_path, store_problem
+from pairguard.store.opening import READ_TIMEOUT_SECONDS, SQLITE, sqlite_path, store_problem
 from pairguard.store.ports import Retention
 
 PREFIX: Final = "PAIRGUARD_"
@@ -44,6 +44,8 @@ class Settings:
     """Where what is kept of participants is: ``sqlite:FILE`` or a ``redis://`` address."""
     store_password_file: Path | None = None
     """File of the password of a Redis store; absent: it wants none."""
+    store_read_timeout_seconds: float = READ_TIMEOUT_SECONDS
+    """How long a decision waits for a Redis store before it goes on without."""
     identity_key_file: Path | None = None
     """File of the keys that ids are hashed with. Absent: made beside the store's file, or beside
     ``journal_directory``."""
@@ -133,6 +135,7 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "drain_delay_seconds": (0, 300),
     "drain_timeout_seconds": (0, 3_600),
     "log_one_ok_call_in": (1, 1_000_000),
+    "store_read_timeout_seconds": (0.001, 5),
     "decisions_kept_days": (1, 3_660),
     # Events may come seven days late, and each must be known from its repetition till then.
     "events_kept_days": (8, 3_660),

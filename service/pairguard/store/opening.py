@@ -15,6 +15,7 @@ from pairguard.errors import StoreUnavailable
 from pairguard.store.ports import ParticipantStore
 
 SQLITE: Final = "sqlite:"
+READ_TIMEOUT_SECONDS: Final = 0.02
 _REDIS: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
 
 
@@ -42,7 +43,11 @@ def sqlite_path(name: str) -> Path | None:
 
 
 def open_store(
-    name: str, *, key_path: Path | None, password_path: Path | None = None
+    name: str,
+    *,
+    key_path: Path | None,
+    password_path: Path | None = None,
+    read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
 ) -> ParticipantStore:
     """Return the store of a name; it connects at its first use.
 
@@ -50,6 +55,7 @@ def open_store(
         name: See the module; checked by ``store_problem`` before.
         key_path: File of the identity keys; None: beside the database of an embedded store.
         password_path: File of the password of a store that wants one.
+        read_timeout_seconds: How long a decision waits for a store over the network.
 
     Raises:
         StoreUnavailable: The password cannot be read, or the store's client is not installed.
@@ -68,7 +74,11 @@ def open_store(
         raise StoreUnavailable(
             "a Redis store needs the extra: pip install 'pairguard[redis]'"
         ) from error
-    return RedisStore(_with_password(name, password_path), key_path)
+    return RedisStore(
+        _with_password(name, password_path),
+        key_path,
+        read_timeout_seconds=read_timeout_seconds,
+    )
 
 
 def _with_password(name: str, path: Path | None) -> str:

@@ -17,6 +17,7 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
 from grpc_status import rpc_status
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pairguard.bundle.defaults import default_policy_text
@@ -24,8 +25,14 @@ from pairguard.errors import StoreUnavailable
 from pairguard.server.application import Application
 from pairguard.server.composition import compose
 from pairguard.server.settings import Settings
-from pairguard.store.ports import Hold, HoldStore
-from pairguard.store.sqlite import SqliteHoldStore
+from pairguard.store.ports import (
+    Hold,
+    JournalRecord,
+    KeptAnswer,
+    KeptParticipant,
+    ParticipantStore,
+)
+from pairguard.store.sqlite import SqliteStore
 from pairguard.v1.age_assurance_service_pb2_grpc import AgeAssuranceServiceStub
 from pairguard.v1.feedback_service_pb2_grpc import FeedbackServiceStub
 from pairguard.v1.pair_risk_service_pb2_grpc import PairRiskServiceStub
@@ -66,6 +73,9 @@ class Running:
         return health_pb2.HealthCheckResponse.ServingStatus.Name(status)
 
     def metrics_text(self) -> str:
+        """Return the figures as they are served, or would be if they were."""
+        if self.application.metrics_address is None:
+            return generate_latest(self.application.metrics.registry).decode()
         url = f"http://{self.application.metrics_address}/metrics"
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:
             text: str = answer.read().decode()
@@ -89,17 +99,23 @@ def listening(
     directory: Path,
     *,
     policy: str | None = None,
-    store: HoldStore | None = None,
+    store: ParticipantStore | str | None = None,
     clock: Callable[[], float] = lambda: NOW,
     **changes: Any,
 ) -> Iterator[Running]:
-    """Serve without a bundle yet; ``application.load()`` loads it."""
+    """Serve without a bundle yet; ``application.load()`` loads it.
+
+    The store is one of the test's own, or the one of a name; None: a database in the directory.
+    """
+    embedded = f"sqlite:{directory / 'state' / 'pairguard.sqlite3'}"
     settings = replace(
         Settings(
             bundle_path=bundle,
-            hold_store_file=directory / "state" / "holds.sqlite3",
+            store=store if isinstance(store, str) else embedded,
+            journal_directory=directory / "state" / "journal",
             listen_address="127.0.0.1:0",
-            metrics_address="127.0.0.1:0",
+            # To end a server of figures takes half a second; few tests ask for one.
+            metrics_address=None,
             log_one_ok_call_in=1,
             drain_timeout_seconds=5.0,
         ),
@@ -109,7 +125,13 @@ def listening(
         (directory / "policy.toml").write_text(policy, encoding="utf-8")
         settings = replace(settings, policy_file=directory / "policy.toml")
     log = io.StringIO()
-    application = compose(settings, log_stream=log, clock=clock, store=store)
+    application = compose(
+        settings,
+        log_stream=log,
+        clock=clock,
+        store=None if isinstance(store, str) else store,
+        import_in_child=False,
+    )
     try:
         application.listen()
         options = [("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)]
@@ -158,37 +180,35 @@ def failed_call(error: grpc.RpcError) -> grpc.Call:
     return cast("grpc.Call", error)
 
 
-class BrokenStore:
+class BrokenStore(SqliteStore):
     """A store that can be told not to read or not to write."""
 
     def __init__(self, path: Path, *, reads: bool = True, writes: bool = True) -> None:
-        self._store = SqliteHoldStore(path)
+        super().__init__(path)
         self.reads = reads
         self.writes = writes
 
-    def read_holds(
-        self, participants: Sequence[Sequence[str]], *, now: float
-    ) -> tuple[tuple[Hold, ...], ...]:
+    def read(
+        self, participants: Sequence[Sequence[bytes]], *, now: float
+    ) -> tuple[KeptParticipant, ...]:
         if not self.reads:
             raise StoreUnavailable("told not to read")
-        return self._store.read_holds(participants, now=now)
+        return super().read(participants, now=now)
 
-    def write_hold(self, ids: Sequence[str], hold: Hold) -> None:
+    def write_hold(self, ids: Sequence[bytes], hold: Hold) -> None:
         if not self.writes:
             raise StoreUnavailable("told not to write")
-        self._store.write_hold(ids, hold)
+        super().write_hold(ids, hold)
 
-    def release_holds(self, ids: Sequence[str], *, now: float, reason: str | None) -> int:
-        return self._store.release_holds(ids, now=now, reason=reason)
+    def append(self, records: Sequence[JournalRecord]) -> tuple[bool, ...]:
+        if not self.writes:
+            raise StoreUnavailable("told not to write")
+        return super().append(records)
 
-    def purge_expired(self, now: float) -> int:
-        return self._store.purge_expired(now)
-
-    def check(self) -> None:
-        self._store.check()
-
-    def close(self) -> None:
-        self._store.close()
+    def keep_answer(self, key: bytes, answer: KeptAnswer, *, now: float) -> KeptAnswer:
+        if not self.writes:
+            raise StoreUnavailable("told not to write")
+        return super().keep_answer(key, answer, now=now)
 
 
 def until(condition: Callable[[], bool], *, seconds: float = TIMEOUT_SECONDS) -> bool:

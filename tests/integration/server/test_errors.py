@@ -11,9 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
-from pairguard.store.ports import Hold
-from pairguard.v1 import age_assurance_service_pb2 as age_assurance
-from pairguard.v1 import feedback_service_pb2 as feedback
+from pairguard.store.ports import KeptParticipant
 from pairguard.v1 import pair_risk_service_pb2 as pair_risk
 from tests.integration.server.running_server import (
     TIMEOUT_SECONDS,
@@ -32,9 +30,9 @@ MARK = "MARKED-4711"
 class FailingStore(BrokenStore):
     """A store with a bug: it raises what nobody expects, with an id in the text."""
 
-    def read_holds(
-        self, participants: Sequence[Sequence[str]], *, now: float
-    ) -> tuple[tuple[Hold, ...], ...]:
+    def read(
+        self, participants: Sequence[Sequence[bytes]], *, now: float
+    ) -> tuple[KeptParticipant, ...]:
         raise KeyError(f"{participants} at {now}")
 
 
@@ -46,12 +44,12 @@ class SlowStore(BrokenStore):
         self.arrived = threading.Semaphore(0)
         self.go = threading.Event()
 
-    def read_holds(
-        self, participants: Sequence[Sequence[str]], *, now: float
-    ) -> tuple[tuple[Hold, ...], ...]:
+    def read(
+        self, participants: Sequence[Sequence[bytes]], *, now: float
+    ) -> tuple[KeptParticipant, ...]:
         self.arrived.release()
         self.go.wait(TIMEOUT_SECONDS)
-        return super().read_holds(participants, now=now)
+        return super().read(participants, now=now)
 
 
 def test_an_invalid_request_is_answered_with_each_field(server: Running) -> None:
@@ -109,10 +107,6 @@ def test_a_message_that_is_too_large_is_refused(bundle: Path, tmp_path: Path) ->
     [
         ("pair_risk", "ScorePairs", pair_risk.ScorePairsRequest()),
         ("pair_risk", "RankCandidates", pair_risk.RankCandidatesRequest()),
-        ("pair_risk", "GetDecision", pair_risk.GetDecisionRequest()),
-        ("age_assurance", "RecordAgeEvidence", age_assurance.RecordAgeEvidenceRequest()),
-        ("feedback", "RecordEvents", feedback.RecordEventsRequest()),
-        ("feedback", "EraseParticipant", feedback.EraseParticipantRequest()),
     ],
 )
 def test_a_call_that_is_not_built_says_so(
@@ -144,7 +138,7 @@ def test_a_bug_is_an_internal_error_and_nothing_else(bundle: Path, tmp_path: Pat
         assert until(lambda: len(server.log_lines()) == 2)
         failure, call = server.log_lines()
         assert (failure["level"], failure["error"]) == ("error", "KeyError")
-        assert any("read_holds" in frame for frame in failure["frames"])
+        assert any("read_pair" in frame for frame in failure["frames"])
         assert (call["code"], call["leading_reason"]) == ("INTERNAL", "INTERNAL")
         assert MARK not in server.log.getvalue()
 

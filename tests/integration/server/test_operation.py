@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from pairguard.errors import BundleRefused, ConfigurationRefused, PolicyRefused
 from pairguard.server.composition import SERVICES
+from pairguard.store.ports import PurgeReport, Retention
 from tests.integration.server.running_server import (
     TIMEOUT_SECONDS,
     BrokenStore,
@@ -116,12 +117,12 @@ def test_a_store_that_cannot_be_opened_ends_the_start(bundle: Path, tmp_path: Pa
     with listening(bundle, tmp_path) as server:
         with pytest.raises(ConfigurationRefused) as caught:
             server.application.load()
-        assert "hold_store_file" in caught.value.problems[0]
+        assert "store" in caught.value.problems[0]
         assert server.health("readiness") == "NOT_SERVING"
 
 
 def test_a_second_server_on_the_port_fails_loudly(bundle: Path, tmp_path: Path) -> None:
-    with listening(bundle, tmp_path) as first:
+    with listening(bundle, tmp_path, metrics_address="127.0.0.1:0") as first:
         taken = str(first.application.address)
         with (
             pytest.raises(ConfigurationRefused) as caught,
@@ -138,7 +139,8 @@ def test_a_second_server_on_the_port_fails_loudly(bundle: Path, tmp_path: Path) 
 
 
 def test_the_figures_are_served(bundle: Path, tmp_path: Path) -> None:
-    with serving(bundle, tmp_path) as server:
+    with serving(bundle, tmp_path, metrics_address="127.0.0.1:0") as server:
+        assert server.application.metrics_address is not None
         request = pair_request(evidence(FACE) + evidence("self_declared { age_years: 30 }"))
         answer = server.pair_risk.ScorePair(request, timeout=TIMEOUT_SECONDS).assessment
         refusal(server.pair_risk.ScorePair, pair_request(rest="view: 9"))
@@ -222,9 +224,9 @@ def test_holds_that_ended_are_forgotten_at_the_start(bundle: Path, tmp_path: Pat
     purged = threading.Event()
 
     class Watched(BrokenStore):
-        def purge_expired(self, now: float) -> int:
+        def purge(self, *, now: float, retention: Retention) -> PurgeReport:
             purged.set()
-            return super().purge_expired(now)
+            return super().purge(now=now, retention=retention)
 
     with serving(bundle, tmp_path, store=Watched(tmp_path / "holds.sqlite3")):
         assert purged.wait(TIMEOUT_SECONDS)
