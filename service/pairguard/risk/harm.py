@@ -60,8 +60,15 @@ class HarmModel:
         self, a: MemberVector, b: MemberVector, minor_adult_probability: float
     ) -> float:
         """Return the harm probability of one pair; the same bits with a and b swapped."""
+        return self.scored(a, b, minor_adult_probability)[1]
+
+    def scored(
+        self, a: MemberVector, b: MemberVector, minor_adult_probability: float
+    ) -> tuple[float, float]:
+        """Return the raw score of one pair, in log-odds, and its harm probability."""
         row = self.features.row(a, b, minor_adult_probability=minor_adult_probability)
-        return self.calibration.probability(self._trees.raw_score(row)[0])
+        raw_score = self._trees.raw_score(row)[0]
+        return raw_score, self.calibration.probability(raw_score)
 
     def probabilities(
         self, a: MemberMatrix, b: MemberMatrix, minor_adult_probability: Array

@@ -82,20 +82,26 @@ class PairRisk:
         minor_adult_probability: P(one is under and one at or over an adult age that counts).
         harm_probability: P(harm report within the window | the pair meets); None: no model.
         risk_score: 1 - (1 - minor_adult)(1 - harm), in [0, 1]; without harm its first part.
+        harm_raw_score: Log-odds of the harm model before its calibration; None: no model.
     """
 
     minor_adult_probability: float
     harm_probability: float | None
     risk_score: float
+    harm_raw_score: float | None = None
 
     def with_harm_floor(self, floor: float) -> PairRisk:
         """Return the same risk with a harm part of at least ``floor``."""
         if self.harm_probability is None or self.harm_probability >= floor:
             return self
-        return pair_risk(self.minor_adult_probability, floor)
+        return pair_risk(self.minor_adult_probability, floor, self.harm_raw_score)
 
 
-def pair_risk(minor_adult_probability: float, harm_probability: float | None) -> PairRisk:
+def pair_risk(
+    minor_adult_probability: float,
+    harm_probability: float | None,
+    harm_raw_score: float | None = None,
+) -> PairRisk:
     """Combine the two parts into one risk; what is no number counts as its worst."""
     if not isfinite(minor_adult_probability):
         minor_adult_probability = 1.0
@@ -106,7 +112,7 @@ def pair_risk(minor_adult_probability: float, harm_probability: float | None) ->
     score = 1.0 - (1.0 - minor_adult_probability) * (1.0 - harm_probability)
     # Rounding must not put the score below either part.
     score = max(score, minor_adult_probability, harm_probability)
-    return PairRisk(minor_adult_probability, harm_probability, score)
+    return PairRisk(minor_adult_probability, harm_probability, score, harm_raw_score)
 
 
 def minor_adult_probability(a: AgeAssessment, b: AgeAssessment, adult_ages: Iterable[int]) -> float:
@@ -269,12 +275,12 @@ class RiskModel:
         if self.harm is None:
             return pair_risk(minor_adult, None)
         adult_age = max(adult_ages)
-        harm = self.harm.probability(
+        raw_score, harm = self.harm.scored(
             MemberVector(a.age.probability_below(adult_age), a.values, a.ready),
             MemberVector(b.age.probability_below(adult_age), b.values, b.ready),
             minor_adult_probability=minor_adult,
         )
-        return pair_risk(minor_adult, harm)
+        return pair_risk(minor_adult, harm, raw_score)
 
 
 def _unchanged_during(participant: Participant, made_time: float) -> tuple[float, float]:

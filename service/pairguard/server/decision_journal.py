@@ -131,6 +131,8 @@ class DecisionJournal:
                 kept_evidence=[_message_of(item.content) for item in who.kept_evidence],
                 into=written.participant,
             )
+        if decision.risk.harm_raw_score is not None:
+            pair.harm_raw_score = decision.risk.harm_raw_score
         # No decision is drawn at random: the policy would always decide so.
         pair.allow_probability = float(decision.kind is DecisionKind.ALLOW)
         pair.participant_a_probability_minor = pair.participant_a.assessment.probability_minor

@@ -1,6 +1,7 @@
 """What ``RecordAgeEvidence`` does: keep evidence, end a hold that it answers, name unsafe chats.
 
-Owns that order. It must not know how evidence is kept.
+Owns that order. It must not know how evidence is kept, nor what makes a chat unsafe
+(``pairguard.server.unsafe_chats``).
 """
 
 from __future__ import annotations
@@ -10,63 +11,42 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
 
-from pairguard.age.admission import Admission
-from pairguard.age.evidence import AgeEvidence
 from pairguard.errors import FieldViolation, StoreUnavailable
 from pairguard.history.kept_evidence import KeptItem, would_fit
-from pairguard.history.summary import OpenChat
-from pairguard.policy.decision import DecisionKind
 from pairguard.policy.reasons import ReasonCode
-from pairguard.policy.state import StoredState
 from pairguard.risk.participant import Participant
 from pairguard.server.current_hashing import CurrentHashing
 from pairguard.server.event_recording import RECORD_VERSION, require_durability
-from pairguard.server.evidence_conversion import EvidenceReader
 from pairguard.server.generation import Generation, GenerationSlot
 from pairguard.server.journal_reading import FindDecisions
 from pairguard.server.kept_participants import (
     KeptParticipants,
-    KnownParticipant,
-    evidence_of,
-    open_chats_of,
     summary_of,
 )
 from pairguard.server.metrics import Metrics
-from pairguard.server.record_conversion import read_record_age_evidence, record_results
-from pairguard.server.request_conversion import read_participant
+from pairguard.server.record_conversion import (
+    RecordAgeEvidenceCall,
+    read_record_age_evidence,
+    record_results,
+)
 from pairguard.server.response_conversion import REASONS, set_time
-from pairguard.server.violations import RefusedItem, Violations
+from pairguard.server.unsafe_chats import UnsafeChats
+from pairguard.server.violations import RefusedItem
 from pairguard.store.identity import HASH_BYTES
 from pairguard.store.ports import JournalRecord, ParticipantStore
 from pairguard.store.records import (
     BELOW_MINIMUM_AGE,
     evidence_change,
     evidence_record,
-    ids_of,
 )
 from pairguard.v1 import (
     age_assurance_service_pb2,
     journal_pb2,
-    participant_pb2,
     record_result_pb2,
 )
 
 EVIDENCE_LIMIT: Final = "EVIDENCE_LIMIT"
 """So many different items are kept of the participant that none can be added."""
-
-# What makes a chat that goes on unsafe. Budgets, reports and scores stop the next pair, not this.
-_UNSAFE: Final = frozenset(
-    {
-        ReasonCode.BELOW_MINIMUM_AGE,
-        ReasonCode.AGE_EVIDENCE_CONFLICT,
-        ReasonCode.AGE_UNKNOWN,
-        ReasonCode.LIKELY_MINOR,
-        ReasonCode.POOLS_DIFFER,
-        ReasonCode.MINORS_NOT_PAIRED,
-        ReasonCode.AGE_GAP_TOO_WIDE,
-        ReasonCode.MINOR_ADULT_RISK,
-    }
-)
 
 
 class EvidenceRecording:
@@ -101,7 +81,7 @@ class EvidenceRecording:
         self._generations = generations
         self._metrics = metrics
         self._clock = clock
-        self._find_decisions = find_decisions
+        self._unsafe_chats = UnsafeChats(store, find_decisions)
         self._accept_weak_durability = accept_weak_durability
 
     def record(
@@ -119,16 +99,14 @@ class EvidenceRecording:
         call = read_record_age_evidence(request, now)
         require_durability(self._store, accept_weak=self._accept_weak_durability)
         outcomes: list[RefusedItem | record_result_pb2.RecordStatus.ValueType]
-        records, were_kept, outcomes = self._records(request, call.items, now, generation)
+        records, were_kept, outcomes = self._records(request, call, now, generation)
         try:
             new = iter(self._append(records, were_kept))
         except StoreUnavailable:
             self._metrics.count_store_error("append")
             raise
         for place, outcome in enumerate(outcomes):
-            if isinstance(outcome, RefusedItem):
-                continue
-            if not next(new):
+            if outcome == record_result_pb2.RECORD_STATUS_RECORDED and not next(new):
                 outcomes[place] = record_result_pb2.RECORD_STATUS_DUPLICATE
         for item, outcome in zip(request.age_evidence, outcomes, strict=True):
             kind = item.WhichOneof("observation") or "none"
@@ -143,7 +121,7 @@ class EvidenceRecording:
     def _records(
         self,
         request: age_assurance_service_pb2.RecordAgeEvidenceRequest,
-        items: Sequence[AgeEvidence | RefusedItem],
+        call: RecordAgeEvidenceCall,
         now: float,
         generation: Generation,
     ) -> tuple[
@@ -155,14 +133,17 @@ class EvidenceRecording:
         keys = self._kept.keys
         hashing = self._hashing.of(generation)
         reference = hashing.reference(request.participant)
-        ids = ids_of(reference)
-        (kept,) = self._store.read([ids], now=now)
+        (kept,) = self._store.read([keys.hashes(call.ids)], now=now)
         evidence = list(summary_of(kept.rows, now).evidence)
         records, were_kept = [], []
         outcomes: list[RefusedItem | record_result_pb2.RecordStatus.ValueType] = []
-        for sent, item in zip(request.age_evidence, items, strict=True):
+        for sent, item in zip(request.age_evidence, call.items, strict=True):
             if isinstance(item, RefusedItem):
                 outcomes.append(item)
+                continue
+            before = {key.hash(f"evidence:{sent.evidence_id}") for key in keys.retired}
+            if any(each.evidence in before for each in evidence):
+                outcomes.append(record_result_pb2.RECORD_STATUS_DUPLICATE)
                 continue
             message = journal_pb2.EvidenceRecord(
                 record_version=RECORD_VERSION,
@@ -215,72 +196,11 @@ class EvidenceRecording:
             ids = self._kept.keys.hashes(raw_ids)
             self._store.release_holds(ids, now=now, reasons=frozenset({BELOW_MINIMUM_AGE}))
             self._metrics.count_released_hold(BELOW_MINIMUM_AGE)
-        chats = open_chats_of(known.rows, now)
-        if not chats:
-            return
-        decisions = self._find_decisions(sorted({c.decision_id for c in chats if c.decision_id}))
-        for chat in chats:
-            decision = decisions.get(chat.decision_id)
-            if self._is_unsafe(known, chat, decision, generation, now):
-                unsafe = response.unsafe_chats.add(decision_id=chat.decision_id)
-                unsafe.chat_id = self._kept.keys.unseal(chat.sealed_chat_id).decode()
-                unsafe.reason.CopyFrom(REASONS[ReasonCode.POOLS_DIFFER, None])
-                self._metrics.count_unsafe_chat()
-
-    def _is_unsafe(
-        self,
-        known: KnownParticipant,
-        chat: OpenChat,
-        decision: journal_pb2.DecisionRecord | None,
-        generation: Generation,
-        now: float,
-    ) -> bool:
-        """Return whether the two would not be paired any more, for what their ages are now."""
-        (kept,) = self._store.read([chat.partner], now=now)
-        partner_evidence = tuple(
-            evidence_of(item.content, item.time) for item in summary_of(kept.rows, now).evidence
-        )
-        this, other = (
-            known.participant,
-            Participant(
-                chat.partner[0].hex() if chat.partner else "erased", age_evidence=partner_evidence
-            ),
-        )
-        if decision is not None and decision.WhichOneof("subject") == "pair":
-            pair = decision.pair
-            sides = [pair.participant_a, pair.participant_b]
-            ids = set(known.ids)
-            if not ids.isdisjoint(ids_of(pair.participant_b.participant)):
-                sides.reverse()
-            if not ids.isdisjoint(ids_of(sides[0].participant)):
-                this = _as_used(sides[0].participant, known.participant.age_evidence, now)
-                other = _as_used(sides[1].participant, partner_evidence, now)
-        judgement = generation.judge.judge_pair(this, other, now=now, state=StoredState())
-        if judgement.decision.kind is DecisionKind.ALLOW:
-            return False
-        pools = (judgement.decision.admission_a, judgement.decision.admission_b)
-        if pools == (Admission.ADULTS, Admission.ADULTS):
-            return False
-        return not _UNSAFE.isdisjoint(reason.code for reason in judgement.decision.reasons)
-
-
-def _as_used(
-    message: participant_pb2.Participant, kept: Sequence[AgeEvidence], now: float
-) -> Participant:
-    """Return a participant of a record with the evidence that is kept by now."""
-    recorded = participant_pb2.Participant()
-    recorded.CopyFrom(message)
-    # What the service counted stands beside what was sent; only that was judged as sent.
-    for name in [name for name in recorded.signals if name.startswith("history.")]:
-        del recorded.signals[name]
-    if not recorded.participant_id:
-        recorded.participant_id = "erased"
-    # Together there may be more than one request may send.
-    evidence = EvidenceReader("", now, Violations()).read(recorded.age_evidence)
-    recorded.ClearField("age_evidence")
-    used = read_participant(recorded, "participant", now=now, violations=Violations())
-    # What stands in both is the same item, and counts once.
-    return replace(used, age_evidence=evidence + tuple(kept))
+        for chat in self._unsafe_chats.of(known, generation, now):
+            unsafe = response.unsafe_chats.add(decision_id=chat.decision_id)
+            unsafe.chat_id = self._kept.keys.unseal(chat.sealed_chat_id).decode()
+            unsafe.reason.CopyFrom(REASONS[ReasonCode.POOLS_DIFFER, None])
+            self._metrics.count_unsafe_chat()
 
 
 def _renewed(record: JournalRecord) -> JournalRecord:

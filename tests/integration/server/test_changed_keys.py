@@ -29,8 +29,10 @@ from tests.integration.server.platform_calls import (
     item,
     keep_evidence,
     pair,
+    record,
     report,
     started,
+    statuses,
     verified,
 )
 from tests.integration.server.running_server import Running, lenient_policy, serving
@@ -138,3 +140,23 @@ def test_it_is_erased_whichever_key_it_was_kept_under(
         assert answer.unlinked_record_count == 3 * 3 + 1
         assert history_of(server, "known") == {}
         assert clock.now > NOW
+
+
+def test_what_is_sent_again_is_a_duplicate(bundle: Path, directory: Path, clock: Clock) -> None:
+    with after_change(bundle, directory, clock) as server:
+        before = history_of(server, "known")
+        again = [report("r0", "p0", "known"), started("c0", "known", "p0")]
+        assert statuses(record(server, *again, started("c9", "x", "y"))) == [
+            "DUPLICATE",
+            "DUPLICATE",
+            "RECORDED",
+        ]
+        assert history_of(server, "known") == before
+        alone = decide(server, pair(bare("card-holder"), "x")).minor_adult_probability
+        sent = [item("card", CARD), item("card-2", "self_declared { age_years: 30 }")]
+        assert statuses(keep_evidence(server, "card-holder", sent[0]).results) == ["DUPLICATE"]
+        assert decide(server, pair(bare("card-holder"), "x")).minor_adult_probability == alone
+        assert statuses(keep_evidence(server, "card-holder", *sent).results) == [
+            "DUPLICATE",
+            "RECORDED",
+        ]

@@ -88,7 +88,8 @@ def test_a_server_whose_redis_is_not_there_answers_cautiously_and_is_not_ready_u
         redis.start()
         assert until(lambda: server.health("readiness") == "SERVING")
         assert until(lambda: is_read(server))
-        assert find_decision(server, allowed(server, "a", "b"))
+        decision = allowed(server, "a", "b")
+        assert find_decision(server, decision).decision.decision_id == decision
         assert statuses(record(server, started("c", "a", "b"))) == ["RECORDED"]
 
 

@@ -14,6 +14,7 @@ import pytest
 from pairguard.errors import ConfigurationRefused, StoreUnavailable
 from pairguard.store.opening import sqlite_path
 from pairguard.store.ports import JournalRecord
+from pairguard.store.segments.writing import SegmentWriter
 from pairguard.v1.assessment_pb2 import DECISION_ALLOW, DECISION_BLOCK, DECISION_REROUTE
 from pairguard.v1.feedback_service_pb2 import EraseParticipantRequest, RecordEventsRequest
 from pairguard.v1.pair_risk_service_pb2 import GetDecisionRequest
@@ -41,11 +42,14 @@ from tests.integration.server.platform_calls import (
 from tests.integration.server.running_server import (
     BrokenStore,
     Running,
+    failed_call,
     lenient_policy,
     listening,
     refusal,
     serving,
+    until,
 )
+from tests.redis_server import RedisServer, running_redis
 
 
 def path_of(server: Running) -> Path:
@@ -337,3 +341,105 @@ def test_a_slow_store_holds_up_events_and_no_decision(bundle: Path, tmp_path: Pa
         assert not waiting.done()
         store.may_go_on.set()
         assert statuses(waiting.result().results) == ["RECORDED"]
+
+
+def test_a_store_over_the_network_may_be_away_at_start_and_later(
+    bundle: Path, tmp_path: Path
+) -> None:
+    redis = RedisServer()
+    try:
+        with serving(bundle, tmp_path, policy=lenient_policy(), store=redis.url) as server:
+            assert server.health("readiness") == "NOT_SERVING"
+            assert_nothing_is_promised(server)
+            redis.start()
+            assert until(lambda: server.health("readiness") == "SERVING")
+            assert until(lambda: decide(server, pair("a", "b")).decision == DECISION_ALLOW)
+            assert statuses(record(server, started("c", "a", "c"))) == ["RECORDED"]
+
+            redis.kill()
+            assert_nothing_is_promised(server)
+            redis.start()
+
+            # What was acknowledged is there, and what was not can be sent again.
+            assert until(lambda: codes(decide(server, pair("a", "c"))) == ["RECENT_PARTNER"])
+            assert until(lambda: sent_again(server) in (["RECORDED"], ["DUPLICATE"]))
+            assert sent_again(server) == ["DUPLICATE"]
+            assert history_of(server, "a")["history.chats_started_1h"] == 2
+    finally:
+        redis.remove()
+
+
+def sent_again(server: Running) -> list[str]:
+    try:
+        return statuses(record(server, started("lost", "a", "d")))
+    except grpc.RpcError as error:
+        if failed_call(error).code() is not grpc.StatusCode.UNAVAILABLE:
+            raise
+        return []
+
+
+def assert_nothing_is_promised(server: Running) -> None:
+    answer = decide(server, pair("a", "b", request_id="r"))
+    assert (answer.decision, codes(answer)) == (DECISION_REROUTE, ["STORE_UNAVAILABLE"])
+    assert {"STORE_UNAVAILABLE", "REQUEST_ID_NOT_KEPT"} <= set(answer.degradations)
+    assert sent_again(server) == []
+    for call, request in (
+        (server.feedback.EraseParticipant, EraseParticipantRequest(participant=reference("a"))),
+        (server.pair_risk.GetDecision, GetDecisionRequest(decision_id=answer.decision_id)),
+    ):
+        code, info, _ = refusal(call, request)
+        assert (code, info.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
+
+
+def test_a_store_that_may_lose_what_it_took_is_asked_for_no_promise(
+    bundle: Path, tmp_path: Path
+) -> None:
+    with running_redis("--appendfsync", "everysec") as redis:
+        with serving(bundle, tmp_path, policy=lenient_policy(), store=redis.url) as server:
+            assert sent_again(server) == []
+            with pytest.raises(grpc.RpcError):
+                keep_evidence(server, "a", verified("doc", 40))
+            # Decisions stand in local files, which are on the disk, until the store promises more.
+            answer = decide(server, pair("a", "b"))
+            assert (answer.decision, list(answer.degradations)) == (DECISION_ALLOW, [])
+        with serving(
+            bundle,
+            tmp_path,
+            policy=lenient_policy(),
+            store=redis.url,
+            accept_weak_durability=True,
+        ) as server:
+            assert sent_again(server) == ["RECORDED"]
+            assert find_decision(server, answer.decision_id).decision.pair.assessment == answer
+
+
+def test_a_torn_tail_is_cut_at_the_start_and_counted(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    with serving(bundle, tmp_path / "first", policy=lenient_policy()) as server:
+        decided = [find_decision(server, allowed(server, "a", who)).decision for who in "bc"]
+    # As after a power cut in the middle of a write.
+    journal = tmp_path / "state" / "journal"
+    writer = SegmentWriter(journal, on_sync_error=lambda: None)
+    for each in decided:
+        writer.append(each.SerializeToString())
+    writer.close()
+    (segment,) = journal.iterdir()
+    segment.write_bytes(segment.read_bytes()[:-7])
+
+    with serving(bundle, tmp_path, policy=lenient_policy()) as server:
+        assert server.metric("pairguard_journal_damaged_records_total", kind="torn") == 1
+        assert server.metric("pairguard_journal_imported_records_total") == 1
+        assert find_decision(server, decided[0].decision_id).decision == decided[0]
+        code, _, _ = refusal(
+            server.pair_risk.GetDecision, GetDecisionRequest(decision_id=decided[1].decision_id)
+        )
+        assert code is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_damaged_partner_hides_no_unsafe_chat(bundle: Path, tmp_path: Path) -> None:
+    with serving(bundle, tmp_path, policy=lenient_policy()) as server:
+        decision = allowed(server, "a", "torn")
+        happened(server, started("c", "a", "torn", decision=decision))
+        damage(server, "torn")
+        response = keep_evidence(server, "a", verified("doc", 15))
+        assert [each.chat_id for each in response.unsafe_chats] == ["c"]

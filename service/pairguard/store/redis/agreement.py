@@ -3,6 +3,10 @@
 Owns the value that tells so, which every call reads along with what it wants: a server that was
 emptied, replaced or is another's is noticed before anything it says is believed. Also the version
 of all that is kept. It must not know what else is kept.
+
+A store has a random id, which each machine remembers beside its keys once it has used the store. So
+a server that lost its data is not begun anew by whichever process starts next: all others would
+take it for the store in which nobody is held.
 """
 
 from __future__ import annotations
@@ -10,10 +14,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Final
 
 from pairguard.errors import StoreUnavailable
@@ -25,6 +31,8 @@ SCHEMA_VERSION: Final = 1
 OLDEST_COMPATIBLE_VERSION: Final = 1
 """The oldest program that can go on with what this one writes."""
 _MAX_WAIT_SECONDS: Final = 0.1
+_STORE_ID_BYTES: Final = 16
+_STORE_SUFFIX: Final = ".store"
 
 
 class Agreement:
@@ -41,6 +49,8 @@ class Agreement:
         self.key = key
         self._connections = connections
         self._key_path = key_path.absolute()
+        self._store_path = self._key_path.with_name(self._key_path.name + _STORE_SUFFIX)
+        self._store_id = ""
         self._lock = threading.Lock()
         self._keys: IdentityKeys | None = None
         self._accepted: bytes | None = None
@@ -91,9 +101,7 @@ class Agreement:
         if value == self._accepted and value is not None:
             return
         if value is None:
-            raise StoreUnavailable(
-                "the store's server is empty although it was in use: restore its data"
-            )
+            raise self._emptied()
         self._accept(value)
 
     def known_checks(self) -> frozenset[bytes]:
@@ -134,6 +142,8 @@ class Agreement:
 
     def _agree(self, connections: Connections) -> None:
         value = connections.ask(command("GET", self.key))
+        if value is None and self._used_store_id():
+            raise self._emptied()
         if value is None and self._key_path.exists():
             value = self._claim(read_keys(self._key_path))
         elif not self._key_path.exists():
@@ -151,6 +161,7 @@ class Agreement:
                 "schema_version": SCHEMA_VERSION,
                 "oldest_compatible_version": OLDEST_COMPATIBLE_VERSION,
                 "key_checks": [keys.current.check_value.hex()],
+                "store_id": secrets.token_hex(_STORE_ID_BYTES),
             }
         )
         # Of several machines that begin at once one is first; the others must be given its key.
@@ -187,6 +198,12 @@ class Agreement:
                 f"the store has schema version {document.get('schema_version')}, made for programs "
                 f"that know version {oldest}; this one knows {SCHEMA_VERSION}: update it"
             )
+        store_id, used = str(document.get("store_id", "")), self._used_store_id()
+        if store_id and used and store_id != used:
+            raise StoreUnavailable(
+                "the store's server was emptied and begun anew, or is another than this machine "
+                f"used before: restore its data{self._way_to_begin()}"
+            )
         known = _known(document)
         keys = self._keys
         if keys is None or not _fits(known, keys):
@@ -205,7 +222,48 @@ class Agreement:
             text = _text({**document, "key_checks": sorted({*known, current})})
             if self._connections.ask(run(REPLACE_VALUE, [self.key], value, text)):
                 value = text
+        if store_id and not used:
+            self._remember(store_id)
+        self._store_id = store_id or used
         self._keys, self._accepted = keys, value
+
+    def _used_store_id(self) -> str:
+        """Return the id of the store that this process or this machine has used; "": none yet."""
+        if self._store_id:
+            return self._store_id
+        try:
+            return self._store_path.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return ""
+        except (OSError, ValueError) as error:
+            raise StoreUnavailable(
+                f"{self._store_path}, which names this machine's store, cannot be read"
+            ) from error
+
+    def _remember(self, store_id: str) -> None:
+        # Where keys are mounted read-only, only running processes know which store is theirs.
+        with suppress(OSError):
+            descriptor, name = mkstemp(
+                prefix=f"{self._store_path.name}.", dir=self._key_path.parent
+            )
+            try:
+                with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                    file.write(store_id + "\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(name).replace(self._store_path)
+            finally:
+                Path(name).unlink(missing_ok=True)
+            _to_disk(self._key_path.parent)
+
+    def _emptied(self) -> StoreUnavailable:
+        return StoreUnavailable(
+            "the store's server is empty although it was in use: restore its data"
+            + self._way_to_begin()
+        )
+
+    def _way_to_begin(self) -> str:
+        return f", or begin a store in which nobody is held by removing {self._store_path}"
 
 
 def _text(document: Mapping[str, object]) -> bytes:

@@ -52,7 +52,10 @@ def test_workers_of_one_machine_that_start_together_make_one_key(
     checks = opened_together(server, [tmp_path / "identity.key"] * 4)
     assert len(set(checks)) == 1
     assert len(checks[0]) == 32
-    assert [file.name for file in tmp_path.iterdir()] == ["identity.key"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "identity.key",
+        "identity.key.store",
+    ]
 
 
 def test_of_machines_that_start_together_one_makes_the_key_and_no_other_keeps_one(
@@ -111,7 +114,10 @@ def test_a_key_whose_maker_ended_before_it_had_its_name_is_found_again(
     open_store(server.url).check()
     path.rename(path.with_name("identity.key.new"))
     open_store(server.url).check()
-    assert [file.name for file in tmp_path.iterdir()] == ["identity.key"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "identity.key",
+        "identity.key.store",
+    ]
 
 
 def test_a_server_that_was_emptied_while_in_use_is_not_taken_for_one_without_holds(
@@ -125,6 +131,48 @@ def test_a_server_that_was_emptied_while_in_use_is_not_taken_for_one_without_hol
     with pytest.raises(StoreUnavailable):
         store.append([decided("d2", 1, 2)])
     assert server.client().dbsize() == 0
+
+
+def test_an_emptied_server_is_not_begun_anew_by_whoever_starts_next(
+    server: RedisServer, open_store: Open
+) -> None:
+    open_store(server.url).append([decided("d1", 1, 2)])
+    server.client().flushall()
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="empty although it was in use"):
+            open_store(server.url).check()
+    assert server.client().dbsize() == 0
+
+
+def test_a_machine_that_begins_an_emptied_server_anew_takes_no_other_with_it(
+    server: RedisServer, open_store: Open, tmp_path: Path
+) -> None:
+    store = open_store(server.url)
+    store.append([decided("d1", 1, 2)])
+    server.client().flushall()
+    second = tmp_path / "second" / "identity.key"
+    second.parent.mkdir()
+    shutil.copy(tmp_path / "identity.key", second)
+    open_store(server.url, key_path=second).check()
+    for each in (store, open_store(server.url)):
+        with pytest.raises(StoreUnavailable, match="begun anew"):
+            each.check()
+        with pytest.raises(StoreUnavailable):
+            each.append([decided("d2", 1, 2)])
+    (tmp_path / "identity.key.store").unlink()
+    open_store(server.url).check()
+
+
+def test_the_same_store_on_another_server_is_recognised(
+    server: RedisServer, open_store: Open
+) -> None:
+    open_store(server.url).append([decided("d1", 1, 2)])
+    client = server.client()
+    copy = {key: client.dump(key) for key in client.keys("*")}
+    client.flushall()
+    for key, content in copy.items():
+        client.restore(key, 0, content)
+    open_store(server.url).append([decided("d2", 1, 2)])
 
 
 def test_what_a_newer_program_made_its_own_is_refused(

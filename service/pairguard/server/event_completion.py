@@ -1,0 +1,188 @@
+"""What is added to an event that only the service knows.
+
+Owns how long a chat was, how old its two were taken to be, what a review or an appeal does to
+holds, whether a start agrees with its decision. It must not know how anything is kept or found.
+What is kept of somebody and damaged is unknown here: the event stands all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from math import nan
+from typing import Final
+
+from pairguard.errors import StoreUnavailable
+from pairguard.history.changes import Exonerated, Reviewed, ReviewResult
+from pairguard.history.row import Row
+from pairguard.history.summary import Summary, last_probability_minor, summarise
+from pairguard.policy.reasons import HOLD_REASONS, ReasonCode
+from pairguard.server.chat_agreement import agreement
+from pairguard.server.event_conversion import MAX_CHAT_SECONDS
+from pairguard.server.generation import GenerationSlot
+from pairguard.server.kept_participants import open_chats_of, summary_of
+from pairguard.store.ports import KeptParticipant
+from pairguard.store.records import event_participants, ids_of, seconds
+from pairguard.v1 import assessment_pb2, feedback_service_pb2, journal_pb2
+
+_SECONDS_PER_HOUR: Final = 3600.0
+_CONDUCT_HOLDS: Final = HOLD_REASONS - {ReasonCode.BELOW_MINIMUM_AGE}
+
+
+class EventCompletion:
+    """Adds to the events of one request what only the service knows.
+
+    Args:
+        known: What is kept of everybody in them, by their own id.
+        decisions: The decisions that they name, by id.
+        now: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        known: Mapping[bytes, KeptParticipant],
+        decisions: Mapping[str, journal_pb2.DecisionRecord],
+        now: float,
+    ) -> None:
+        self._known = known
+        self._decisions = decisions
+        self._now = now
+        self._starts: dict[str, float] = {}
+
+    def complete(
+        self, messages: Sequence[journal_pb2.EventRecord], generations: GenerationSlot
+    ) -> None:
+        """Complete messages in place."""
+        for message in messages:
+            kind = message.event.WhichOneof("event")
+            if kind == "chat_started":
+                self._started(message)
+            elif kind == "review_verdict":
+                self._reviewed(message, generations)
+            elif kind == "appeal_outcome":
+                self._appealed(message)
+        # Last, so that an end finds its start also where it stands before it in the request.
+        for message in messages:
+            if message.event.WhichOneof("event") == "chat_ended":
+                self._ended(message)
+
+    def _started(self, message: journal_pb2.EventRecord) -> None:
+        event = message.event
+        self._starts[event.chat_id] = _event_seconds(message)
+        self._tell_ages(message)
+        decision = self._decisions.get(event.decision_id)
+        if decision is None and event.decision_id:
+            return  # it may still be on its way: looked for again by the upkeep
+        message.reconciliation = agreement(message, decision)
+
+    def _ended(self, message: journal_pb2.EventRecord) -> None:
+        content = message.event.chat_ended
+        self._tell_ages(message)
+        if content.HasField("duration"):
+            message.chat_duration.CopyFrom(content.duration)
+            return
+        start = self._starts.get(message.event.chat_id)
+        for ids in event_participants(message.event):
+            with suppress(StoreUnavailable):  # damaged, so unknown
+                for chat in open_chats_of(self._known[ids[0]].rows, self._now):
+                    if start is None and chat.chat == message.event.chat_id:
+                        start = chat.start_time
+        length = nan if start is None else _event_seconds(message) - start
+        # Of an end that lies before its start nobody knows how long it was.
+        if length >= 0.0:
+            length = min(length, MAX_CHAT_SECONDS)
+            message.chat_duration.seconds = int(length)
+            message.chat_duration.nanos = int((length - int(length)) * 1e9)
+
+    def _reviewed(self, message: journal_pb2.EventRecord, generations: GenerationSlot) -> None:
+        content = message.event.review_verdict
+        policy = generations.current.judge.policy
+        ended: set[str] = set()
+        if content.HasField("confirmed_age") and _confirmed_years(message) >= (
+            policy.for_participant("").minimum_age
+        ):
+            ended.add(ReasonCode.BELOW_MINIMUM_AGE)
+        if content.verdict == feedback_service_pb2.VERDICT_UPHELD:
+            hours = policy.upheld_hold_hours()
+            message.hold_duration.FromSeconds(int(hours * _SECONDS_PER_HOUR))
+        elif content.verdict == feedback_service_pb2.VERDICT_CLEARED:
+            (ids,) = event_participants(message.event)
+            review = Reviewed(
+                self._now,
+                message.event.event_id,
+                ReviewResult.CLEARED,
+                tuple(content.report_event_ids),
+                message.event.chat_id,
+            )
+            with suppress(StoreUnavailable):  # damaged, so nothing is known to be cleared
+                if self._summary(ids).upheld_harm and not self._upheld_after(ids, review):
+                    ended |= _CONDUCT_HOLDS
+        message.ended_hold_reasons.extend(sorted(ended))
+
+    def _appealed(self, message: journal_pb2.EventRecord) -> None:
+        event = message.event
+        if event.appeal_outcome.result != feedback_service_pb2.APPEAL_RESULT_OVERTURNED:
+            return
+        reasons = {str(reason) for reason in HOLD_REASONS}
+        if event.decision_id:
+            # Only what followed from that decision ends; of one that is not kept that is nothing.
+            (ids,) = event_participants(event)
+            reasons &= _held_reasons(self._decisions.get(event.decision_id), ids)
+        message.ended_hold_reasons.extend(sorted(reasons))
+
+    def _tell_ages(self, message: journal_pb2.EventRecord) -> None:
+        content = getattr(message.event, message.event.WhichOneof("event") or "")
+        for side in ("a", "b"):
+            reference = getattr(content, f"participant_{side}")
+            kept = self._known[bytes.fromhex(reference.participant_id)]
+            with suppress(ValueError):  # damaged, so unknown
+                minor = last_probability_minor(kept.rows)
+                if minor is not None:
+                    setattr(message, f"participant_{side}_probability_minor", minor)
+
+    def _summary(self, ids: Sequence[bytes]) -> Summary:
+        return summary_of(self._known[ids[0]].rows, self._now)
+
+    def _upheld_after(self, ids: Sequence[bytes], change: Reviewed | Exonerated) -> bool:
+        rows = []
+        for written in self._known[ids[0]].rows:
+            row = Row(written)
+            row.apply(change)
+            rows.append(row.written())
+        return summarise(rows, self._now).upheld_harm
+
+
+def _held_reasons(
+    decision: journal_pb2.DecisionRecord | None, ids: Sequence[bytes]
+) -> frozenset[str]:
+    """Return what a decision told that the participant with these ids is held for."""
+    if decision is None:
+        return frozenset()
+    pair = decision.pair
+    sides = {
+        assessment_pb2.PARTICIPANT_ROLE_A: pair.participant_a,
+        assessment_pb2.PARTICIPANT_ROLE_B: pair.participant_b,
+    }
+    own = {
+        role for role, side in sides.items() if not set(ids).isdisjoint(ids_of(side.participant))
+    }
+    return frozenset(
+        held.reason.code for held in pair.assessment.held_participants if held.participant in own
+    )
+
+
+def _confirmed_years(message: journal_pb2.EventRecord) -> float:
+    """Return the least age that a review confirmed, years; 0.0: it confirmed none."""
+    confirmed = message.event.review_verdict.confirmed_age
+    if confirmed.HasField("age_years"):
+        return confirmed.age_years
+    if not confirmed.HasField("birth_year"):
+        return 0.0
+    year = datetime.fromtimestamp(_event_seconds(message), UTC).year
+    return float(year - confirmed.birth_year - 1)
+
+
+def _event_seconds(message: journal_pb2.EventRecord) -> float:
+    event = message.event
+    return seconds(event.event_time if event.HasField("event_time") else message.receive_time)
