@@ -6,7 +6,7 @@ Owns which names there are and when each is SERVING:
 - ``readiness``, ``""`` and the full name of each service: once every component is healthy and
   until the server drains.
 
-A store of holds that fails later takes nothing out of service: the server goes on answering,
+A store that fails later takes nothing out of service: the server goes on answering,
 cautiously, and its degradations and metrics say why. Taken out, the callers' own fallback would
 be all that is left.
 """

@@ -47,6 +47,13 @@ class JournalImport:
         self._recent = recent
         self._metrics = metrics
         self._ends: dict[str, int] = {}
+        self._has_failed = False
+        self._has_begun = False
+        metrics.watch_import(
+            is_failing=self._is_failing,
+            restarts=lambda: self.restarts,
+            waiting=lambda: recent.waiting,
+        )
         self._lock = threading.Lock()
         accept_weak = settings.accept_weak_durability
         self._importer = SegmentImporter(
@@ -75,6 +82,7 @@ class JournalImport:
 
     def start(self) -> None:
         """Begin."""
+        self._has_begun = True
         if self._process is not None:
             self._process.start()
         else:
@@ -101,6 +109,11 @@ class JournalImport:
         """How many times the child has ended without being asked to."""
         return 0 if self._process is None else self._process.restarts
 
+    def _is_failing(self) -> bool:
+        """Return whether nothing is taken over now: the store refuses it, or nobody does it."""
+        is_there = self._process is None or self._process.process_id is not None
+        return self._has_failed or (self._has_begun and not is_there)
+
     def _run(self) -> None:
         while not self._stopping.wait(INTERVAL_SECONDS):
             self.flush(0.0)
@@ -109,7 +122,9 @@ class JournalImport:
         with self._lock:
             self._learn(report.imported_ends)
             self._recent.settle(self._is_imported)
-        self._metrics.observe_import(report, restarts=self.restarts, waiting=self._recent.waiting)
+        self._metrics.observe_import(report)
+        if not report.was_locked_out:
+            self._has_failed = report.failure is not None
 
     def _learn(self, ends: Mapping[str, int]) -> None:
         for segment, end in ends.items():

@@ -7,7 +7,7 @@ know where things happen: whoever sees one calls a method here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
@@ -265,7 +265,19 @@ class Metrics:
         """Count a sync of local files that failed."""
         self._journal_sync_errors.inc()
 
-    def observe_import(self, report: ImportReport, *, restarts: int, waiting: int) -> None:
+    def watch_import(
+        self,
+        *,
+        is_failing: Callable[[], bool],
+        restarts: Callable[[], int],
+        waiting: Callable[[], int],
+    ) -> None:
+        """Ask for the state of the import whenever somebody looks at the figures."""
+        self._import_failing.set_function(lambda: float(is_failing()))
+        self._import_restarts.set_function(restarts)
+        self._waiting.set_function(waiting)
+
+    def observe_import(self, report: ImportReport) -> None:
         """Count what an import of local files did."""
         if report.was_locked_out:
             return
@@ -273,9 +285,6 @@ class Metrics:
         self._damaged.labels("torn").inc(report.torn_records)
         self._damaged.labels("damaged").inc(report.damaged_records)
         self._damaged.labels("file").inc(report.damaged_files)
-        self._import_failing.set(float(report.failure is not None))
-        self._import_restarts.set(restarts)
-        self._waiting.set(waiting)
 
     def observe_purge(self, report: PurgeReport) -> None:
         """Count what was forgotten."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from pairguard.errors import StoreUnavailable
 from pairguard.store.ports import ParticipantStore
@@ -26,7 +26,7 @@ def store_problem(name: str) -> str | None:
     parts = urlsplit(name)
     if parts.scheme not in _REDIS:
         return f"must begin with {SQLITE} or one of {', '.join(f'{each}://' for each in _REDIS)}"
-    if parts.password:
+    if parts.password or "password" in parse_qs(parts.query):
         return "must not hold a password; put it into the file of store_password_file"
     if parts.scheme == "unix":
         return None if parts.path else "must name a socket behind unix://"

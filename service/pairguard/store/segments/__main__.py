@@ -15,6 +15,8 @@ from pathlib import Path
 from pairguard.store.segments.importing import ImportReport
 from pairguard.store.segments.worker import SinkSource, encode_report, run_worker
 
+_BEHIND_SERVING = 5
+
 
 def main() -> int:
     """Run until standard input ends and return the exit code."""
@@ -28,6 +30,8 @@ def main() -> int:
     # whose last records it imports.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
+    # Whoever waits for a decision comes first; what is behind catches up when there is room.
+    os.nice(_BEHIND_SERVING)
     source = SinkSource(arguments.factory, tuple(arguments.arguments))
     return run_worker(
         arguments.directory,
