@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -25,10 +26,11 @@ from tests.redis_server import RedisServer, running_redis
 from tests.soak.backend import Backend
 from tests.soak.chaos import Misfortunes, Server, fill_disk
 from tests.soak.ledger import Ledger
-from tests.soak.people import Person, simulated_people
+from tests.soak.people import Person, leaving_people, simulated_people
 from tests.soak.recount import recount
 
 _DISK_BYTES = 192 * 1024 * 1024
+_LEAVERS = 12
 
 
 def main() -> int:
@@ -40,6 +42,7 @@ def main() -> int:
     parser.add_argument("--between", type=float, default=4.0, help="seconds between misfortunes")
     parser.add_argument("--people", type=int, default=400)
     parser.add_argument("--threads", type=int, default=3)
+    parser.add_argument("--servers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=20_261_123)
     given = parser.parse_args()
     with ExitStack() as stack:
@@ -52,26 +55,39 @@ def main() -> int:
 
 def _soak(given: argparse.Namespace, directory: Path, stack: ExitStack, *, has_disk: bool) -> int:
     state = directory / "state"
-    settings = {"listen_address": f"127.0.0.1:{_free_port()}"}
+    settings: dict[str, str] = {}
     redis: RedisServer | None = None
     if given.store == "redis":
         redis = stack.enter_context(running_redis())
         settings |= {"store": redis.url, "identity_key_file": str(state / "identity.key")}
-    environ = environment(directory, given.bundle.absolute(), **settings)
     ledger = Ledger()
     people = simulated_people(
         directory / "simulated", count=given.people, seed=given.seed, now=datetime.now(UTC)
     )
-    server = Server(directory, environ, settings["listen_address"])
-    _record_evidence(settings["listen_address"], people, ledger)
+    servers: list[Server] = []
+    addresses = [f"127.0.0.1:{_free_port()}" for _ in range(given.servers)]
+    for number, address in enumerate(addresses):
+        # One store; a journal on its way there is each machine's own.
+        own = {"listen_address": address, "journal_directory": str(state / f"journal-{number}")}
+        environ = environment(directory, given.bundle.absolute(), **settings, **own)
+        servers.append(Server(directory, environ, address))
+    _record_evidence(addresses[0], people, ledger)
     backends = [
-        Backend(settings["listen_address"], people, ledger, seed=given.seed + number)
+        Backend(
+            addresses,
+            people,
+            leaving_people(f"leaver-{number}", _LEAVERS),
+            ledger,
+            seed=given.seed + number,
+        )
         for number in range(given.threads)
     ]
+    draw = random.Random(given.seed)
     kinds = {
-        "server killed": server.kill,
-        "server restarted": server.restart,
-        "importer killed": server.kill_importer,
+        "server killed": lambda: draw.choice(servers).kill(),
+        "server restarted": lambda: draw.choice(servers).restart(),
+        "importer killed": lambda: draw.choice(servers).kill_importer(),
+        "importer stopped for 2 s": lambda: draw.choice(servers).pause_importer(2.0),
     }
     if has_disk:
         kinds["disk full for 2 s"] = lambda: fill_disk(state, 2.0)
@@ -89,14 +105,17 @@ def _soak(given: argparse.Namespace, directory: Path, stack: ExitStack, *, has_d
         backend.stop()
     for backend in backends:
         backend.join()
-    exit_code = server.end()
+    exit_codes = [server.end() for server in servers]
     store = open_store(environ["PAIRGUARD_STORE"], key_path=_key(environ), read_timeout_seconds=5.0)
     try:
         found = recount(store, ledger)
     finally:
         store.close()
     _say(f"store {given.store}, seed {given.seed}, {given.seconds:g} s, {len(people)} people")
-    _say(f"misfortunes: {dict(misfortunes.happened)}, starts of the server: {server.starts}")
+    _say(
+        f"misfortunes: {dict(misfortunes.happened)}, "
+        f"starts of {given.servers} servers: {sum(server.starts for server in servers)}"
+    )
     _say(f"answers: {dict(ledger.answers)}")
     _say(f"decisions marked as not recorded: {len(ledger.lost_decisions)}")
     for name, count in found.counts.items():
@@ -104,8 +123,7 @@ def _soak(given: argparse.Namespace, directory: Path, stack: ExitStack, *, has_d
     problems = found.differences + ledger.violations[:10]
     problems += [f"{backend.name} was never rid of its events" for backend in backends
                  if not backend.drained]  # fmt: skip
-    if exit_code:
-        problems.append(f"the server ended with {exit_code}")
+    problems += [f"a server ended with {code}" for code in exit_codes if code]
     for problem in problems:
         _say(f"WRONG: {problem}")
     _say("everything agrees" if not problems else f"{len(problems)} things do not agree")
@@ -119,6 +137,7 @@ def _record_evidence(address: str, people: list[Person], ledger: Ledger) -> None
                 continue
             try:
                 client.record_age_evidence(person.participant.reference, person.evidence)
+                ledger.kept(person.ids, {item.evidence_id for item in person.evidence})
             except NotRecorded:
                 ledger.violated("evidence was not recorded although nothing had happened yet")
 

@@ -70,10 +70,20 @@ class Server:
         self.start()
 
     def kill_importer(self) -> None:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        for child in children.read_text(encoding="ascii").split():
-            with suppress(ProcessLookupError):
-                os.kill(int(child), signal.SIGKILL)
+        self._signal_importer(signal.SIGKILL)
+
+    def pause_importer(self, seconds: float) -> None:
+        """Stop it, perhaps in the middle of an import, and let it go on after a while."""
+        self._signal_importer(signal.SIGSTOP)
+        time.sleep(seconds)
+        self._signal_importer(signal.SIGCONT)
+
+    def _signal_importer(self, number: signal.Signals) -> None:
+        # A child belongs to the thread that began it.
+        for children in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            for child in children.read_text(encoding="ascii").split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(child), number)
 
     def end(self) -> int:
         self.process.terminate()

@@ -25,6 +25,19 @@ class Person:
     participant: ParticipantInput
     evidence: tuple[evidence.AgeEvidence, ...]
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Its own id, and that of its device last."""
+        return (self.participant.participant_id, *self.participant.linked_ids)
+
+
+def leaving_people(group: str, count: int) -> list[Person]:
+    """Return people of whom nothing is known, each with a device of its own."""
+    return [
+        Person(ParticipantInput(f"{group}-{n}", linked_ids=[f"{group}-{n}-device"]), ())
+        for n in range(count)
+    ]
+
 
 def simulated_people(directory: Path, *, count: int, seed: int, now: datetime) -> list[Person]:
     """Simulate people; their evidence is recorded once, and then only ids and signals are sent."""
