@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pairguard.bundle.defaults import default_age_tables
 from pairguard.bundle.loading import load_bundle
-from tests.bench.compare import Subject, compare, report
+from tests.bench.compare import WARMUP_CALLS, Comparison, Subject, compare, report
 from tests.bench.events import events_report
 from tests.bench.judging import judging_report
 from tests.bench.known_people import known_requests, record_people
@@ -69,11 +69,12 @@ def _server(given: argparse.Namespace) -> None:
             tempfile.TemporaryDirectory() as workplace,
             measured_server(
                 given.bundle, Path(workplace), server_cpu, store=store(Path(workplace))
-            ) as address,
+            ) as measured,
         ):
-            for traffic, bodies in _traffic(given, address, kept=kind != "nothing"):
+            for traffic, bodies in _traffic(given, measured.address, kept=kind != "nothing"):
+                before = measured.import_cpu_seconds()
                 comparison = compare(
-                    address,
+                    measured.address,
                     baseline=null,
                     subject=Subject(f"ScorePair, {traffic}, {name}", _SCORE_PAIR, bodies),
                     rounds=given.rounds,
@@ -83,13 +84,21 @@ def _server(given: argparse.Namespace) -> None:
                 _say("")
                 _say(report(comparison))
                 low, high = comparison.interval
+                import_us = 1e6 * (measured.import_cpu_seconds() - before) / _calls(comparison)
                 lines.append(
-                    f"{traffic:34} {name:24} {comparison.median_ratio:.3f} [{low:.3f}, {high:.3f}]"
+                    f"{traffic:22} {name:18} {comparison.median_ratio:.3f} [{low:.3f}, {high:.3f}]"
+                    + (f"  import {import_us:.0f} us a decision" if kind != "nothing" else "")
                 )
     _say("")
-    _say("ScorePair / null call, medians of the rounds with 95 % bootstrap intervals:")
+    _say("ScorePair / null call, medians of the rounds with 95 % bootstrap intervals; processor")
+    _say("time of the importing process, which has the other processors, beside it:")
     for line in lines:
         _say(line)
+
+
+def _calls(comparison: Comparison) -> int:
+    """Return how many calls of the subject there were, those that warm up among them."""
+    return sum(round_.subject.calls + WARMUP_CALLS for round_ in comparison.rounds)
 
 
 def _stores() -> Iterator[tuple[str, str, Callable[[Path], str | None]]]:
@@ -117,9 +126,9 @@ def _events(given: argparse.Namespace) -> None:
             tempfile.TemporaryDirectory() as workplace,
             measured_server(
                 given.bundle, Path(workplace), None, store=store(Path(workplace))
-            ) as address,
+            ) as measured,
         ):
-            _say(events_report(address, name=name, seed=_SEED))
+            _say(events_report(measured.address, name=name, seed=_SEED))
 
 
 def _participants(given: argparse.Namespace) -> None:

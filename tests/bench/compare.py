@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from tests.bench.http2_load import LoadError, LoadResult, run_load
 
+WARMUP_CALLS = 300
 _RESAMPLES = 5_000
 _COVERAGE = 0.95
 _BUSY_CLIENT = 0.5
@@ -90,7 +91,7 @@ def compare(
     subject: Subject,
     rounds: int = 25,
     calls: int = 2_000,
-    warmup_calls: int = 300,
+    warmup_calls: int = WARMUP_CALLS,
     connections: int = 1,
     outstanding: int = 8,
     metadata: Sequence[tuple[str, str]] = (),

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -23,16 +24,33 @@ from tests.bench.forgetful_store import ForgetfulStore, NoJournal
 NULL_METHOD = "/pairguard.bench.Null/Call"
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A server that is being measured.
+
+    Attributes:
+        address: "host:port".
+        process_ids: Of the server and of the process that imports its decisions, if there is one.
+    """
+
+    address: str
+    process_ids: tuple[int, ...]
+
+    def import_cpu_seconds(self) -> float:
+        """Return the processor time of the importing process until now; 0.0: there is none."""
+        return sum(_cpu_seconds(each) for each in self.process_ids[1:])
+
+
 @contextmanager
 def measured_server(
     bundle_path: Path, workplace: Path, cpu: int | None, *, store: str | None
-) -> Iterator[str]:
-    """Serve in a process of its own, on one processor if one is given; yield "host:port".
+) -> Iterator[Measured]:
+    """Serve in a process of its own, on one processor if one is given; yield what it is.
 
     Args:
         bundle_path: What judges.
         workplace: Where it may write.
-        cpu: The processor of the server; the importing process may run on any other.
+        cpu: The processor of the server; the importing process has the others.
         store: As in the settings; None: nothing is kept and nothing recorded.
     """
     spawn = multiprocessing.get_context("spawn")
@@ -79,12 +97,26 @@ def _serve(
         application.listen()
         application.load()
         keep_what_is_loaded()
+        time.sleep(1.0)  # the importing process has been started by now
+        importers = _children()
         if cpu is not None:
-            # Only now, so that the importing process has been started and keeps all processors. A
-            # thread's mask is its own: those of all threads are set.
-            time.sleep(1.0)
+            others = os.sched_getaffinity(0) - {cpu}
+            for importer in importers:
+                os.sched_setaffinity(importer, others)
+            # A thread's mask is its own: those of all threads are set.
             for thread in Path("/proc/self/task").iterdir():
                 os.sched_setaffinity(int(thread.name), {cpu})
-        there.send(str(application.address))
+        there.send(Measured(str(application.address), (os.getpid(), *importers)))
         there.recv()
         application.stop()
+
+
+def _children() -> tuple[int, ...]:
+    lists = Path("/proc/self/task").glob("*/children")
+    return tuple(int(each) for found in lists for each in found.read_text("ascii").split())
+
+
+def _cpu_seconds(process_id: int) -> float:
+    """Return user and system time of a process (proc(5), fields 14 and 15)."""
+    fields = Path(f"/proc/{process_id}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -19,7 +19,7 @@ from pairguard.server.current_hashing import CurrentHashing
 from pairguard.server.kept_participants import KeptParticipants
 from pairguard.server.metrics import Metrics
 from pairguard.server.recent_decisions import RecentDecisions
-from pairguard.server.response_conversion import ADMISSIONS, set_time
+from pairguard.server.response_conversion import ADMISSIONS, reasons_of, set_time
 from pairguard.server.scoring import ScoredPair
 from pairguard.store.segments.framing import Position
 from pairguard.v1 import journal_pb2, pair_risk_service_pb2, participant_pb2
@@ -119,6 +119,10 @@ class DecisionJournal:
         pair.assessment.CopyFrom(response.assessment)
         for name in _NOT_RECORDED:
             pair.assessment.ClearField(name)
+        for reason in reasons_of(pair.assessment):
+            # The words follow from the code, and would be a third of the record.
+            reason.ClearField("analyst_text")
+            reason.ClearField("participant_text")
         decision, adult_age = judgement.decision, max(judgement.lines.adult_ages)
         for written, sent, who, assessed, pool in (
             (pair.participant_a, request.participant_a, known.a, judgement.a, decision.admission_a),

@@ -49,6 +49,7 @@ class EventCompletion:
         self._decisions = decisions
         self._now = now
         self._starts: dict[str, float] = {}
+        self._said: list[tuple[Sequence[bytes], Reviewed | Exonerated]] = []
 
     def complete(
         self, messages: Sequence[journal_pb2.EventRecord], generations: GenerationSlot
@@ -106,17 +107,13 @@ class EventCompletion:
         if content.verdict == feedback_service_pb2.VERDICT_UPHELD:
             hours = policy.upheld_hold_hours()
             message.hold_duration.FromSeconds(int(hours * _SECONDS_PER_HOUR))
-        elif content.verdict == feedback_service_pb2.VERDICT_CLEARED:
+        result = REVIEW_RESULTS.get(content.verdict)
+        if result is not None:
             (ids,) = event_participants(message.event)
-            review = Reviewed(
-                self._now,
-                message.event.event_id,
-                ReviewResult.CLEARED,
-                tuple(content.report_event_ids),
-                message.event.chat_id,
-            )
             with suppress(StoreUnavailable):  # damaged, so nothing is known to be cleared
-                if self._summary(ids).upheld_harm and not self._upheld_after(ids, review):
+                was_upheld = self._upheld(ids)
+                self._say(ids, review_of(message, result))
+                if result is ReviewResult.CLEARED and was_upheld and not self._upheld(ids):
                     ended |= _CONDUCT_HOLDS
         message.ended_hold_reasons.extend(sorted(ended))
 
@@ -124,11 +121,25 @@ class EventCompletion:
         event = message.event
         if event.appeal_outcome.result != feedback_service_pb2.APPEAL_RESULT_OVERTURNED:
             return
+        (ids,) = event_participants(event)
         reasons = {str(reason) for reason in HOLD_REASONS}
+        times = [self._now]
+        if event.appeal_outcome.HasField("appeal_time"):
+            times.append(seconds(event.appeal_outcome.appeal_time))
         if event.decision_id:
             # Only what followed from that decision ends; of one that is not kept that is nothing.
-            (ids,) = event_participants(event)
-            reasons &= _held_reasons(self._decisions.get(event.decision_id), ids)
+            decision = self._decisions.get(event.decision_id)
+            reasons &= _held_reasons(decision, ids)
+            if decision is not None:
+                times.append(seconds(decision.decision_time))
+        if not reasons.isdisjoint(_CONDUCT_HOLDS):
+            # What was upheld since is not what was appealed against, and holds on.
+            until = min(times)
+            set_time(message.exonerated_until_time, until)
+            self._say(ids, Exonerated(self._now, until))
+            with suppress(StoreUnavailable):  # damaged, so nothing is known to have been upheld
+                if self._upheld(ids):
+                    reasons -= _CONDUCT_HOLDS
         message.ended_hold_reasons.extend(sorted(reasons))
 
     def _tell_ages(self, message: journal_pb2.EventRecord) -> None:
@@ -141,16 +152,30 @@ class EventCompletion:
                 if minor is not None:
                     setattr(message, f"participant_{side}_probability_minor", minor)
 
-    def _summary(self, ids: Sequence[bytes]) -> Summary:
-        return summary_of(self._known[ids[0]].rows, self._now)
+    def _say(self, ids: Sequence[bytes], change: Reviewed | Exonerated) -> None:
+        """Take note of what an event of this request says of a participant's conduct."""
+        self._said.append((ids, change))
 
-    def _upheld_after(self, ids: Sequence[bytes], change: Reviewed | Exonerated) -> bool:
-        rows = []
-        for written in self._known[ids[0]].rows:
-            row = Row(written)
-            row.apply(change)
-            rows.append(row.written())
-        return summarise(rows, self._now).upheld_harm
+    def _upheld(self, ids: Sequence[bytes]) -> bool:
+        """Return whether a harm stands upheld, by what is kept and by this request so far.
+
+        Raises:
+            StoreUnavailable: What is kept is damaged.
+        """
+        kept = self._known[ids[0]].rows
+        said = [change for others, change in self._said if not set(ids).isdisjoint(others)]
+        if not said:
+            return summary_of(kept, self._now).upheld_harm
+        try:
+            rows = []
+            for written in kept or (b"",):
+                row = Row(written)
+                for change in said:
+                    row.apply(change)
+                rows.append(row.written())
+            return summarise(rows, self._now).upheld_harm
+        except ValueError as error:
+            raise StoreUnavailable("what is kept of a participant is damaged") from error
 
 
 def _held_reasons(

@@ -6,12 +6,14 @@ Owns that order. It must not know how evidence is kept, nor what makes a chat un
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
+from itertools import count
 from typing import Final
 
 from pairguard.errors import FieldViolation, StoreUnavailable
+from pairguard.history.changes import EvidenceKept
 from pairguard.history.kept_evidence import KeptItem, would_fit
 from pairguard.policy.reasons import ReasonCode
 from pairguard.risk.participant import Participant
@@ -101,7 +103,7 @@ class EvidenceRecording:
         outcomes: list[RefusedItem | record_result_pb2.RecordStatus.ValueType]
         records, were_kept, outcomes = self._records(request, call, now, generation)
         try:
-            new = iter(self._append(records, were_kept))
+            new = iter(self._append(records, were_kept, now))
         except StoreUnavailable:
             self._metrics.count_store_error("append")
             raise
@@ -166,19 +168,31 @@ class EvidenceRecording:
             outcomes.append(record_result_pb2.RECORD_STATUS_RECORDED)
         return records, were_kept, outcomes
 
-    def _append(self, records: Sequence[JournalRecord], were_kept: Sequence[bool]) -> list[bool]:
+    def _append(
+        self, records: Sequence[JournalRecord], were_kept: Sequence[bool], now: float
+    ) -> list[bool]:
         """Keep records and return which are new.
 
         Of what was kept once and erased the journal still has a record, without what it said: to be
-        kept again it needs another.
+        kept again it needs another. What another call has recorded meanwhile needs none.
         """
         new = list(self._store.append(records))
-        places = [n for n, is_new in enumerate(new) if not is_new and not were_kept[n]]
-        if places:
-            again = self._store.append([_renewed(records[place]) for place in places])
-            for place, is_new in zip(places, again, strict=True):
+        waiting = [n for n, is_new in enumerate(new) if not is_new and not were_kept[n]]
+        for turn in count(1):
+            if waiting:
+                kept = self._kept_items(records[waiting[0]].participants, now)
+                waiting = [n for n in waiting if kept.isdisjoint(_items(records[n]))]
+            if not waiting:
+                break
+            again = self._store.append([_renewed(records[place], turn) for place in waiting])
+            for place, is_new in zip(waiting, again, strict=True):
                 new[place] = is_new
+            waiting = [place for place in waiting if not new[place]]
         return new
+
+    def _kept_items(self, ids: Iterable[bytes], now: float) -> set[bytes]:
+        (kept,) = self._store.read([tuple(ids)], now=now)
+        return {item.evidence for item in summary_of(kept.rows, now).evidence}
 
     def _follow_up(
         self,
@@ -203,8 +217,18 @@ class EvidenceRecording:
             self._metrics.count_unsafe_chat()
 
 
-def _renewed(record: JournalRecord) -> JournalRecord:
-    text = f"{record.record_id}:{record.time!r}"
+def _items(record: JournalRecord) -> set[bytes]:
+    return {
+        change.evidence
+        for changes in record.changes.values()
+        for change in changes
+        if isinstance(change, EvidenceKept)
+    }
+
+
+def _renewed(record: JournalRecord, turn: int) -> JournalRecord:
+    """Return a record under a further id, the same for all who send it again at one moment."""
+    text = f"{record.record_id}:{turn}"
     record_id = blake2b(text.encode(), digest_size=HASH_BYTES).hexdigest()
     return replace(record, record_id=record_id)
 

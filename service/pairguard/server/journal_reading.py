@@ -16,6 +16,7 @@ from pairguard.errors import StoreUnavailable
 from pairguard.server.chat_agreement import agreement
 from pairguard.server.errors import DecisionNotFound
 from pairguard.server.metrics import Metrics
+from pairguard.server.response_conversion import put_into_words, reasons_of
 from pairguard.store.ports import KeptRecord, ParticipantStore, RecordKind
 from pairguard.store.records import reconciliation_name, seconds
 from pairguard.v1 import journal_pb2, pair_risk_service_pb2
@@ -84,6 +85,8 @@ class JournalReading:
         decision = self.find_decisions([decision_id], certain=True).get(decision_id)
         if decision is None:
             raise DecisionNotFound
+        for reason in reasons_of(decision.pair.assessment):
+            put_into_words(reason)
         events = [event for _, event in _events(self._store.events_of(decision_id))]
         return pair_risk_service_pb2.GetDecisionResponse(decision=decision, events=events)
 

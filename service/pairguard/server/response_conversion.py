@@ -184,6 +184,23 @@ def _check(plan: CheckPlan, party: Party | None) -> assessment_pb2.RequestedAgeC
     return message
 
 
+def reasons_of(answer: assessment_pb2.PairAssessment) -> list[assessment_pb2.Reason]:
+    """Return every reason in an answer: its own, those of checks and those of holds."""
+    return [
+        *answer.reasons,
+        *[check.reason for check in answer.age_checks],
+        *[held.reason for held in answer.held_participants],
+    ]
+
+
+def put_into_words(reason: assessment_pb2.Reason) -> None:
+    """Give a recorded reason the words of its code; a code that is not known here has none."""
+    code = ReasonCode.__members__.get(reason.code)
+    if code is not None:
+        words = REASONS[code, Party.BOTH]
+        reason.analyst_text, reason.participant_text = words.analyst_text, words.participant_text
+
+
 def set_time(message: Timestamp, seconds: float) -> None:
     """Set a time to seconds since 1970."""
     whole = int(seconds)

@@ -179,7 +179,9 @@ class PairDecision(_message.Message):
 
     @_builtins.property
     def assessment(self) -> _assessment_pb2.PairAssessment:
-        """The answer as sent, without the assessments of the participants, which stand in their records."""
+        """The answer as sent, without the assessments of the participants, which stand in their records,
+        and without the words of its reasons, which follow from their codes and are told by GetDecision.
+        """
 
     def __init__(
         self,
@@ -416,6 +418,7 @@ class EventRecord(_message.Message):
     SEALED_CHAT_ID_FIELD_NUMBER: _builtins.int
     HOLD_DURATION_FIELD_NUMBER: _builtins.int
     ENDED_HOLD_REASONS_FIELD_NUMBER: _builtins.int
+    EXONERATED_UNTIL_TIME_FIELD_NUMBER: _builtins.int
     record_version: _builtins.int
     """Version of the meaning of this record, 1 or more. Raised when a field changes its meaning, not
     when one is added.
@@ -464,6 +467,12 @@ class EventRecord(_message.Message):
     def ended_hold_reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Reasons of the service's own holds that this review or appeal ended, sorted. Empty: none."""
 
+    @_builtins.property
+    def exonerated_until_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when this appeal takes back what was upheld of the participant: the decision that it names
+        or when it was made, whichever is earlier. Absent: until `receive_time`, or it is no appeal.
+        """
+
     def __init__(
         self,
         *,
@@ -479,10 +488,11 @@ class EventRecord(_message.Message):
         sealed_chat_id: _builtins.bytes = ...,
         hold_duration: _duration_pb2.Duration | None = ...,
         ended_hold_reasons: _abc.Iterable[_builtins.str] | None = ...,
+        exonerated_until_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "chat_duration", b"chat_duration", "event", b"event", "hold_duration", b"hold_duration", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b_probability_minor", b"participant_b_probability_minor", "receive_time", b"receive_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "chat_duration", b"chat_duration", "event", b"event", "exonerated_until_time", b"exonerated_until_time", "hold_duration", b"hold_duration", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b_probability_minor", b"participant_b_probability_minor", "receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "caller", b"caller", "chat_duration", b"chat_duration", "ended_hold_reasons", b"ended_hold_reasons", "event", b"event", "hash_key_id", b"hash_key_id", "hold_duration", b"hold_duration", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b_probability_minor", b"participant_b_probability_minor", "receive_time", b"receive_time", "reconciliation", b"reconciliation", "record_version", b"record_version", "sealed_chat_id", b"sealed_chat_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "caller", b"caller", "chat_duration", b"chat_duration", "ended_hold_reasons", b"ended_hold_reasons", "event", b"event", "exonerated_until_time", b"exonerated_until_time", "hash_key_id", b"hash_key_id", "hold_duration", b"hold_duration", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b_probability_minor", b"participant_b_probability_minor", "receive_time", b"receive_time", "reconciliation", b"reconciliation", "record_version", b"record_version", "sealed_chat_id", b"sealed_chat_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__participant_a_probability_minor: _TypeAlias = _typing.Literal["participant_a_probability_minor"]  # noqa: Y015
     _WhichOneofArgType__participant_a_probability_minor: _TypeAlias = _typing.Literal["_participant_a_probability_minor", b"_participant_a_probability_minor"]  # noqa: Y015
