@@ -15,6 +15,7 @@ from pairguard.history.changes import (
     Decided,
     EvidenceKept,
     Exonerated,
+    Exposed,
     ReportMade,
     ReportReceived,
     Reviewed,
@@ -165,4 +166,7 @@ changes = st.one_of(
     items,
     st.builds(ReportMade, times),
     st.builds(Exonerated, times),
+    st.builds(
+        Exposed, times, st.sampled_from([0.0, 0.25, 0.5]), st.one_of(st.none(), st.just(0.5))
+    ),
 )

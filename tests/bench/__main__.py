@@ -19,6 +19,7 @@ from tests.bench.events import events_report
 from tests.bench.judging import judging_report
 from tests.bench.known_people import known_requests, record_people
 from tests.bench.large_store import participants_report
+from tests.bench.pools import pools_report
 from tests.bench.posterior import posterior_report
 from tests.bench.requests import bare_requests, platform_requests
 from tests.bench.server_process import NULL_METHOD, measured_server
@@ -131,6 +132,23 @@ def _events(given: argparse.Namespace) -> None:
             _say(events_report(measured.address, name=name, seed=_SEED))
 
 
+def _pools(given: argparse.Namespace) -> None:
+    cpus = sorted(os.sched_getaffinity(0))
+    server_cpu = cpus[0] if len(cpus) > 1 else None
+    for name, kind, store in _stores():
+        with (
+            tempfile.TemporaryDirectory() as workplace,
+            measured_server(
+                given.bundle, Path(workplace), server_cpu, store=store(Path(workplace))
+            ) as measured,
+        ):
+            _say(name)
+            _say(pools_report(measured, given.bundle, rounds=given.rounds, seed=_SEED))
+            _say("")
+        if kind == "sqlite":
+            break  # what is kept is read in one trip, so that a store differs by that alone
+
+
 def _participants(given: argparse.Namespace) -> None:
     for name, _kind, store in _stores():
         if name == "nothing kept":
@@ -153,6 +171,7 @@ _PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "judging": _judging,
     "server": _server,
     "events": _events,
+    "pools": _pools,
     "participants": _participants,
 }
 

@@ -36,6 +36,10 @@ class Measured:
     address: str
     process_ids: tuple[int, ...]
 
+    def server_cpu_seconds(self) -> float:
+        """Return the processor time of the server's own process until now."""
+        return _cpu_seconds(self.process_ids[0])
+
     def import_cpu_seconds(self) -> float:
         """Return the processor time of the importing process until now; 0.0: there is none."""
         return sum(_cpu_seconds(each) for each in self.process_ids[1:])

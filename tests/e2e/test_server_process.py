@@ -16,6 +16,7 @@ import pytest
 from pairguard.client import Client, ClientOptions, DecidedBy, PairDecision, ParticipantInput
 from pairguard.v1.pair_risk_service_pb2_grpc import PairRiskServiceStub
 from tests.e2e.server_process import environment, run, started
+from tests.integration.server.certificates import Authority
 from tests.unit.server.requests import pair_request
 
 
@@ -199,6 +200,7 @@ def test_a_key_that_is_open_to_everybody_ends_the_start(tmp_path: Path, bundle: 
         ({"bundle_path": "none"}, 2, "refused (BUNDLE_MISSING):"),
         ({"policy_file": "none"}, 2, "refused (POLICY_INVALID):"),
         ({"worker_threads": "0", "max_request_bytes": "1"}, 2, "refused (CONFIGURATION_INVALID):"),
+        ({"tokens_file": "none"}, 2, "refused (CONFIGURATION_INVALID):"),
     ],
 )
 def test_a_configuration_can_be_checked_without_serving(
@@ -214,3 +216,63 @@ def test_a_configuration_can_be_checked_without_serving(
     assert errors.startswith(said)
     assert len(errors.splitlines()) == 1 + max(len(settings), 0)
     assert not (tmp_path / "state").exists()
+
+
+def test_a_guarded_server_says_how_it_is_called(tmp_path: Path, bundle: Path) -> None:
+    authority = Authority(tmp_path / "authority", "authority")
+    identity = authority.issue_server("server")
+    client = authority.issue("client", common_name="chat")
+    environ = environment(
+        tmp_path,
+        bundle,
+        health_address="127.0.0.1:0",
+        tls_certificate_file=str(identity.certificate),
+        tls_key_file=str(identity.key),
+        tls_client_ca_file=str(authority.certificate),
+        tokens_file=str(tmp_path / "tokens.toml"),
+    )
+    made = run(
+        *("pairguard.admin", "tokens", "new", "chat", "--scope", "score", "--json"),
+        directory=tmp_path,
+        environ=environ,
+    )
+    document = json.loads(made[1])
+    token = tmp_path / "token"
+    token.write_text(document["token"], encoding="ascii")
+    (tmp_path / "tokens.toml").write_text(document["table"], encoding="utf-8")
+    (tmp_path / "tokens.toml").chmod(0o600)
+    checked = run("pairguard.server", "--check-config", directory=tmp_path, environ=environ)
+    assert checked[0] == 0
+
+    with started(tmp_path, environ) as server:
+        assert "this machine only, TLS, known callers; reflection on" in server.wait_for("gRPC ")
+        health = server.wait_for("  health ").split()[1]
+        printed = server.wait_for("pairguard.server.example").split()
+        given = {
+            "CA.pem": str(authority.certificate),
+            "CLIENT.pem": str(client.certificate),
+            "CLIENT.key": str(client.key),
+            "TOKEN": str(token),
+        }
+        command = [given.get(word, word) for word in printed[2:]]
+
+        code, output, errors = run(*command, directory=tmp_path, environ=environ)
+        assert (code, errors) == (0, "")
+        assert '"bundleVersion"' in output
+
+        code, _, errors = run(*command[:-2], directory=tmp_path, environ=environ)
+        assert code == 1
+        assert "UNAUTHENTICATED" in errors
+
+        for changes, expected in (
+            ({"health_address": health}, (0, "SERVING\n")),
+            ({"health_address": ""}, (1, "")),
+        ):
+            asked = environ | {f"PAIRGUARD_{n.upper()}": v for n, v in changes.items()}
+            code, output, _ = run("pairguard.server.probe", directory=tmp_path, environ=asked)
+            assert (code, output) == expected
+        server.signal(signal.SIGTERM)
+        assert server.exit_code() == 0
+        everything = "\n".join((*server.said, *server.logged))
+    assert document["token"] not in everything
+    assert '"caller":"chat"' in everything

@@ -64,19 +64,24 @@ def _soak(given: argparse.Namespace, directory: Path, stack: ExitStack, *, has_d
     people = simulated_people(
         directory / "simulated", count=given.people, seed=given.seed, now=datetime.now(UTC)
     )
+    environ = environment(directory, given.bundle.absolute(), **settings)
     servers: list[Server] = []
     addresses = [f"127.0.0.1:{_free_port()}" for _ in range(given.servers)]
     for number, address in enumerate(addresses):
         # One store; a journal on its way there is each machine's own.
-        own = {"listen_address": address, "journal_directory": str(state / f"journal-{number}")}
-        environ = environment(directory, given.bundle.absolute(), **settings, **own)
-        servers.append(Server(directory, environ, address))
+        own = {
+            "PAIRGUARD_LISTEN_ADDRESS": address,
+            "PAIRGUARD_JOURNAL_DIRECTORY": str(state / f"journal-{number}"),
+        }
+        servers.append(Server(directory, environ | own, address))
     _record_evidence(addresses[0], people, ledger)
+    groups = [leaving_people(f"leaver-{n}", _LEAVERS) for n in range(given.threads)]
+    leaving = {each for group in groups for person in group for each in person.ids}
     backends = [
         Backend(
             addresses,
             people,
-            leaving_people(f"leaver-{number}", _LEAVERS),
+            groups[number],
             ledger,
             seed=given.seed + number,
         )
@@ -108,7 +113,7 @@ def _soak(given: argparse.Namespace, directory: Path, stack: ExitStack, *, has_d
     exit_codes = [server.end() for server in servers]
     store = open_store(environ["PAIRGUARD_STORE"], key_path=_key(environ), read_timeout_seconds=5.0)
     try:
-        found = recount(store, ledger)
+        found = recount(store, ledger, leavers=leaving)
     finally:
         store.close()
     _say(f"store {given.store}, seed {given.seed}, {given.seconds:g} s, {len(people)} people")

@@ -1,23 +1,29 @@
 """Proof by recount: what the store holds after a run against what a backend was told.
 
-Owns the comparison. It opens the store as the service does, and counts everything anew from the
-journal.
+Owns the comparison. It opens the store as the service does, and counts everything anew: from the
+ledger, from the messages of the journal, and by the program's own fold over the journal.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from time import time
 
 from pairguard.history.row import Row
-from pairguard.history.summary import Summary, summarise
-from pairguard.store.ports import ParticipantStore, RecordKind
+from pairguard.history.summary import Summary, blocks, summarise
+from pairguard.store.ports import KeptRecord, ParticipantStore, RecordKind
 from pairguard.store.records import record_of
-from tests.soak.ledger import Ledger
+from tests.soak.journal_counts import JournalCounts, journal_of
+from tests.soak.ledger import Counted, Ledger
 
-_PAGE = 1_000
+_SIGNALS = {
+    Counted.CHATS: "history.chats_started_24h",
+    Counted.SKIPS_MADE: "history.skips_made_24h",
+    Counted.SKIPS_SUFFERED: "history.skips_suffered_24h",
+    Counted.REPORTS_MADE: "history.reports_made_30d",
+}
 
 
 @dataclass
@@ -32,60 +38,186 @@ class Recount:
     counts: dict[str, int] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
 
-    def hold(self, name: str, missing: set[str], total: int) -> None:
+    def hold(self, name: str, wrong: Iterable[str], total: int) -> None:
+        found = set(wrong)
         self.counts[name] = total
-        if missing:
-            self.differences.append(f"{name}: {len(missing)} of {total}, first {min(missing)}")
+        if found:
+            self.differences.append(f"{name}: {len(found)} of {total}, first {min(found)}")
 
 
-def recount(store: ParticipantStore, ledger: Ledger) -> Recount:
+def recount(store: ParticipantStore, ledger: Ledger, *, leavers: Collection[str]) -> Recount:
     """Compare a store with a ledger.
 
-    - every acknowledged event stands in the journal, and none twice;
-    - every decision that was answered and not marked as lost stands in the journal;
-    - every participant has exactly the acknowledged chats;
-    - every row is what the records of the journal make of it.
+    - every acknowledged event and item of evidence stands in the journal, once, and no other does;
+    - every decision that was answered and not marked as lost stands there with both participants,
+      and none that was marked does;
+    - every id has exactly the acknowledged chats, skips, reports, reporters, blocks and evidence,
+      and the decisions, exposure and seconds that the messages of the journal add up to;
+    - every row is what the program's own fold makes of the journal, and there is no other row;
+    - whoever was erased is in no row and in no record.
+
+    Args:
+        store: After the run; nobody else uses it.
+        ledger: What was told.
+        leavers: Ids of those who meet nobody but each other; some were erased, so that of the rest
+            not everything stands in the journal any more.
     """
     found = Recount()
-    in_journal: dict[RecordKind, Counter[str]] = {kind: Counter() for kind in RecordKind}
-    rows: dict[bytes, Row] = {}
-    cursor = ""
-    while page := store.read_journal(cursor, _PAGE):
-        for kept in page:
-            in_journal[kept.kind][kept.record_id] += 1
-            for each, changes in record_of(kept.kind, kept.payload).changes.items():
-                row = rows.setdefault(each, Row())
-                for change in changes:
-                    row.apply(change)
-        cursor = page[-1].cursor
+    journal, records = journal_of(store)
+    _compare_records(found, store, ledger, journal)
+    _compare_counts(found, store, ledger, journal, leavers)
+    _compare_rows(found, store, records, leavers)
+    _compare_erased(found, store, ledger, journal)
+    return found
+
+
+def _compare_records(
+    found: Recount, store: ParticipantStore, ledger: Ledger, journal: JournalCounts
+) -> None:
     hash_id = store.keys.hash
-    events, decisions = in_journal[RecordKind.EVENT], in_journal[RecordKind.DECISION]
+    erased = {each for ids in ledger.erased for each in ids}
+    events, decisions = journal.records[RecordKind.EVENT], journal.records[RecordKind.DECISION]
     expected = {hash_id(f"event:{each}").hex() for each in ledger.events}
     found.hold("acknowledged events not in the journal", expected - set(events), len(expected))
-    twice = {f"{k}" for kind in in_journal.values() for k, count in kind.items() if count > 1}
-    found.hold("records twice in the journal", twice, sum(map(len, in_journal.values())))
-    found.hold(
-        "decisions not in the journal", ledger.decisions - set(decisions), len(ledger.decisions)
-    )
     unsent = set(events) - expected
     found.hold("events in the journal that nobody was told of", unsent, len(events))
+    told = {hash_id(f"event:{each}").hex(): length for each, length in ledger.chat_seconds.items()}
+    wrong_lengths = {
+        f"{event} lasted {journal.chat_seconds.get(event)} and not {length}"
+        for event, length in told.items()
+        if not math.isclose(journal.chat_seconds.get(event, math.nan), length, abs_tol=1e-5)
+    }
+    found.hold("chats of another length", wrong_lengths, len(told))
+    twice = [each for kind in journal.records.values() for each, n in kind.items() if n > 1]
+    twice += [f"evidence {item}" for (_, item), n in journal.evidence.items() if n > 1]
+    found.hold("records twice in the journal", twice, sum(map(len, journal.records.values())))
+    missing = set(ledger.decisions) - set(decisions)
+    found.hold("decisions not in the journal", missing, len(ledger.decisions))
+    found.hold(
+        "decisions marked as not recorded that are",
+        ledger.lost_decisions & set(decisions),
+        len(ledger.lost_decisions),
+    )
+    others = {
+        decision
+        for decision, (a, b) in ledger.decisions.items()
+        if decision in journal.participants
+        and erased.isdisjoint((*a, *b))
+        and journal.participants[decision]
+        != (tuple(hash_id(each).hex() for each in a), tuple(hash_id(each).hex() for each in b))
+    }
+    found.hold("decisions on somebody else", others, len(ledger.decisions))
+
+
+def _compare_counts(
+    found: Recount,
+    store: ParticipantStore,
+    ledger: Ledger,
+    journal: JournalCounts,
+    leavers: Collection[str],
+) -> None:
+    hash_id, now = store.keys.hash, time()
+    erased = {each for ids in ledger.erased for each in ids}
+    decided = {each for pair in ledger.decisions.values() for ids in pair for each in ids}
+    everybody = {*decided, *ledger.evidence}.union(*ledger.counts.values()) - erased
+    says = {each: summarise(_rows(store, hash_id(each), now), now) for each in everybody}
+
+    def compare(
+        name: str, expected: Mapping[str, float], kept: Callable[[Summary], float | None]
+    ) -> None:
+        wrong = []
+        for each in everybody:
+            counted, should = kept(says[each]) or 0.0, expected.get(each, 0.0)
+            if not _agree(float(counted), float(should)):
+                wrong.append(f"{each} has {counted:g} and not {should:g}")
+        found.hold(f"participants with a wrong count of {name}", wrong, len(everybody))
+
+    def signal(name: str) -> Callable[[Summary], float | None]:
+        return lambda summary: (summary.signals or {}).get(name)
+
+    for what, name in _SIGNALS.items():
+        compare(what.value, ledger.counts[what], signal(name))
+    reporters = {each: len(by) for each, by in ledger.reporters.items()}
+    compare("reporters", reporters, signal("history.reports_received_30d"))
+    blockers = {each: len(by) for each, by in ledger.blockers.items()}
+    compare("blockers", blockers, signal("history.blocked_by_others_30d"))
+    hashed = {each: hash_id(each).hex() for each in everybody}
+    stayed = {each: hashed[each] for each in everybody if each not in leavers}
+    everybody = set(stayed)
+    # Also of decisions that were made and whose answer was lost on its way.
+    told = {each: journal.decisions[of] for each, of in stayed.items()}
+    compare("decisions", told, lambda summary: summary.decisions_24h)
+    exposure = {each: journal.exposure[of] for each, of in stayed.items()}
+    compare("exposure", exposure, lambda summary: summary.exposure_24h)
+    minors = signal("history.seconds_with_likely_minors_24h")
+    adults = signal("history.seconds_with_likely_adults_24h")
+    seconds = {each: journal.seconds[of] for each, of in stayed.items()}
+    compare("seconds", seconds, lambda summary: (minors(summary) or 0) + (adults(summary) or 0))
+    items = {
+        each: {hash_id(f"evidence:{item}") for item in kept}
+        for each, kept in ledger.evidence.items()
+    }
+    wrong = {
+        each
+        for each, kept in items.items()
+        if each not in erased and {item.evidence for item in says[each].evidence} != kept
+    }
+    found.hold("participants with other evidence", wrong, len(items))
+    apart = {
+        f"{by[0]} and {of[0]}"
+        for by, of in ledger.blocks
+        if erased.isdisjoint((*by, *of))
+        for one, other in ((by, of), (of, by))
+        if not blocks(_rows(store, hash_id(one[0]), now), [hash_id(other[0])])
+    }
+    found.hold("blocks that do not keep two apart", apart, len(ledger.blocks))
+
+
+def _compare_rows(
+    found: Recount,
+    store: ParticipantStore,
+    records: Iterable[KeptRecord],
+    leavers: Collection[str],
+) -> None:
     now = time()
-    wrong_chats, wrong_rows = set(), set()
-    for raw_id, chats in ledger.chats.items():
-        (kept_participant,) = store.read([[hash_id(raw_id)]], now=now)
-        counted = summarise(kept_participant.rows, now).chats_started_24h
-        if counted != chats:
-            wrong_chats.add(f"{raw_id} has {counted:g} chats and not {chats}")
-    found.hold("participants with a wrong count of chats", wrong_chats, len(ledger.chats))
+    left = {store.keys.hash(each) for each in leavers}
+    rows: dict[bytes, Row] = {}
+    for kept in records:
+        for each, changes in record_of(kept.kind, kept.payload).changes.items():
+            row = rows.setdefault(each, Row())
+            for change in changes:
+                row.apply(change)
+    wrong = set()
     for each, folded in rows.items():
-        (kept_participant,) = store.read([[each]], now=now)
-        kept_says = summarise(kept_participant.rows, now)
-        fold_says = summarise((folded.written(),), now)
-        differences = _differences(kept_says, fold_says)
-        if differences:
-            wrong_rows.add(f"{each.hex()}: {differences}")
-    found.hold("rows that the journal does not make", wrong_rows, len(rows))
-    return found
+        differences = _differences(
+            summarise(_rows(store, each, now), now), summarise((folded.written(),), now)
+        )
+        if differences and each not in left:
+            wrong.add(f"{each.hex()}: {differences}")
+    found.hold("rows that the journal does not make", wrong, len(rows))
+    count = store.statistics().rows
+    surplus = [f"{count} rows"] if count != len(rows) else []
+    found.hold("rows of whom the journal does not speak", surplus, len(rows))
+
+
+def _compare_erased(
+    found: Recount, store: ParticipantStore, ledger: Ledger, journal: JournalCounts
+) -> None:
+    now = time()
+    hashes = {each: store.keys.hash(each) for ids in ledger.erased for each in ids}
+    wrong = {each for each, hashed in hashes.items() if _rows(store, hashed, now)}
+    for (kind, record_id), payload in journal.content.items():
+        wrong |= {
+            f"{each} in {kind} {record_id}"
+            for each, hashed in hashes.items()
+            if hashed.hex().encode() in payload
+        }
+    found.hold("ids that were erased and are kept", wrong, len(hashes))
+
+
+def _rows(store: ParticipantStore, hashed: bytes, now: float) -> tuple[bytes, ...]:
+    (kept,) = store.read([[hashed]], now=now)
+    return kept.rows
 
 
 def _differences(kept: Summary, fold: Summary) -> str:

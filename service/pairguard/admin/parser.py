@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from pairguard import __version__
-from pairguard.admin import copies, exporting, holds, keys, upkeep, verifying, viewing
+from pairguard.admin import copies, exporting, holds, keys, tokens, upkeep, verifying, viewing
 from pairguard.admin.output import Output
+from pairguard.server.callers import Scope
 from pairguard.server.settings import Settings
 from pairguard.store.ports import RecordKind
 
@@ -35,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_journal(_group(groups, "journal", "decisions, events and evidence as recorded"))
     _add_store(_group(groups, "store", "whether the store can be relied on"))
     _add_keys(_group(groups, "keys", "the keys that ids are hashed with"))
+    _add_tokens(_group(groups, "tokens", "the tokens that callers present"))
     _add_hold(_group(groups, "hold", "the holds of one participant"))
     return parser
 
@@ -263,6 +266,31 @@ def _add_hold(commands: Any) -> None:
         )
 
 
+def _add_tokens(commands: Any) -> None:
+    new = _command(
+        commands,
+        "new",
+        "make a token, show it once, and show the table of its caller for the tokens file",
+        "pairguard tokens new matchmaker --scope score --scope feedback",
+        lambda settings, output, given: tokens.new(
+            settings, output, name=given.name, scopes=given.scope, expire=given.expire
+        ),
+    )
+    new.add_argument("name", metavar="NAME", help="of the caller, as it is logged and recorded")
+    new.add_argument(
+        "--scope",
+        action="append",
+        required=True,
+        type=Scope,
+        choices=list(Scope),
+        metavar="{" + ",".join(Scope) + "}",
+        help="what it may do; can be given several times",
+    )
+    new.add_argument(
+        "--expire", type=_date, metavar="DATE", help="from this day on, in UTC, it is refused"
+    )
+
+
 def _group(groups: Any, name: str, text: str) -> Any:
     group = groups.add_parser(name, help=text, description=text)
     return group.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -278,6 +306,13 @@ def _command(commands: Any, name: str, text: str, example: str, action: Action) 
     parser.add_argument("--json", action="store_true", help="one JSON document a line")
     parser.set_defaults(action=action)
     return parser
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("must be a date as 2027-01-31") from error
 
 
 def _count(text: str) -> int:

@@ -217,6 +217,8 @@ class AgeEvidence:
         expire_time: When the result loses its force; None: never by itself.
         provider: Who made it, e.g. ``yoti``; "": not told.
         binding: What ties it to the person; UNSPECIFIED counts as the weakest that it can be.
+        of_linked: It was told of somebody who shares an id with the participant and may be
+            another person: it restricts, and never speaks for adulthood.
     """
 
     observation: Observation
@@ -225,6 +227,7 @@ class AgeEvidence:
     expire_time: float | None = None
     provider: str = ""
     binding: Binding = Binding.UNSPECIFIED
+    of_linked: bool = False
 
     @property
     def kind(self) -> str:

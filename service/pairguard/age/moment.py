@@ -33,7 +33,8 @@ class Moment(NamedTuple):
         expired: Whether it has expired.
         tampered: Whether this session shows signs of tampering with the camera, or the item's
             capture was shown before.
-        handed_over: Whether the account has come to a device that it was not on at the observation.
+        handed_over: Whether the account has come to a device that it was not on at the observation,
+            or the item was told of somebody linked, who may be another person.
     """
 
     elapsed_years: float
@@ -83,8 +84,11 @@ def moment_of(
             stated_year,
             expire_time is not None and expire_time <= now,
             tampered,
-            device_since is not None
-            and (observed is None or not observed >= device_since - _SAME_DEVICE_SECONDS),
+            evidence.of_linked
+            or (
+                device_since is not None
+                and (observed is None or not observed >= device_since - _SAME_DEVICE_SECONDS)
+            ),
         ),
     )
 

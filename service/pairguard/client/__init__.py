@@ -52,6 +52,13 @@ from pairguard.client.evidence import (
 from pairguard.client.failure import CallFailure, ClientError, FailureKind, FieldViolation
 from pairguard.client.options import ClientOptions, OnFailure
 from pairguard.client.participant import ParticipantInput, ParticipantReference
+from pairguard.client.pool_pairs import ScoredPairs
+from pairguard.client.ranking import (
+    CandidateInput,
+    CandidateRanking,
+    InvalidCandidate,
+    RankedCandidate,
+)
 from pairguard.client.records import (
     Erasure,
     NotRecorded,
@@ -98,6 +105,8 @@ __all__ = [
     "BearerTokenProvider",
     "Binding",
     "CallFailure",
+    "CandidateInput",
+    "CandidateRanking",
     "ChatEndManner",
     "ChatEnded",
     "ChatEnder",
@@ -120,6 +129,7 @@ __all__ = [
     "HoldKind",
     "HoldPlaced",
     "HoldReleased",
+    "InvalidCandidate",
     "Liveness",
     "Modality",
     "NotRecorded",
@@ -132,6 +142,7 @@ __all__ = [
     "PersonalBlockLifted",
     "Platform",
     "PlatformAssurance",
+    "RankedCandidate",
     "Reason",
     "RecordResult",
     "RecordStatus",
@@ -141,6 +152,7 @@ __all__ = [
     "ReportCategory",
     "RequestedAgeCheck",
     "ReviewVerdict",
+    "ScoredPairs",
     "TlsOptions",
     "TokenFile",
     "UnknownSignals",

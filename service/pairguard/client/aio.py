@@ -6,7 +6,7 @@ Owns how a task waits for an answer. Everything that does not wait is in ``sessi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -21,6 +21,9 @@ from pairguard.client.evidence import AgeEvidence
 from pairguard.client.failure import ClientError, FailureKind, LocalFailure, status_code
 from pairguard.client.options import ClientOptions, OnFailure
 from pairguard.client.participant import ParticipantInput, ParticipantReference
+from pairguard.client.pool_messages import rank_candidates_request, score_pairs_request
+from pairguard.client.pool_pairs import PairsReading, ScoredPairs
+from pairguard.client.ranking import CandidateInput, CandidateRanking
 from pairguard.client.record_messages import (
     erase_participant_request,
     event_batches,
@@ -36,6 +39,7 @@ from pairguard.client.session import Call, Session
 from pairguard.client.vocabulary import Modality, View
 from pairguard.v1.age_assurance_service_pb2_grpc import AgeAssuranceServiceStub
 from pairguard.v1.feedback_service_pb2_grpc import FeedbackServiceStub
+from pairguard.v1.pair_risk_service_pb2 import ScorePairsRequest
 from pairguard.v1.pair_risk_service_pb2_grpc import PairRiskServiceStub
 
 _Response = TypeVar("_Response")
@@ -97,6 +101,85 @@ class AioClient:
             return self._session.decision(call, response)
         except Exception as error:  # noqa: BLE001 - whatever it is, an unjudged pair is not formed
             return self._session.decision_without_answer(call, error)
+
+    async def rank_candidates(
+        self,
+        seeker: ParticipantInput,
+        candidates: Sequence[CandidateInput],
+        *,
+        max_results: int = 0,
+        modality: Modality | None = None,
+        wait_seconds: float | None = None,
+        proposed_time: datetime | None = None,
+        request_id: str = "",
+        timeout_seconds: float | None = None,
+        on_failure: OnFailure | None = None,
+    ) -> CandidateRanking:
+        """Rank candidates for a seeker; see ``Client.rank_candidates``."""
+        request = rank_candidates_request(
+            seeker,
+            candidates,
+            max_results=max_results,
+            request_id=request_id,
+            modality=modality,
+            wait_seconds=wait_seconds,
+            proposed_time=proposed_time,
+        )
+        call = self._session.start(timeout_seconds, on_failure)
+        try:
+            response = await self._answer(self._pair_risk.RankCandidates, request, call)
+            return self._session.ranking(call, response, sent=len(request.candidates))
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody unjudged is offered
+            return self._session.ranking_without_answer(call, error)
+
+    def score_pairs(
+        self,
+        participants: Sequence[ParticipantInput],
+        pairs: Sequence[tuple[int, int]] | None = None,
+        *,
+        modality: Modality | None = None,
+        wait_seconds: float | None = None,
+        proposed_time: datetime | None = None,
+        timeout_seconds: float | None = None,
+    ) -> AsyncIterator[ScoredPairs]:
+        """Judge many pairs of one pool, in parts; see ``Client.score_pairs``."""
+        request = score_pairs_request(
+            participants,
+            pairs,
+            modality=modality,
+            wait_seconds=wait_seconds,
+            proposed_time=proposed_time,
+        )
+        return self._parts(request, self._session.start_record(timeout_seconds))
+
+    async def _parts(self, request: ScorePairsRequest, call: Call) -> AsyncIterator[ScoredPairs]:
+        """Return the parts of an answer; only until the first has come is it tried again."""
+        reading = PairsReading()
+        has_begun = False
+        try:
+            while True:
+                try:
+                    async for message in self._pair_risk.ScorePairs(
+                        request,
+                        timeout=call.budget.start_attempt(),
+                        metadata=self._session.metadata(),
+                        wait_for_ready=self._session.options.wait_for_ready,
+                    ):
+                        has_begun = True
+                        yield reading.part(message)
+                    break
+                except grpc.RpcError as error:
+                    delay_seconds = call.budget.delay_before_retry(status_code(error))
+                    if has_begun or delay_seconds is None or self._session.closed:
+                        raise
+                await asyncio.sleep(delay_seconds)
+            reading.end()
+        except asyncio.CancelledError as error:
+            if _task_is_cancelled():
+                raise
+            raise ClientError(self._session.failure(call, _closed())) from error
+        except Exception as error:
+            raise ClientError(self._session.failure(call, error)) from error
 
     async def assess_age(
         self,
@@ -208,13 +291,17 @@ class AioClient:
                 if _task_is_cancelled():
                     raise
                 # A channel that is closed cancels its calls, though nobody cancelled the task.
-                raise LocalFailure(
-                    FailureKind.CLIENT_CLOSED,
-                    "the channel was closed during the call",
-                    code=grpc.StatusCode.CANCELLED,
-                ) from error
+                raise _closed() from error
             await asyncio.sleep(delay_seconds)
             self._session.require_open()
+
+
+def _closed() -> LocalFailure:
+    return LocalFailure(
+        FailureKind.CLIENT_CLOSED,
+        "the channel was closed during the call",
+        code=grpc.StatusCode.CANCELLED,
+    )
 
 
 def _task_is_cancelled() -> bool:

@@ -6,7 +6,7 @@ Owns how a thread waits for an answer. Everything that does not wait is in ``ses
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -21,6 +21,9 @@ from pairguard.client.evidence import AgeEvidence
 from pairguard.client.failure import ClientError, status_code
 from pairguard.client.options import ClientOptions, OnFailure
 from pairguard.client.participant import ParticipantInput, ParticipantReference
+from pairguard.client.pool_messages import rank_candidates_request, score_pairs_request
+from pairguard.client.pool_pairs import PairsReading, ScoredPairs
+from pairguard.client.ranking import CandidateInput, CandidateRanking
 from pairguard.client.record_messages import (
     erase_participant_request,
     event_batches,
@@ -36,6 +39,7 @@ from pairguard.client.session import Call, Session
 from pairguard.client.vocabulary import Modality, View
 from pairguard.v1.age_assurance_service_pb2_grpc import AgeAssuranceServiceStub
 from pairguard.v1.feedback_service_pb2_grpc import FeedbackServiceStub
+from pairguard.v1.pair_risk_service_pb2 import ScorePairsRequest
 from pairguard.v1.pair_risk_service_pb2_grpc import PairRiskServiceStub
 
 _Response = TypeVar("_Response")
@@ -115,6 +119,119 @@ class Client:
             return self._session.decision(call, response)
         except Exception as error:  # noqa: BLE001 - whatever it is, an unjudged pair is not formed
             return self._session.decision_without_answer(call, error)
+
+    def rank_candidates(
+        self,
+        seeker: ParticipantInput,
+        candidates: Sequence[CandidateInput],
+        *,
+        max_results: int = 0,
+        modality: Modality | None = None,
+        wait_seconds: float | None = None,
+        proposed_time: datetime | None = None,
+        request_id: str = "",
+        timeout_seconds: float | None = None,
+        on_failure: OnFailure | None = None,
+    ) -> CandidateRanking:
+        """Find whom a seeker may meet. Nobody who is not in the answer.
+
+        Without a usable answer of the service, whatever the cause, nobody is in it, and it says
+        ``DecidedBy.CLIENT`` and why.
+
+        Args:
+            seeker: Who looks for a partner.
+            candidates: Whom the seeker could meet, 1-1,000.
+            max_results: Most candidates to return. 0: all that are allowed.
+            modality: How the two would talk. None: unknown, the riskiest.
+            wait_seconds: How long the seeker has waited. Recorded only.
+            proposed_time: When it was proposed. Recorded only.
+            request_id: As in ``score_pair``.
+            timeout_seconds: For all attempts together. None: as in the options; give more for
+                hundreds of candidates.
+            on_failure: ``raise``: a ``ClientError`` in place of the answer that offers nobody.
+                None: as in the options.
+
+        Raises:
+            TypeError: An argument has another type; raised before any call.
+            ValueError: An argument cannot be sent; raised before any call.
+            ClientError: There is no usable answer, and ``on_failure`` is ``raise``.
+        """
+        request = rank_candidates_request(
+            seeker,
+            candidates,
+            max_results=max_results,
+            request_id=request_id,
+            modality=modality,
+            wait_seconds=wait_seconds,
+            proposed_time=proposed_time,
+        )
+        call = self._session.start(timeout_seconds, on_failure)
+        try:
+            response = self._answer(self._pair_risk.RankCandidates, request, call)
+            return self._session.ranking(call, response, sent=len(request.candidates))
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody unjudged is offered
+            return self._session.ranking_without_answer(call, error)
+
+    def score_pairs(
+        self,
+        participants: Sequence[ParticipantInput],
+        pairs: Sequence[tuple[int, int]] | None = None,
+        *,
+        modality: Modality | None = None,
+        wait_seconds: float | None = None,
+        proposed_time: datetime | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Iterator[ScoredPairs]:
+        """Judge many pairs of one pool, in parts as they come. Advice and no decision.
+
+        Args:
+            participants: The pool, 2-2,000, no id twice.
+            pairs: Which pairs, by their places in the pool, at most 500,000. None: each once, row
+                by row: (0, 1), (0, 2), ... (1, 2), ...
+            modality: As in ``score_pair``, the same for all.
+            wait_seconds: Likewise.
+            proposed_time: Likewise.
+            timeout_seconds: For the whole answer with all attempts. None: as the options have it
+                for calls that record.
+
+        Raises:
+            TypeError: An argument has another type; raised before any call.
+            ValueError: An argument cannot be sent; raised before any call.
+            ClientError: The answer, or the rest of it, cannot be had. Raised while it is read.
+        """
+        request = score_pairs_request(
+            participants,
+            pairs,
+            modality=modality,
+            wait_seconds=wait_seconds,
+            proposed_time=proposed_time,
+        )
+        return self._parts(request, self._session.start_record(timeout_seconds))
+
+    def _parts(self, request: ScorePairsRequest, call: Call) -> Iterator[ScoredPairs]:
+        """Return the parts of an answer; only until the first has come is it tried again."""
+        reading = PairsReading()
+        has_begun = False
+        try:
+            while True:
+                try:
+                    for message in self._pair_risk.ScorePairs(
+                        request,
+                        timeout=call.budget.start_attempt(),
+                        metadata=self._session.metadata(),
+                        wait_for_ready=self._session.options.wait_for_ready,
+                    ):
+                        has_begun = True
+                        yield reading.part(message)
+                    break
+                except grpc.RpcError as error:
+                    delay_seconds = call.budget.delay_before_retry(status_code(error))
+                    if has_begun or delay_seconds is None or self._session.closed:
+                        raise
+                time.sleep(delay_seconds)
+            reading.end()
+        except Exception as error:
+            raise ClientError(self._session.failure(call, error)) from error
 
     def assess_age(
         self,

@@ -1,6 +1,7 @@
 """The answer of the client itself, where the service gave none that can be used.
 
-Owns that this answer is a REROUTE and that it says so. It must not know calls.
+Owns that this answer is a REROUTE, or a ranking of nobody, and that it says so. It must not know
+calls.
 
 Why a REROUTE: a pair that nobody judged is not formed, and nobody is held for a fault of ours.
 """
@@ -12,12 +13,14 @@ from datetime import datetime
 from pairguard.client.assessment import Reason
 from pairguard.client.decision import PairDecision
 from pairguard.client.failure import CallFailure, FailureKind
+from pairguard.client.ranking import CandidateRanking
 from pairguard.client.vocabulary import DecidedBy, Decision
 from pairguard.v1.assessment_pb2 import PairAssessment
+from pairguard.v1.pair_risk_service_pb2 import RankCandidatesResponse
 
 FALLBACK_DEGRADATION = "CLIENT_FALLBACK"
 
-_ANALYST_TEXTS = {
+ANALYST_TEXTS = {
     FailureKind.SERVICE_UNAVAILABLE: "The service could not be reached.",
     FailureKind.SERVICE_TIMEOUT: "The service did not answer in time.",
     FailureKind.SERVICE_OVERLOADED: "The service had more calls than it takes.",
@@ -31,6 +34,7 @@ _ANALYST_TEXTS = {
     FailureKind.CLIENT_CLOSED: "The client was closed.",
     FailureKind.CLIENT_FAILED: "The client failed.",
 }
+"""What each kind of failure is, in words."""
 
 
 def fallback_decision(
@@ -43,12 +47,27 @@ def fallback_decision(
         received_time: Now.
         message: The answer that could not be used. None: there was none.
     """
-    text = f"{_ANALYST_TEXTS[failure.kind]} The client rerouted the pair without a judgement."
+    text = f"{ANALYST_TEXTS[failure.kind]} The client rerouted the pair without a judgement."
     return PairDecision(
         decision=Decision.REROUTE,
         decided_by=DecidedBy.CLIENT,
         received_time=received_time,
         reasons=(Reason(failure.kind, analyst_text=text),),
+        degradations=(FALLBACK_DEGRADATION,),
+        error=failure,
+        message=message,
+    )
+
+
+def fallback_ranking(
+    failure: CallFailure, *, received_time: datetime, message: RankCandidatesResponse | None
+) -> CandidateRanking:
+    """Return the ranking of nobody that stands in for an answer; arguments as above."""
+    text = f"{ANALYST_TEXTS[failure.kind]} The client offers nobody without a judgement."
+    return CandidateRanking(
+        decided_by=DecidedBy.CLIENT,
+        received_time=received_time,
+        seeker_reasons=(Reason(failure.kind, analyst_text=text),),
         degradations=(FALLBACK_DEGRADATION,),
         error=failure,
         message=message,

@@ -65,6 +65,21 @@ def score_pair_request(
     """Return the request to judge a proposed pair; raises ``TypeError`` and ``ValueError``."""
     require_text("request_id", request_id)
     require_member("view", view, View)
+    values: dict[str, Any] = {"request_id": request_id, "view": number_of(view)}
+    context = pair_context(modality, wait_seconds, proposed_time)
+    if context is not None:
+        values["context"] = context
+    return pair_risk_service_pb2.ScorePairRequest(
+        participant_a=participant_message("participant_a", participant_a),
+        participant_b=participant_message("participant_b", participant_b),
+        **values,
+    )
+
+
+def pair_context(
+    modality: Modality | None, wait_seconds: float | None, proposed_time: datetime | None
+) -> assessment_pb2.PairContext | None:
+    """Return the circumstances as a message; None: nothing is known of them."""
     context: dict[str, Any] = {}
     if modality is not None:
         require_member("modality", modality, Modality)
@@ -75,14 +90,7 @@ def score_pair_request(
     if proposed_time is not None:
         require_moment("proposed_time", proposed_time)
         context["proposed_time"] = proposed_time
-    values: dict[str, Any] = {"request_id": request_id, "view": number_of(view)}
-    if context:
-        values["context"] = assessment_pb2.PairContext(**wire_values(context))
-    return pair_risk_service_pb2.ScorePairRequest(
-        participant_a=_participant_message("participant_a", participant_a),
-        participant_b=_participant_message("participant_b", participant_b),
-        **values,
-    )
+    return assessment_pb2.PairContext(**wire_values(context)) if context else None
 
 
 def assess_age_request(
@@ -92,11 +100,12 @@ def assess_age_request(
     require_member("view", view, View)
     values: dict[str, Any] = {"view": number_of(view)}
     return age_assurance_service_pb2.AssessAgeRequest(
-        participant=_participant_message("participant", participant), **values
+        participant=participant_message("participant", participant), **values
     )
 
 
-def _participant_message(name: str, value: ParticipantInput) -> participant_pb2.Participant:
+def participant_message(name: str, value: ParticipantInput) -> participant_pb2.Participant:
+    """Return a participant as a message; raises ``TypeError`` for what is none."""
     if not isinstance(value, ParticipantInput):
         raise TypeError(f"{name} must be a ParticipantInput, not {type(value).__name__}")
     return participant_pb2.Participant(

@@ -56,7 +56,7 @@ def pair_decision(
     """
     decision = word_of(Decision, message.decision)
     if decision is None:
-        raise _invalid(["decision"])
+        raise invalid_response(["decision"])
     unread: list[str] = []
     if not message.decision_id:
         unread.append("decision_id")
@@ -69,11 +69,11 @@ def pair_decision(
         decision_id=message.decision_id,
         decision_time=moment_value(message, "decision_time", unread),
         expire_time=moment_value(message, "expire_time", unread),
-        minor_adult_probability=_probability(message, "minor_adult_probability", unread),
-        harm_probability=_probability(message, "harm_probability", unread),
-        risk_score=_probability(message, "risk_score", unread),
+        minor_adult_probability=probability_value(message, "minor_adult_probability", unread),
+        harm_probability=probability_value(message, "harm_probability", unread),
+        risk_score=probability_value(message, "risk_score", unread),
         reasons=reason_values(message.reasons),
-        age_checks=tuple(_age_check(check, unread) for check in message.age_checks),
+        age_checks=tuple(age_check_value(check, unread) for check in message.age_checks),
         held_participants=tuple(
             HeldParticipant(
                 word_of(ParticipantRole, held.participant),
@@ -98,7 +98,7 @@ def pair_decision(
     if not unread:
         return value
     if decision is Decision.ALLOW:
-        raise _invalid(unread)
+        raise invalid_response(unread)
     return replace(value, degradations=tuple(sorted({*value.degradations, INCOMPLETE_DEGRADATION})))
 
 
@@ -137,7 +137,7 @@ def assessed_age(message: age_assurance_service_pb2.AssessAgeResponse) -> Assess
     if not message.bundle_version or not message.policy_version:
         unread.append("bundle_version or policy_version")
     if assessment is None or unread:
-        raise _invalid(unread or ["assessment"])
+        raise invalid_response(unread or ["assessment"])
     return AssessedAge(
         assessment=assessment,
         bundle_version=message.bundle_version,
@@ -162,7 +162,7 @@ def _optional_assessment(message: Message, name: str, unread: list[str]) -> AgeA
 def _age_assessment(
     message: assessment_pb2.AgeAssessment, unread: list[str]
 ) -> AgeAssessment | None:
-    probability_minor = _probability(message, "probability_minor", unread)
+    probability_minor = probability_value(message, "probability_minor", unread)
     if probability_minor is None:
         unread.append("probability_minor")
         return None
@@ -178,7 +178,9 @@ def _age_assessment(
         conflict=message.conflict,
         contributions=tuple(_contribution(item, unread) for item in message.contributions),
         next_best_check=(
-            _age_check(message.next_best_check, unread) if next_check == "next_best_check" else None
+            age_check_value(message.next_best_check, unread)
+            if next_check == "next_best_check"
+            else None
         ),
         no_next_check=reason_value(message.no_next_check)
         if next_check == "no_next_check"
@@ -208,7 +210,10 @@ def _contribution(
     )
 
 
-def _age_check(message: assessment_pb2.RequestedAgeCheck, unread: list[str]) -> RequestedAgeCheck:
+def age_check_value(
+    message: assessment_pb2.RequestedAgeCheck, unread: list[str]
+) -> RequestedAgeCheck:
+    """Return a requested age check as a value; ``unread`` names what cannot be read of it."""
     return RequestedAgeCheck(
         participant=word_of(ParticipantRole, message.participant),
         options=tuple(
@@ -217,7 +222,7 @@ def _age_check(message: assessment_pb2.RequestedAgeCheck, unread: list[str]) -> 
                 threshold_years=_number(option, "threshold_years", unread),
                 cost=_number(option, "cost", unread),
                 document_free=option.document_free,
-                settle_probability=_probability(option, "settle_probability", unread),
+                settle_probability=probability_value(option, "settle_probability", unread),
             )
             for option in message.options
         ),
@@ -250,7 +255,8 @@ def _number(message: Message, name: str, unread: list[str]) -> float | None:
     return None
 
 
-def _probability(message: Message, name: str, unread: list[str]) -> float | None:
+def probability_value(message: Message, name: str, unread: list[str]) -> float | None:
+    """Return a probability; None if it is absent or, which ``unread`` then names, is none."""
     value = _number(message, name, unread)
     if value is None or 0 <= value <= 1:
         return value
@@ -270,6 +276,7 @@ def moment_value(message: Message, name: str, unread: list[str]) -> datetime | N
     return moment
 
 
-def _invalid(unread: Iterable[str]) -> LocalFailure:
+def invalid_response(unread: Iterable[str]) -> LocalFailure:
+    """Return the failure of an answer with parts that are missing or unusable."""
     parts = ", ".join(unread)
     return LocalFailure(FailureKind.RESPONSE_INVALID, f"missing or unusable in the answer: {parts}")

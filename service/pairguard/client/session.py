@@ -11,14 +11,16 @@ from datetime import UTC, datetime
 from pairguard.client.decision import PairDecision
 from pairguard.client.failure import CallFailure, ClientError, FailureKind, LocalFailure, failure_of
 from pairguard.client.failure_log import FailureLog
-from pairguard.client.fallback import fallback_decision
+from pairguard.client.fallback import fallback_decision, fallback_ranking
 from pairguard.client.options import ClientOptions, OnFailure, require_on_failure, require_timeout
+from pairguard.client.pool_messages import candidate_ranking
+from pairguard.client.ranking import CandidateRanking
 from pairguard.client.recording import Recording
 from pairguard.client.records import NotRecorded, RecordResult
 from pairguard.client.response_values import pair_decision
 from pairguard.client.retry import CallBudget
 from pairguard.v1.assessment_pb2 import PairAssessment
-from pairguard.v1.pair_risk_service_pb2 import ScorePairResponse
+from pairguard.v1.pair_risk_service_pb2 import RankCandidatesResponse, ScorePairResponse
 
 
 class Call:
@@ -28,6 +30,7 @@ class Call:
         self.budget = budget
         self.on_failure = on_failure
         self.message: PairAssessment | None = None
+        self.ranking: RankCandidatesResponse | None = None
 
 
 class Session:
@@ -109,6 +112,21 @@ class Session:
             raise ClientError(failure) from error
         self._failure_log.rerouted(failure)
         return fallback_decision(failure, received_time=datetime.now(UTC), message=call.message)
+
+    def ranking(
+        self, call: Call, response: RankCandidatesResponse, *, sent: int
+    ) -> CandidateRanking:
+        """Return the ranking of an answer; raises ``LocalFailure`` if it cannot be used."""
+        call.ranking = response
+        return candidate_ranking(response, sent=sent)
+
+    def ranking_without_answer(self, call: Call, error: BaseException) -> CandidateRanking:
+        """Return the client's own ranking of nobody, or raise ``ClientError``."""
+        failure = self.failure(call, error)
+        if call.on_failure == "raise":
+            raise ClientError(failure) from error
+        self._failure_log.rerouted(failure)
+        return fallback_ranking(failure, received_time=datetime.now(UTC), message=call.ranking)
 
     def failure(self, call: Call, error: BaseException) -> CallFailure:
         """Return what an error says about a call."""

@@ -22,14 +22,21 @@ _PERSON_DIGITS: Final = 16
 
 
 def add_block(ledger: Ledger, change: Blocked) -> None:
-    """Take note of a block, or that it was lifted; of both at one time the block stands."""
+    """Take note of a block, or that it was lifted; of both at one time the block stands.
+
+    A block that comes after a lift stands, whatever its time: a clock that went back must not undo
+    what somebody asks for now.
+    """
     placed = ledger.setdefault("blocks" if change.by_this else "blocked_by", {})
     lifted = int(change.lifted)
     for other in change.other:
         earlier = placed.get(other.hex())
-        if earlier is None or (change.time, -lifted) >= (earlier[0], -earlier[1]):
+        time = change.time
+        if earlier is not None and earlier[1] and not lifted:
+            time = max(time, earlier[0])
+        if earlier is None or (time, -lifted) >= (earlier[0], -earlier[1]):
             person = change.other[0].hex()[:_PERSON_DIGITS]
-            placed[other.hex()] = [change.time, lifted, person]
+            placed[other.hex()] = [time, lifted, person]
     beyond = len(placed) - MAX_BLOCKS
     if beyond > 0:
         spare = [name for name, entry in placed.items() if entry[1]]
@@ -47,6 +54,11 @@ def is_blocked(ledger: Ledger, names: Iterable[str]) -> bool:
         ledger.get("blocked_by", {}),
     )
     return any(name in placed and not placed[name][1] for name in names for placed in lists)
+
+
+def others_in_blocks(ledger: Ledger) -> list[str]:
+    """Return the hashes in both lists, also those whose block was lifted."""
+    return [*ledger.get("blocks", {}), *ledger.get("blocked_by", {})]
 
 
 def any_block(ledger: Ledger) -> bool:

@@ -39,6 +39,20 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
+class Exposed:
+    """The participant met another whom no decision on the pair has counted, but a ranking.
+
+    Attributes:
+        exposure: What that adds to its exposure, in [0, 1].
+        own_probability_minor: P(minor) of this participant by then; None: not known.
+    """
+
+    time: float
+    exposure: float
+    own_probability_minor: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class ChatStarted:
     """The participant was connected with another.
 
@@ -96,6 +110,7 @@ class ReportReceived:
         chat: Hash of the chat's id; "": none was named.
         category: Name in the contract without its prefix.
         reporter: Ids of the reporter, its own first.
+        met: Whether the two are known to have met, whatever stands in this row.
     """
 
     time: float
@@ -103,6 +118,7 @@ class ReportReceived:
     chat: str
     category: str
     reporter: tuple[bytes, ...]
+    met: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +140,14 @@ class Reviewed:
 
 @dataclass(frozen=True, slots=True)
 class Exonerated:
-    """An appeal found that what was upheld was wrong."""
+    """An appeal found that what was upheld was wrong.
+
+    Attributes:
+        until: When what it takes back was upheld at the latest; None: at ``time``.
+    """
 
     time: float
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +175,15 @@ class EvidenceKept:
         claim: What it says but for its times, hashed: of two with one claim the later is kept when
             there are too many.
         content: The item as it is kept; opaque here.
+        own: Whether it was told of a participant whose own id this row is, and not merely of one
+            who is linked to it: several people may share a device.
     """
 
     time: float
     evidence: bytes
     claim: bytes
     content: bytes
+    own: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +196,7 @@ class Unlinked:
 
 Change = (
     Decided
+    | Exposed
     | ChatStarted
     | ChatEnded
     | ReportMade

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 PREFIX_BYTES: Final = 8
 MAX_CONTACTS: Final = 1_024
@@ -120,6 +121,16 @@ def prefixes_of(contacts: bytes) -> list[bytes]:
     """
     _check(contacts)
     return [id_prefix for _, _, id_prefix in _RECORD.iter_unpack(contacts)]
+
+
+def id_prefixes(contacts: bytes) -> NDArray[np.uint64]:
+    """Return the same as numbers, the first byte the lowest.
+
+    Raises:
+        ValueError: The list is damaged.
+    """
+    _check(contacts)
+    return np.frombuffer(contacts, _FIELDS)["id"]
 
 
 def _check(contacts: bytes) -> None:

@@ -23,6 +23,7 @@ from pairguard.history.changes import (
     Decided,
     EvidenceKept,
     Exonerated,
+    Exposed,
     ReportMade,
     ReportReceived,
     Reviewed,
@@ -60,6 +61,10 @@ SKIP_SECONDS: Final = 10.0
 """A chat that somebody leaves within it was skipped."""
 MAX_OPEN_CHATS: Final = 16
 MAX_DEVICES: Final = 64
+
+
+MOST_IDS_OF_A_PARTNER: Final = 5
+"""Ids of one partner that the list of contacts takes, its own first: no partner may fill it."""
 
 
 class Row:
@@ -117,6 +122,12 @@ class Row:
         self._count(change.time, amounts)
         self._see_devices(change.time, change.linked)
 
+    def _exposed(self, change: Exposed) -> None:
+        self._times.see(change.time)
+        if change.own_probability_minor is not None:
+            self._times.decide(change.time, change.own_probability_minor)
+        self._count(change.time, {Counter.EXPOSURE: change.exposure})
+
     def _chat_started(self, change: ChatStarted) -> None:
         flags = self._chat(change, STARTED)
         self._see_devices(change.time, change.linked)
@@ -153,7 +164,7 @@ class Row:
     def _report_received(self, change: ReportReceived) -> None:
         self._event(change.time)
         met = last_contact(self._sections.get(CONTACTS, b""), change.reporter) is not None
-        add_report(self._read_ledger(), change, met=met)
+        add_report(self._read_ledger(), change, met=met or change.met)
 
     def _reviewed(self, change: Reviewed) -> None:
         self._event(change.time)
@@ -161,7 +172,7 @@ class Row:
 
     def _exonerated(self, change: Exonerated) -> None:
         self._event(change.time)
-        exonerate(self._read_ledger(), change.time)
+        exonerate(self._read_ledger(), change.time if change.until is None else change.until)
 
     def _blocked(self, change: Blocked) -> None:
         self._event(change.time)
@@ -208,7 +219,9 @@ class Row:
         self._event(change.time)
         self._times.first_chat = earlier(self._times.first_chat, change.time)
         sections = self._sections
-        sections[CONTACTS] = with_contact(sections.get(CONTACTS, b""), change.time, change.partner)
+        sections[CONTACTS] = with_contact(
+            sections.get(CONTACTS, b""), change.time, change.partner[:MOST_IDS_OF_A_PARTNER]
+        )
         mark_met(self._read_ledger(), change.partner)
         chats = sections.get(CHATS, b"")
         flags = chat_flags(chats, change.chat)
@@ -222,6 +235,7 @@ class Row:
 
     _EFFECTS: ClassVar[Mapping[type, Callable[[Row, Any], None]]] = {
         Decided: _decided,
+        Exposed: _exposed,
         ChatStarted: _chat_started,
         ChatEnded: _chat_ended,
         ReportMade: _report_made,

@@ -12,7 +12,7 @@ platform that reports no chats has none to count.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -90,6 +90,7 @@ class Summary:
         evidence: Items of age evidence, the earliest first.
         decisions_24h: Decisions asked for.
         allowed_24h: Of them ALLOW.
+        refused_24h: Any other among them; by the id with most where ids differ.
         exposure_24h: Sum of ``minor_adult_probability`` over the allowed.
         chats_started_24h: Chats that started.
         partner_minor_mean_24h: Mean P(minor) of the proposed partners where it was known; None: it
@@ -104,6 +105,7 @@ class Summary:
     evidence: tuple[KeptItem, ...] = ()
     decisions_24h: float = 0.0
     allowed_24h: float = 0.0
+    refused_24h: float = 0.0
     exposure_24h: float = 0.0
     chats_started_24h: float = 0.0
     partner_minor_mean_24h: float | None = None
@@ -126,7 +128,8 @@ def summarise(rows: Sequence[bytes], now: float) -> Summary:
         return NOTHING_KEPT
     read = [sections_of(row) for row in rows]
     times = [Times(sections.get(TIMES)) for sections in read]
-    sums = window_sums([sections.get(TILES, b"") for sections in read], now).tolist()
+    blocks_of_tiles = _all(read, TILES)
+    sums = window_sums(blocks_of_tiles, now).tolist()
     partners = _contact_count(_all(read, CONTACTS), now)
     said = _said_by_others(_all(read, LEDGER), now)
     signals = None
@@ -153,6 +156,7 @@ def summarise(rows: Sequence[bytes], now: float) -> Summary:
         evidence=_evidence(_all(read, EVIDENCE)),
         decisions_24h=day[Counter.DECISIONS],
         allowed_24h=day[Counter.ALLOWED],
+        refused_24h=_refused(blocks_of_tiles, day, now),
         exposure_24h=day[Counter.EXPOSURE],
         chats_started_24h=day[Counter.CHATS],
         partner_minor_mean_24h=(
@@ -232,6 +236,22 @@ def last_probability_minor(rows: Sequence[bytes]) -> float | None:
     return _last_probability_minor([Times(sections_of(row).get(TIMES)) for row in rows])
 
 
+def _refused(blocks_of_tiles: Sequence[bytes], day: Sequence[float], now: float) -> float:
+    """Return how many decisions of a day were no ALLOW.
+
+    Decisions and ALLOWs are each the greatest over the ids, so that an id with many ALLOWs would
+    hide what was refused under another.
+    """
+    together = day[Counter.DECISIONS] - day[Counter.ALLOWED]
+    different = {each for each in blocks_of_tiles if each}
+    if len(different) < 2:
+        return together
+    each_alone = (window_sums([each], now)[_DAY] for each in different)
+    return max(
+        together, *(float(sums[Counter.DECISIONS] - sums[Counter.ALLOWED]) for sums in each_alone)
+    )
+
+
 def _selectivity(week: Sequence[float]) -> dict[str, float]:
     """Return whom a participant skips and stays with; what rests on too little is left out."""
     found = {}
@@ -286,13 +306,16 @@ def _said_by_others(sections: tuple[bytes, ...], now: float) -> _SaidByOthers:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _evidence(sections: tuple[bytes, ...]) -> tuple[KeptItem, ...]:
-    items: dict[bytes, KeptItem] = {}
+    # Two participants may have items of one id: where an id is linked to both, both items count.
+    items: dict[tuple[bytes, bytes], KeptItem] = {}
     for section in sections:
         for item in read_items(section):
-            items.setdefault(item.evidence, item)
+            earlier = items.setdefault((item.evidence, item.content), item)
+            if item.own and not earlier.own:
+                items[item.evidence, item.content] = replace(earlier, own=True)
     if len(items) < 2:
         return tuple(items.values())
-    return tuple(sorted(items.values(), key=lambda item: (item.time, item.evidence)))
+    return tuple(sorted(items.values(), key=lambda item: (item.time, item.evidence, item.content)))
 
 
 def _last_probability_minor(times: Sequence[Times]) -> float | None:

@@ -112,7 +112,7 @@ def decide(
     holds: list[Hold] = []
     for party, side, own_pool in ((Party.A, a, at_home[0]), (Party.B, b, at_home[1])):
         findings += [
-            (DecisionKind.BLOCK, Reason(code, party)) for code in _held_reasons(side.kept.held_for)
+            (DecisionKind.BLOCK, Reason(code, party)) for code in held_reasons(side.kept.held_for)
         ]
         if own_pool is Admission.BARRED:
             findings.append((DecisionKind.BLOCK, Reason(ReasonCode.BELOW_MINIMUM_AGE, party)))
@@ -153,7 +153,7 @@ def _reroute(code: ReasonCode, party: Party) -> _Finding:
     return DecisionKind.REROUTE, Reason(code, party)
 
 
-def _held_reasons(held_for: tuple[str, ...]) -> list[ReasonCode]:
+def held_reasons(held_for: tuple[str, ...]) -> list[ReasonCode]:
     """Return that somebody is held, and for what, as far as the reasons are the service's own."""
     if not held_for:
         return []

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import Any, Final
 
 from pairguard.age.evidence import CheckMethod
@@ -18,6 +19,9 @@ from pairguard.age.next_check import CheckOption
 from pairguard.errors import PolicyRefused
 
 SCHEMA: Final = 1
+DEFAULT_RISK_BAND_EDGES: Final = (0.005, 0.02)
+"""Of a document without the line, which older ones are."""
+MAX_RISK_BAND_EDGES: Final = 16
 
 
 class UnknownMayMeet(IntEnum):
@@ -69,6 +73,7 @@ class RegionPolicy:
     max_partner_minor_mean: float
     min_probability_settled: float
     checks: tuple[CheckOption, ...]
+    risk_band_edges: tuple[float, ...] = DEFAULT_RISK_BAND_EDGES
 
 
 _Bounds = tuple[str, float, float]  # type, lowest, highest
@@ -107,8 +112,9 @@ _LINES: Final[dict[str, _Bounds]] = {
 }
 _REGION_SHAPE: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _TABLES: Final = frozenset(
-    {"gates", "thresholds", "holds", "history", "reports", "probing", "age_checks"}
+    {"gates", "thresholds", "holds", "history", "reports", "probing", "ranking", "age_checks"}
 )
+_RISK_BAND_EDGES: Final = "ranking.risk_band_edges"
 _CHECK_LINES: Final[dict[str, _Bounds]] = {
     "threshold_years": ("number", 18, 30),
     "cost": ("number", 0, 1e6),
@@ -198,7 +204,7 @@ def _region(lines: Mapping[str, Any], place: str, problems: list[str]) -> Region
         if line.startswith("checks."):
             option = _check(line.removeprefix("checks."), value, place, problems)
             checks += [option] if option is not None else []
-        elif line not in _LINES and line != "unknown_may_meet":
+        elif line not in _LINES and line not in ("unknown_may_meet", _RISK_BAND_EDGES):
             problems.append(f"{place}.{line}: is no line of a policy")
     if values["minimum_age"] > values["adult_age"]:
         problems.append(f"{place}.minimum_age: must not lie above adult_age")
@@ -207,8 +213,27 @@ def _region(lines: Mapping[str, Any], place: str, problems: list[str]) -> Region
         adult_ages=frozenset({adult_age}),
         unknown_may_meet=UnknownMayMeet[unknown],
         checks=tuple(sorted(checks, key=lambda c: c.method.value)),
+        risk_band_edges=_edges(
+            lines.get(_RISK_BAND_EDGES, DEFAULT_RISK_BAND_EDGES), place, problems
+        ),
         **values,
     )
+
+
+def _edges(value: object, place: str, problems: list[str]) -> tuple[float, ...]:
+    if isinstance(value, list | tuple) and len(value) <= MAX_RISK_BAND_EDGES:
+        numbers = [
+            float(edge)
+            for edge in value
+            if isinstance(edge, float | int) and not isinstance(edge, bool) and 0 < edge < 1
+        ]
+        if len(numbers) == len(value) and all(a < b for a, b in pairwise(numbers)):
+            return tuple(numbers)
+    problems.append(
+        f"{place}.{_RISK_BAND_EDGES}: must be a list of at most {MAX_RISK_BAND_EDGES} numbers "
+        "above 0 and below 1, each above the one before"
+    )
+    return ()
 
 
 def _check(name: str, value: object, place: str, problems: list[str]) -> CheckOption | None:

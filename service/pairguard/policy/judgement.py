@@ -64,8 +64,8 @@ class Judge:
         assessed_b = self.model.assess_participant(b, now)
         decision = decide(
             lines,
-            _side(a, assessed_a, lines_a, state.a),
-            _side(b, assessed_b, lines_b, state.b),
+            side_of(a, assessed_a, lines_a, state.a),
+            side_of(b, assessed_b, lines_b, state.b),
             risk=self.model.assess_pair(assessed_a, assessed_b, lines.adult_ages),
             state_readable=state.readable,
             personal_block=state.personal_block,
@@ -98,12 +98,13 @@ class Judge:
         return pool in (Admission.ADULTS, Admission.MINORS)
 
 
-def _side(
+def side_of(
     participant: Participant,
     assessed: ParticipantAssessment,
     lines: RegionPolicy,
     kept: KeptState,
 ) -> Side:
+    """Return one participant as the rules see it, under the lines of its own region."""
     history = participant.history
     if history and not kept.upheld_harm and not history.get(UPHELD_HARM_SIGNAL, 0.0) <= 0.0:
         kept = replace(kept, upheld_harm=True)

@@ -7,7 +7,7 @@ itself and all its configured subdivisions, since the subdivision is what was le
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import reduce
 from typing import Any, Final
@@ -139,6 +139,7 @@ def strictest(a: RegionPolicy, b: RegionPolicy) -> RegionPolicy:
     values: dict[str, Any] = {
         "adult_ages": a.adult_ages | b.adult_ages,
         "checks": _open_to_both(a.checks, b.checks),
+        "risk_band_edges": joined_edges((a, b)),
     }
     for line in fields(RegionPolicy):
         mine, theirs = getattr(a, line.name), getattr(b, line.name)
@@ -147,6 +148,14 @@ def strictest(a: RegionPolicy, b: RegionPolicy) -> RegionPolicy:
         elif line.name in _LARGER_IS_STRICTER:
             values[line.name] = max(mine, theirs)
     return RegionPolicy(**values)
+
+
+def joined_edges(lines: Iterable[RegionPolicy]) -> tuple[float, ...]:
+    """Return the edges of the risk bands of all of these lines together.
+
+    The stricter of two: what one of them ranks behind for its risk, no affinity brings forward.
+    """
+    return tuple(sorted({edge for each in lines for edge in each.risk_band_edges}))
 
 
 def _open_to_both(a: Sequence[CheckOption], b: Sequence[CheckOption]) -> tuple[CheckOption, ...]:

@@ -139,10 +139,15 @@ class BehaviourAgeModel:
         Returns:
             Shape ``(n, 101)``; zeros where every input is unknown.
         """
-        rows = values[:, self._picked]
-        likelihoods = self._over_ages(self._trees.raw_scores(rows))
-        likelihoods[np.isnan(rows).all(axis=1)] = 0.0
+        likelihoods, known = self.known_log_likelihoods(values)
+        likelihoods[~known] = 0.0
         return likelihoods
+
+    def known_log_likelihoods(self, values: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """Return the same, worth nothing where nothing is known, and of whom anything is."""
+        rows = values[:, self._picked]
+        known: NDArray[np.bool_] = np.logical_not(np.isnan(rows).all(axis=1))
+        return self._over_ages(self._trees.raw_scores(rows)), known
 
     def _over_ages_of_one(self, scores: Array) -> Array:
         # The arithmetic of ``_over_ages`` in plain floats, but for what NumPy rounds its own way.

@@ -66,6 +66,19 @@ class MemberMatrix:
     values: Array
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadyMatrix:
+    """The parts of a pool's participants in the features of any pair, made once.
+
+    Attributes:
+        parts: Shape ``(n, columns)``, ordered as ``ReadyVector`` has them.
+        tag_counts: Shape ``(n,)``; NaN: unknown.
+    """
+
+    parts: Array
+    tag_counts: Array
+
+
 class PairFeatures:
     """The features of a pair over one catalogue.
 
@@ -143,6 +156,69 @@ class PairFeatures:
             np.add.reduce(tags).item(),
         )
 
+    def ready_matrix(self, values: Array) -> ReadyMatrix:
+        """Return what ``pool_rows`` needs of a pool.
+
+        Args:
+            values: A vector of the catalogue for each participant, shape ``(n, columns)``.
+        """
+        parts = _canonical(values.take(self._order, axis=1))
+        tags_from = self._bound.size + self._sided.size
+        tag_counts = np.add.reduce(parts[:, tags_from:], axis=1)
+        return ReadyMatrix(parts, tag_counts)
+
+    def pool_rows(
+        self,
+        ready: ReadyMatrix,
+        first: NDArray[np.intp],
+        second: NDArray[np.intp],
+        *,
+        probability_minor: Array,
+        minor_adult_probability: Array,
+    ) -> Array:
+        """Return the features of pairs among one pool, the same bits as ``row``.
+
+        Args:
+            ready: The pool.
+            first: Position of one participant of each pair, shape ``(n,)``.
+            second: Position of the other.
+            probability_minor: Of each participant of the pool.
+            minor_adult_probability: Of each pair, shape ``(n,)``.
+
+        Returns:
+            Shape ``(n, len(names))``.
+        """
+        sided_from, tags_from = self._bound.size, self._bound.size + self._sided.size
+        minor_a, minor_b = probability_minor[first], probability_minor[second]
+        behind = minor_a < minor_b
+        tied = np.flatnonzero(minor_a == minor_b)
+        if tied.size:
+            sided = ready.parts[:, sided_from:tags_from]
+            behind[tied] = _goes_behind(sided[first[tied]], sided[second[tied]])
+        minor, other = np.where(behind, second, first), np.where(behind, first, second)
+        one, two = ready.parts[minor], ready.parts[other]
+        rows = np.empty((first.size, len(self.names)))
+        slices = self._slices
+        rows[:, 0] = minor_adult_probability
+        np.fmin(one[:, :sided_from], two[:, :sided_from], out=rows[:, slices["min"]])
+        np.fmax(one[:, :sided_from], two[:, :sided_from], out=rows[:, slices["max"]])
+        sided_one, sided_two = one[:, sided_from:tags_from], two[:, sided_from:tags_from]
+        rows[:, slices["minor"]] = sided_one
+        rows[:, slices["other"]] = sided_two
+        gap = rows[:, self._differences]
+        np.subtract(sided_one, sided_two, out=gap)
+        np.absolute(gap, out=gap)
+        same = gap[:, self._same_from :]
+        if same.size:
+            np.subtract(1.0, same, out=same)
+            np.maximum(same, 0.0, out=same)
+        if self._has_interests:
+            # Counts: exact in any order.
+            shared = np.einsum("ij,ij->i", one[:, tags_from:], two[:, tags_from:])
+            rows[:, -2] = shared
+            rows[:, -1] = ready.tag_counts[minor] + ready.tag_counts[other] - shared
+        return rows
+
     def row(
         self, first: MemberVector, second: MemberVector, *, minor_adult_probability: float
     ) -> Array:
@@ -213,14 +289,7 @@ class PairFeatures:
 
     def _is_behind(self, one: Array, two: Array) -> NDArray[np.bool_]:
         """Tell, for each tied pair, whether the second goes first; unknown goes last."""
-        if not self._sided.size:
-            return np.zeros(one.shape[0], dtype=np.bool_)
-        left, right = one[:, self._sided], two[:, self._sided]
-        left = np.where(np.isnan(left), np.inf, left)
-        right = np.where(np.isnan(right), np.inf, right)
-        deciding = np.argmax(left != right, axis=1)[:, np.newaxis]
-        behind = np.take_along_axis(right, deciding, 1) < np.take_along_axis(left, deciding, 1)
-        return np.asarray(behind[:, 0], dtype=np.bool_)
+        return _goes_behind(one[:, self._sided], two[:, self._sided])
 
     def _assemble(self, minor: Array, other: Array, mixed: float | Array) -> Array:
         rows = np.empty((*minor.shape[:-1], len(self.names)))
@@ -242,6 +311,17 @@ class PairFeatures:
             rows[..., -2] = (one * two).sum(axis=-1)  # counts: exact in any order
             rows[..., -1] = np.maximum(one, two).sum(axis=-1)
         return _canonical(rows)
+
+
+def _goes_behind(left: Array, right: Array) -> NDArray[np.bool_]:
+    """Tell of each two rows, by their first values that differ, whether the second goes first."""
+    if not left.shape[1]:
+        return np.zeros(left.shape[0], dtype=np.bool_)
+    left = np.where(np.isnan(left), np.inf, left)
+    right = np.where(np.isnan(right), np.inf, right)
+    deciding = np.argmax(left != right, axis=1)[:, np.newaxis]
+    behind = np.take_along_axis(right, deciding, 1) < np.take_along_axis(left, deciding, 1)
+    return np.asarray(behind[:, 0], dtype=np.bool_)
 
 
 def _canonical(values: Array) -> Array:

@@ -75,7 +75,12 @@ class HarmModel:
     ) -> Array:
         """Return the harm probability of many pairs, the same bits as one by one."""
         rows = self.features.rows(a, b, minor_adult_probability=minor_adult_probability)
-        return self.calibration.probabilities(self._trees.raw_scores(rows)[:, 0])
+        return self.scored_rows(rows)[1]
+
+    def scored_rows(self, rows: Array) -> tuple[Array, Array]:
+        """Return raw scores, in log-odds, and harm probabilities of rows of features."""
+        raw_scores = self._trees.raw_scores(rows)[:, 0]
+        return raw_scores, self.calibration.probabilities(raw_scores)
 
     def attribution(
         self, a: MemberVector, b: MemberVector, minor_adult_probability: float

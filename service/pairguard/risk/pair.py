@@ -7,11 +7,14 @@ Owns the composition of the parts. The parts of persons are composed, not learne
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Final
 
+import numpy as np
+
+from pairguard.age.batch import AgeCase, assess_ages
 from pairguard.age.belief import PROBABILITY_FLOOR
 from pairguard.age.moment import unchanged_during
 from pairguard.age.parameters import Array
@@ -27,6 +30,9 @@ from pairguard.risk.participant import Participant
 _KEPT_BYTES: Final = 12_000_000
 """What ``_size_bytes`` says of all that is kept; that is half as much again as it comes to."""
 _KEPT_SECONDS: Final = 600.0
+_FEWEST_TOGETHER: Final = 8
+_MOST_KEPT_TOGETHER: Final = 200
+"""About half of all that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,33 +186,79 @@ class RiskModel:
         What is kept is what was sent of the age and the session, no id of a participant, at most
         12 MB in all, and some ten minutes after it was last asked for (``pairguard.age.recent``).
         """
+        found = self._kept_assessment(participant, now)
+        return self._assessed_anew(participant, now) if found is None else found
+
+    def assess_participants(
+        self, participants: Sequence[Participant], now: float
+    ) -> list[ParticipantAssessment]:
+        """Assess many participants, the same bits as one by one.
+
+        Who is kept is taken from there. Of the others the posteriors are computed together; they
+        are kept only where they are few, so that a large pool does not drive out everybody else.
+        """
+        found = [self._kept_assessment(each, now) for each in participants]
+        missing = [place for place, each in enumerate(found) if each is None]
+        if len(missing) < _FEWEST_TOGETHER:
+            return [
+                self._assessed_anew(participant, now) if each is None else each
+                for participant, each in zip(participants, found, strict=True)
+            ]
+        anew = self._assess_together([participants[place] for place in missing], now)
+        for place, assessed in zip(missing, anew, strict=True):
+            participant = participants[place]
+            if len(missing) <= _MOST_KEPT_TOGETHER:
+                self._keep(participant, assessed, now)
+            if participant.history:
+                assessed = self._with_history(assessed, participant.history)  # noqa: PLW2901
+            found[place] = assessed
+        return [each for each in found if each is not None]
+
+    def _kept_assessment(
+        self, participant: Participant, now: float
+    ) -> ParticipantAssessment | None:
+        """Return what was made of the same content before, if it still holds."""
         history = participant.history
-        if (
+        if not self._says_something(participant):
+            # Nothing was said, so the prior tells all, at any time. Priors are few, and live as
+            # long as the tables.
+            prior = id(self.tables.prior(participant.region, participant.entry_path))
+            assessed = self._silent.get(prior)
+            if assessed is None:
+                assessed = self._silent[prior] = self._assess(participant, now)
+            return self._with_history(assessed, history) if history else assessed
+        kept = self._recent.get(self._content(participant), now=now)
+        if kept is None or not kept.holds(participant, now):
+            return None
+        return self._later(kept, history)
+
+    def _assessed_anew(self, participant: Participant, now: float) -> ParticipantAssessment:
+        kept = self._keep(participant, self._assess(participant, now), now)
+        return self._later(kept, participant.history)
+
+    def _says_something(self, participant: Participant) -> bool:
+        return bool(
             participant.age_evidence
             or participant.signals
             or participant.attributes
             or participant.interests
-            or (history and self._history_seen)
-        ):
-            key = self._content(participant)
-            kept = self._recent.get(key, now=now)
-            if kept is None or not kept.holds(participant, now):
-                kept = _Kept(self._assess(participant, now), now)
-                size = _size_bytes(participant, kept.assessed.age)
-                self._recent.keep(key, kept, size_bytes=size, now=now)
-            if not history:
-                return kept.assessed
-            later = kept.later  # read once: another thread may write it
-            if later is None or later[0] != history:
-                kept.later = later = dict(history), self._with_history(kept.assessed, history)
-            return later[1]
-        # Nothing was said, so the prior tells all, at any time. Priors are few, and live as long
-        # as the tables.
-        prior = id(self.tables.prior(participant.region, participant.entry_path))
-        assessed = self._silent.get(prior)
-        if assessed is None:
-            assessed = self._silent[prior] = self._assess(participant, now)
-        return self._with_history(assessed, history) if history else assessed
+            or (participant.history and self._history_seen)
+        )
+
+    def _keep(self, participant: Participant, assessed: ParticipantAssessment, now: float) -> _Kept:
+        kept = _Kept(assessed, now)
+        size = _size_bytes(participant, assessed.age)
+        self._recent.keep(self._content(participant), kept, size_bytes=size, now=now)
+        return kept
+
+    def _later(self, kept: _Kept, history: Mapping[str, float] | None) -> ParticipantAssessment:
+        """Return a kept assessment with the service's own counts."""
+        if not history:
+            return kept.assessed
+        later = kept.later  # read once: another thread may write it
+        if later is None or later[0] != history:
+            kept.later = later = dict(history), self._with_history(kept.assessed, history)
+        return later[1]
 
     def _content(self, participant: Participant) -> Hashable:
         """Return all that the assessment depends on, but for the time and unseen history."""
@@ -252,6 +304,54 @@ class RiskModel:
             history_known=False,
             ready=None if self.harm is None else self.harm.features.ready(vector.values),
         )
+
+    def _assess_together(
+        self, participants: Sequence[Participant], now: float
+    ) -> list[ParticipantAssessment]:
+        """Return what ``_assess`` does of each."""
+        vectors = [self.catalogue.request_vector(each) for each in participants]
+        behaviour_logs: list[Array | None] = [None] * len(vectors)
+        if self.behaviour is not None:
+            rows = [
+                self.catalogue.with_history(vector.values, each.history)
+                if self._history_seen and each.history
+                else vector.values
+                for vector, each in zip(vectors, participants, strict=True)
+            ]
+            logs, known = self.behaviour.known_log_likelihoods(np.array(rows))
+            behaviour_logs = [
+                log if is_known else None for log, is_known in zip(logs, known, strict=True)
+            ]
+        ages = assess_ages(
+            self.tables,
+            [
+                AgeCase(
+                    self.tables.prior(
+                        each.region, each.entry_path, location_hidden=each.location_hidden
+                    ),
+                    each.age_evidence,
+                    now,
+                    behaviour_log=behaviour_log,
+                    tampered_capture=each.tampered_capture,
+                    device_since=each.device_since(now),
+                )
+                for each, behaviour_log in zip(participants, behaviour_logs, strict=True)
+            ],
+        )
+        found = []
+        for vector, age, behaviour_log in zip(vectors, ages, behaviour_logs, strict=True):
+            vector.values.setflags(write=False)
+            found.append(
+                ParticipantAssessment(
+                    age=age,
+                    values=vector.values,
+                    unknown_names=vector.unknown_names,
+                    behaviour_known=behaviour_log is not None,
+                    history_known=False,
+                    ready=None if self.harm is None else self.harm.features.ready(vector.values),
+                )
+            )
+        return found
 
     def _with_history(
         self, assessed: ParticipantAssessment, history: Mapping[str, float]

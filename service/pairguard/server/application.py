@@ -7,19 +7,24 @@ are made (``composition``) nor what tells it to stop (``running``).
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from wsgiref.simple_server import WSGIServer
 
 import grpc
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from prometheus_client import start_http_server
 
 from pairguard.errors import ConfigurationRefused, StoreUnavailable
 from pairguard.server.addresses import Address, parse_address
+from pairguard.server.callers import Callers
+from pairguard.server.followed_files import FollowedFiles
 from pairguard.server.generation import Generation, GenerationSlot, load_generation
 from pairguard.server.health import Health
 from pairguard.server.journal_import import JournalImport
 from pairguard.server.metrics import Metrics
 from pairguard.server.settings import Settings
+from pairguard.server.tls import ServerTls
 from pairguard.server.upkeep import Upkeep
 from pairguard.store.opening import sqlite_path
 from pairguard.store.ports import ParticipantStore
@@ -30,6 +35,7 @@ STORE = "store"
 COMPONENTS = (GENERATION, STORE)
 _STORE_RETRY_SECONDS = 1.0
 _FIRST_IMPORT_SECONDS = 5.0
+_HEALTH_CALLS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Parts:
     upkeep: Upkeep
     health: Health
     metrics: Metrics
+    tls: ServerTls | None = None
+    callers: FollowedFiles[Callers] | None = None
 
 
 class Application:
@@ -57,6 +65,8 @@ class Application:
         self._waiting: threading.Thread | None = None
         self.address: Address = parts.settings.grpc_address
         self.metrics_address: Address | None = None
+        self.health_address: Address | None = None
+        self._health_server: grpc.Server | None = None
 
     @property
     def metrics(self) -> Metrics:
@@ -72,19 +82,19 @@ class Application:
         """Take the ports and answer: health, and UNAVAILABLE to everything else.
 
         Raises:
-            ConfigurationRefused: A port cannot be had, for one because another server has it.
+            ConfigurationRefused: A port cannot be had, for one because another server has it, or
+                the files of TLS or of the callers cannot be used.
         """
-        wanted = self._parts.settings.grpc_address
-        try:
-            port = self._parts.server.add_insecure_port(str(wanted))
-        except RuntimeError as error:
-            raise ConfigurationRefused(
-                [f"listen_address: {wanted} cannot be listened on; is another server there?"]
-            ) from error
-        self.address = Address(wanted.host, port)
-        if self._parts.settings.metrics_address is not None:
-            self._listen_for_metrics(parse_address(self._parts.settings.metrics_address))
-        self._parts.server.start()
+        parts, settings = self._parts, self._parts.settings
+        if parts.callers is not None:
+            parts.callers.start()
+        credentials = None if parts.tls is None else parts.tls.credentials()
+        self.address = _bind(parts.server, "listen_address", settings.grpc_address, credentials)
+        if settings.metrics_address is not None:
+            self._listen_for_metrics(parse_address(settings.metrics_address))
+        if settings.health_address is not None:
+            self._listen_for_health(parse_address(settings.health_address))
+        parts.server.start()
 
     def load(self) -> Generation:
         """Load what judges, open the store, and be ready.
@@ -144,6 +154,8 @@ class Application:
         """Refuse new calls, end those under way within the drain timeout, and give up all else."""
         parts = self._parts
         parts.server.stop(parts.settings.drain_timeout_seconds).wait()
+        if self._health_server is not None:
+            self._health_server.stop(None).wait()
         self._stopped.set()
         if self._waiting is not None:
             self._waiting.join()
@@ -156,6 +168,17 @@ class Application:
             self._metrics_server.shutdown()
             self._metrics_server.server_close()
 
+    def _listen_for_health(self, wanted: Address) -> None:
+        server = grpc.server(
+            ThreadPoolExecutor(1, thread_name_prefix="health"),
+            options=(("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 1_024)),
+            maximum_concurrent_rpcs=_HEALTH_CALLS,
+        )
+        add_HealthServicer_to_server(self._parts.health.servicer, server)
+        self.health_address = _bind(server, "health_address", wanted, None)
+        server.start()
+        self._health_server = server
+
     def _listen_for_metrics(self, wanted: Address) -> None:
         try:
             server, _ = start_http_server(
@@ -167,3 +190,19 @@ class Application:
             ) from error
         self._metrics_server = server
         self.metrics_address = Address(wanted.host, server.server_port)
+
+
+def _bind(
+    server: grpc.Server, setting: str, wanted: Address, credentials: grpc.ServerCredentials | None
+) -> Address:
+    try:
+        port = (
+            server.add_insecure_port(str(wanted))
+            if credentials is None
+            else server.add_secure_port(str(wanted), credentials)
+        )
+    except RuntimeError as error:
+        raise ConfigurationRefused(
+            [f"{setting}: {wanted} cannot be listened on; is another server there?"]
+        ) from error
+    return Address(wanted.host, port)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from pairguard.server.callers import ANYBODY, Caller
+
 
 @dataclass(slots=True)
 class CallFacts:
@@ -16,6 +18,7 @@ class CallFacts:
 
     Attributes:
         code: Name of the status code that the call ends with.
+        caller: Who calls; its name is one that the operator gave.
         decision: ALLOW, REROUTE or BLOCK.
         leading_reason: Code of the reason that stands first, of the decision or the error.
         bundle_version: Version of the model bundle.
@@ -24,6 +27,7 @@ class CallFacts:
     """
 
     code: str = "OK"
+    caller: Caller = ANYBODY
     decision: str = ""
     leading_reason: str = ""
     bundle_version: str = ""
@@ -33,3 +37,9 @@ class CallFacts:
 
 current_call: ContextVar[CallFacts] = ContextVar("current_call")
 """Facts of the call that this thread works on; set for every call of pairguard's services."""
+
+
+def calling() -> Caller:
+    """Return who makes the call that this thread works on; ``ANYBODY`` outside of any."""
+    facts = current_call.get(None)
+    return ANYBODY if facts is None else facts.caller

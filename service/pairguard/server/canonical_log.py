@@ -54,6 +54,7 @@ class CanonicalLog:
             method=method,
             code=facts.code,
             duration_seconds=round(duration_seconds, 6),
+            caller=facts.caller.name,
             decision=facts.decision,
             leading_reason=facts.leading_reason,
             bundle_version=facts.bundle_version,

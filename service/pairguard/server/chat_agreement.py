@@ -34,15 +34,29 @@ def agreement(
     return _in_time(event, seconds(pair.assessment.expire_time))
 
 
-def _of_ranking(event: journal_pb2.EventRecord, decision: journal_pb2.DecisionRecord) -> Agreement:
+def met_by_ranking(
+    event: journal_pb2.EventRecord, decision: journal_pb2.DecisionRecord
+) -> tuple[journal_pb2.RankingCandidate, bool] | None:
+    """Return whom the seeker of a ranking met by the start of a chat.
+
+    Returns:
+        The candidate, and whether the seeker is the event's ``participant_a``; None: the decision
+        is no ranking, or not of these two.
+    """
     ranking = decision.ranking
     seeker = ids_of(ranking.seeker.participant)
     for candidate in ranking.candidates:
-        if candidate.HasField("place") and _are(
-            event, (seeker, ids_of(candidate.participant.participant))
-        ):
-            return journal_pb2.RECONCILIATION_AS_DECIDED
-    return journal_pb2.RECONCILIATION_AGAINST_DECISION
+        if _are(event, (seeker, ids_of(candidate.participant.participant))):
+            first, *_ = event_participants(event.event)
+            return candidate, not set(first).isdisjoint(seeker)
+    return None
+
+
+def _of_ranking(event: journal_pb2.EventRecord, decision: journal_pb2.DecisionRecord) -> Agreement:
+    met = met_by_ranking(event, decision)
+    if met is None or not met[0].HasField("place"):
+        return journal_pb2.RECONCILIATION_AGAINST_DECISION
+    return _in_time(event, seconds(decision.ranking.expire_time))
 
 
 def _are(event: journal_pb2.EventRecord, sides: tuple[Ids, Ids]) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TextIO
+from functools import partial
+from typing import Final, TextIO
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -19,6 +20,8 @@ from prometheus_client import CollectorRegistry
 from pairguard.server.age_assurance_servicer import AgeAssuranceServicer
 from pairguard.server.application import COMPONENTS, Application, Parts
 from pairguard.server.assessing import AgeAssessing
+from pairguard.server.authorization import Authorization
+from pairguard.server.caller_file import callers_of
 from pairguard.server.canonical_log import CanonicalLog
 from pairguard.server.current_hashing import CurrentHashing
 from pairguard.server.decision_journal import DecisionJournal, JournalFile
@@ -34,11 +37,17 @@ from pairguard.server.journal_reading import JournalReading
 from pairguard.server.kept_participants import KeptParticipants
 from pairguard.server.metrics import Metrics
 from pairguard.server.pair_risk_servicer import PairRiskServicer
+from pairguard.server.pool_scoring import PoolScoring
+from pairguard.server.rank_candidates import RankCandidates
+from pairguard.server.ranking import CandidateRanking
+from pairguard.server.ranking_journal import RankingJournal
 from pairguard.server.recent_decisions import RecentDecisions
 from pairguard.server.repeats import Repeats
 from pairguard.server.score_pair import ScorePair
+from pairguard.server.score_pairs import BatchSlots, ScorePairs
 from pairguard.server.scoring import PairScoring
 from pairguard.server.settings import Settings
+from pairguard.server.tls import tls_of
 from pairguard.server.upkeep import Upkeep
 from pairguard.store.opening import open_store
 from pairguard.store.ports import ParticipantStore
@@ -54,6 +63,10 @@ SERVICES = tuple(
     for service in module.DESCRIPTOR.services_by_name.values()
 )
 """Full names of the contract's services."""
+
+
+MAX_HEADER_BYTES: Final = 8_192
+"""Names and values of the headers of a call, with 32 bytes for each of them."""
 
 
 def compose(
@@ -102,6 +115,8 @@ def compose(
     journal_import = JournalImport(settings, store, recent, metrics, in_child=import_in_child)
     reading = JournalReading(store, metrics, flush=journal_import.flush)
     full_view = settings.full_view_allowed
+    repeats = Repeats(store, kept, metrics, clock=clock)
+    pool_scoring = PoolScoring(generations, kept, metrics, clock=clock)
     score_pair = ScorePair(
         PairScoring(
             generations,
@@ -112,10 +127,20 @@ def compose(
             allow_expire_seconds=settings.allow_expire_seconds,
         ),
         DecisionJournal(journal_file or segments, kept, hashing, recent, metrics),
-        Repeats(store, kept, metrics, clock=clock),
+        repeats,
         metrics,
         clock=clock,
         full_view_allowed=full_view,
+    )
+    score_pairs = ScorePairs(
+        pool_scoring, BatchSlots(settings.worker_threads), metrics, clock=clock
+    )
+    rank_candidates = RankCandidates(
+        CandidateRanking(pool_scoring, allow_expire_seconds=settings.allow_expire_seconds),
+        RankingJournal(journal_file or segments, kept, hashing, recent, metrics),
+        repeats,
+        metrics,
+        clock=clock,
     )
     evidence_recording = EvidenceRecording(
         store,
@@ -138,22 +163,33 @@ def compose(
         accept_weak_durability=settings.accept_weak_durability,
     )
     health = Health(COMPONENTS, SERVICES)
+    callers = callers_of(settings, on_reload=partial(_observe_reload, metrics, "tokens"))
+    # The first is the outermost: it also measures what the others answer.
+    interceptors: list[grpc.ServerInterceptor] = [
+        WrappingInterceptor(CallRecorder(metrics, log).wrap),
+        WrappingInterceptor(ErrorBoundary(log).wrap),
+    ]
+    if callers is not None:
+        authorization = Authorization(callers.current, metrics, clock=clock)
+        interceptors.append(WrappingInterceptor(authorization.wrap))
     server = grpc.server(
         ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="rpc"),
-        # The first is the outermost: it also measures what the others answer.
-        interceptors=[
-            WrappingInterceptor(CallRecorder(metrics, log).wrap),
-            WrappingInterceptor(ErrorBoundary(log).wrap),
-        ],
+        interceptors=interceptors,
         options=(
             # A second server on the port must fail and not take half of the calls.
             ("grpc.so_reuseport", 0),
             ("grpc.max_receive_message_length", settings.max_request_bytes),
+            # Between the two gRPC would refuse some calls and let others through, by chance.
+            ("grpc.max_metadata_size", MAX_HEADER_BYTES),
+            ("grpc.absolute_max_metadata_size", MAX_HEADER_BYTES),
         ),
         maximum_concurrent_rpcs=settings.max_concurrent_rpcs,
     )
     add_PairRiskServiceServicer_to_server(
-        PairRiskServicer(score_pair, reading, full_view_allowed=full_view), server
+        PairRiskServicer(
+            score_pair, score_pairs, rank_candidates, reading, full_view_allowed=full_view
+        ),
+        server,
     )
     add_AgeAssuranceServiceServicer_to_server(
         AgeAssuranceServicer(
@@ -187,5 +223,15 @@ def compose(
             upkeep=Upkeep(store, reading, kept, metrics, clock=clock, retention=settings.retention),
             health=health,
             metrics=metrics,
+            tls=tls_of(
+                settings,
+                on_reload=partial(_observe_reload, metrics, "tls"),
+                on_expire_time=metrics.tell_certificate_expire_time,
+            ),
+            callers=callers,
         )
     )
+
+
+def _observe_reload(metrics: Metrics, files: str, used: bool) -> None:  # noqa: FBT001 - its one fact
+    metrics.observe_reload(files, used=used)

@@ -11,15 +11,16 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Final, Protocol
 
-from pairguard.age.admission import Admission
-from pairguard.age.posterior import AgeAssessment
 from pairguard.errors import StoreUnavailable
 from pairguard.policy.decision import DecisionKind
+from pairguard.server.belief_record import belief_record
+from pairguard.server.call_facts import calling
 from pairguard.server.current_hashing import CurrentHashing
-from pairguard.server.kept_participants import KeptParticipants
+from pairguard.server.kept_participants import KeptParticipants, KnownParticipant
 from pairguard.server.metrics import Metrics
 from pairguard.server.recent_decisions import RecentDecisions
-from pairguard.server.response_conversion import ADMISSIONS, reasons_of, set_time
+from pairguard.server.record_hashing import RecordHashing
+from pairguard.server.response_conversion import reasons_of, set_time
 from pairguard.server.scoring import ScoredPair
 from pairguard.store.segments.framing import Position
 from pairguard.v1 import journal_pb2, pair_risk_service_pb2, participant_pb2
@@ -105,6 +106,7 @@ class DecisionJournal:
         record = journal_pb2.DecisionRecord(
             record_version=RECORD_VERSION,
             decision_id=scored.decision_id,
+            caller=calling().name,
             hash_key_id=self._kept.keys.current.key_id,
             bundle_version=scored.generation.bundle_version,
             policy_version=scored.generation.policy_version,
@@ -128,13 +130,8 @@ class DecisionJournal:
             (pair.participant_a, request.participant_a, known.a, judgement.a, decision.admission_a),
             (pair.participant_b, request.participant_b, known.b, judgement.b, decision.admission_b),
         ):
-            written.CopyFrom(self._belief(assessed.age, adult_age, pool))
-            hashing.participant(
-                sent,
-                history=who.summary.signals,
-                kept_evidence=[_message_of(item.content) for item in who.kept_evidence],
-                into=written.participant,
-            )
+            written.CopyFrom(belief_record(assessed.age, adult_age, pool))
+            write_inputs(hashing, sent, who, into=written)
         if decision.risk.harm_raw_score is not None:
             pair.harm_raw_score = decision.risk.harm_raw_score
         # No decision is drawn at random: the policy would always decide so.
@@ -142,24 +139,6 @@ class DecisionJournal:
         pair.participant_a_probability_minor = pair.participant_a.assessment.probability_minor
         pair.participant_b_probability_minor = pair.participant_b.assessment.probability_minor
         pair.exposure = decision.exposure
-        return record
-
-    def _belief(
-        self, age: AgeAssessment, adult_age: int, pool: Admission
-    ) -> journal_pb2.ParticipantRecord:
-        """Return a record of what was believed; written once for one assessment."""
-        asked = (adult_age, pool)
-        kept: tuple[object, journal_pb2.ParticipantRecord] | None = age.conclusion(self)
-        if kept is not None and kept[0] == asked:
-            return kept[1]
-        record = journal_pb2.ParticipantRecord(age_probabilities=age.probabilities.tolist())
-        belief = record.assessment
-        belief.probability_minor = age.probability_below(adult_age)
-        belief.adult_age_years = adult_age
-        belief.admission = ADMISSIONS[pool]
-        belief.entropy_nats = age.entropy_nats
-        belief.conflict = age.conflict
-        age.conclude(self, (asked, record))
         return record
 
     def _count(self, scored: ScoredPair, position: Position | None) -> None:
@@ -174,6 +153,25 @@ class DecisionJournal:
                 position=None if position is None else (position.segment, position.end),
                 now=scored.decision_time,
             )
+
+
+def write_inputs(
+    hashing: RecordHashing,
+    sent: participant_pb2.Participant,
+    known: KnownParticipant,
+    *,
+    into: journal_pb2.ParticipantRecord,
+) -> None:
+    """Write what was known of a participant."""
+    hashing.participant(
+        sent,
+        history=known.summary.signals,
+        kept_evidence=[_message_of(item.content) for item in known.kept_evidence],
+        into=into.participant,
+    )
+    into.linked_evidence_ids.extend(
+        [item.evidence.hex() for item in known.kept_evidence if not item.own]
+    )
 
 
 @lru_cache(maxsize=4_096)

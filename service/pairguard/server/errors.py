@@ -26,15 +26,15 @@ DOMAIN: Final = "pairguard"
 _MAX_VIOLATION_BYTES: Final = 3_000
 
 
-class CallNotBuilt(PairguardError):
-    """Raise for a call of the contract that this version does not serve yet."""
+class CallerRefused(PairguardError):
+    """Raise when a call does not say who makes it, or says so wrongly."""
 
-    def __init__(self) -> None:
-        super().__init__("this version does not serve the call", reason="NOT_IMPLEMENTED")
+    def __init__(self, reason: str) -> None:
+        super().__init__("the caller is not known", reason=reason)
 
 
 class DeadlinePassed(PairguardError):
-    """Raise when nobody waits for the answer any more, before any work is done."""
+    """Raise when nobody waits for the answer any more, before work or between its parts."""
 
     def __init__(self) -> None:
         super().__init__("the deadline has passed", reason="DEADLINE_PASSED")
@@ -54,11 +54,25 @@ class FullViewNotAllowed(PairguardError):
         super().__init__("the full view is not allowed", reason="FULL_VIEW_NOT_ALLOWED")
 
 
+class ScopeMissing(PairguardError):
+    """Raise when a known caller asks for what it may not have."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__("a scope is missing", reason="SCOPE_MISSING", metadata={"scope": scope})
+
+
 class RequestUnreadable(PairguardError):
     """Raise for bytes that are not the message of the call."""
 
     def __init__(self) -> None:
         super().__init__("the request cannot be parsed", reason="REQUEST_UNREADABLE")
+
+
+class TooManyBatches(PairguardError):
+    """Raise for a batch while as many run as may; it would keep other calls from being answered."""
+
+    def __init__(self) -> None:
+        super().__init__("too many batches run", reason="TOO_MANY_BATCHES")
 
 
 _TABLE: Final[Mapping[type[PairguardError], tuple[int, str]]] = {
@@ -71,12 +85,20 @@ _TABLE: Final[Mapping[type[PairguardError], tuple[int, str]]] = {
         code_pb2.PERMISSION_DENIED,
         "beliefs about an age are not disclosed to this caller",
     ),
+    CallerRefused: (
+        code_pb2.UNAUTHENTICATED,
+        "the call does not say who makes it in a way that this server accepts",
+    ),
+    ScopeMissing: (code_pb2.PERMISSION_DENIED, "the caller lacks the scope that this call needs"),
     DecisionNotFound: (
         code_pb2.NOT_FOUND,
         "there is no such decision, or it is no longer kept",
     ),
-    DeadlinePassed: (code_pb2.DEADLINE_EXCEEDED, "the deadline passed before the work began"),
-    CallNotBuilt: (code_pb2.UNIMPLEMENTED, "this version of pairguard does not serve this call"),
+    DeadlinePassed: (code_pb2.DEADLINE_EXCEEDED, "the deadline passed before the work was done"),
+    TooManyBatches: (
+        code_pb2.RESOURCE_EXHAUSTED,
+        "as many batches run as may at once; send it again later",
+    ),
     BundleRefused: (code_pb2.UNAVAILABLE, "no model bundle is loaded; form no pair"),
     StoreUnavailable: (
         code_pb2.UNAVAILABLE,

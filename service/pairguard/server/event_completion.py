@@ -14,16 +14,17 @@ from math import nan
 from typing import Final
 
 from pairguard.errors import StoreUnavailable
-from pairguard.history.changes import Exonerated, Reviewed, ReviewResult
+from pairguard.history.changes import Exonerated, Reviewed
 from pairguard.history.row import Row
-from pairguard.history.summary import Summary, last_probability_minor, summarise
+from pairguard.history.summary import last_met, last_probability_minor, summarise
 from pairguard.policy.reasons import HOLD_REASONS, ReasonCode
-from pairguard.server.chat_agreement import agreement
+from pairguard.server.chat_agreement import agreement, met_by_ranking
 from pairguard.server.event_conversion import MAX_CHAT_SECONDS
 from pairguard.server.generation import GenerationSlot
 from pairguard.server.kept_participants import open_chats_of, summary_of
+from pairguard.server.response_conversion import set_time
 from pairguard.store.ports import KeptParticipant
-from pairguard.store.records import event_participants, ids_of, seconds
+from pairguard.store.records import event_participants, ids_of, review_of, seconds
 from pairguard.v1 import assessment_pb2, feedback_service_pb2, journal_pb2
 
 _SECONDS_PER_HOUR: Final = 3600.0
@@ -63,6 +64,8 @@ class EventCompletion:
                 self._reviewed(message, generations)
             elif kind == "appeal_outcome":
                 self._appealed(message)
+            elif kind == "report":
+                self._reported(message)
         # Last, so that an end finds its start also where it stands before it in the request.
         for message in messages:
             if message.event.WhichOneof("event") == "chat_ended":
@@ -74,8 +77,13 @@ class EventCompletion:
         self._tell_ages(message)
         decision = self._decisions.get(event.decision_id)
         if decision is None and event.decision_id:
-            return  # it may still be on its way: looked for again by the upkeep
+            # It may still be on its way: looked for again by the upkeep. What the chat adds is
+            # counted now, as if it were a ranking; a decision on the pair is counted twice then.
+            _expose_by_ages(message)
+            return
         message.reconciliation = agreement(message, decision)
+        if decision is not None:
+            _expose_by_ranking(message, decision)
 
     def _ended(self, message: journal_pb2.EventRecord) -> None:
         content = message.event.chat_ended
@@ -96,6 +104,15 @@ class EventCompletion:
             message.chat_duration.seconds = int(length)
             message.chat_duration.nanos = int((length - int(length)) * 1e9)
 
+    def _reported(self, message: journal_pb2.EventRecord) -> None:
+        """Tell whether the two met, also where the reported has met too many since to show it."""
+        reporter, reported = event_participants(message.event)
+        with suppress(ValueError):  # damaged, so unknown
+            message.reporter_met_reported = (
+                last_met(self._known[reporter[0]].rows, reported) is not None
+                or last_met(self._known[reported[0]].rows, reporter) is not None
+            )
+
     def _reviewed(self, message: journal_pb2.EventRecord, generations: GenerationSlot) -> None:
         content = message.event.review_verdict
         policy = generations.current.judge.policy
@@ -107,13 +124,13 @@ class EventCompletion:
         if content.verdict == feedback_service_pb2.VERDICT_UPHELD:
             hours = policy.upheld_hold_hours()
             message.hold_duration.FromSeconds(int(hours * _SECONDS_PER_HOUR))
-        result = REVIEW_RESULTS.get(content.verdict)
-        if result is not None:
+        review = review_of(message)
+        if review is not None:
             (ids,) = event_participants(message.event)
             with suppress(StoreUnavailable):  # damaged, so nothing is known to be cleared
                 was_upheld = self._upheld(ids)
-                self._say(ids, review_of(message, result))
-                if result is ReviewResult.CLEARED and was_upheld and not self._upheld(ids):
+                self._say(ids, review)
+                if was_upheld and not self._upheld(ids):
                     ended |= _CONDUCT_HOLDS
         message.ended_hold_reasons.extend(sorted(ended))
 
@@ -195,6 +212,38 @@ def _held_reasons(
     return frozenset(
         held.reason.code for held in pair.assessment.held_participants if held.participant in own
     )
+
+
+def _expose_by_ranking(
+    message: journal_pb2.EventRecord, decision: journal_pb2.DecisionRecord
+) -> None:
+    """Add what a chat adds that started from a ranking, and how old its two were taken to be."""
+    met = met_by_ranking(message, decision)
+    if met is None:
+        return
+    candidate, seeker_is_a = met
+    close_in_age = ReasonCode.CLOSE_IN_AGE.value in candidate.reason_codes[:1]
+    # Nobody is ranked unassessed; were it so, it would count as the worst.
+    assessed = candidate.HasField("minor_adult_probability")
+    message.exposure = candidate.minor_adult_probability if assessed else 1.0
+    if close_in_age:
+        message.exposure = 0.0  # both ages are verified, nothing is left to chance
+    of_seeker, of_candidate = (
+        each.assessment for each in (decision.ranking.seeker, candidate.participant)
+    )
+    first, second = (of_seeker, of_candidate) if seeker_is_a else (of_candidate, of_seeker)
+    if first.HasField("probability_minor") and second.HasField("probability_minor"):
+        message.participant_a_probability_minor = first.probability_minor
+        message.participant_b_probability_minor = second.probability_minor
+
+
+def _expose_by_ages(message: journal_pb2.EventRecord) -> None:
+    """Add what a chat adds by the ages that its two were taken to have last, if they are known."""
+    a, b = message.participant_a_probability_minor, message.participant_b_probability_minor
+    if message.HasField("participant_a_probability_minor") and message.HasField(
+        "participant_b_probability_minor"
+    ):
+        message.exposure = a * (1.0 - b) + b * (1.0 - a)
 
 
 def _confirmed_years(message: journal_pb2.EventRecord) -> float:

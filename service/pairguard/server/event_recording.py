@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from pairguard.errors import StoreUnavailable
+from pairguard.server.call_facts import calling
 from pairguard.server.current_hashing import CurrentHashing
 from pairguard.server.event_completion import EventCompletion
 from pairguard.server.generation import GenerationSlot
@@ -126,6 +127,7 @@ class EventRecording:
             message = journal_pb2.EventRecord(
                 record_version=RECORD_VERSION,
                 event=hashing.event(event),
+                caller=calling().name,
                 hash_key_id=keys.current.key_id,
             )
             set_time(message.receive_time, now)

@@ -10,19 +10,22 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import count
+from math import inf
 from typing import Final
 
 from pairguard.errors import FieldViolation, StoreUnavailable
 from pairguard.history.changes import EvidenceKept
-from pairguard.history.kept_evidence import KeptItem, would_fit
+from pairguard.history.kept_evidence import KeptItem, with_item, would_fit
 from pairguard.policy.reasons import ReasonCode
 from pairguard.risk.participant import Participant
+from pairguard.server.call_facts import calling
 from pairguard.server.current_hashing import CurrentHashing
 from pairguard.server.event_recording import RECORD_VERSION, require_durability
 from pairguard.server.generation import Generation, GenerationSlot
 from pairguard.server.journal_reading import FindDecisions
 from pairguard.server.kept_participants import (
     KeptParticipants,
+    copies_among,
     summary_of,
 )
 from pairguard.server.metrics import Metrics
@@ -40,13 +43,17 @@ from pairguard.store.records import (
     BELOW_MINIMUM_AGE,
     evidence_change,
     evidence_record,
+    seconds,
 )
 from pairguard.v1 import (
     age_assurance_service_pb2,
     journal_pb2,
+    participant_pb2,
     record_result_pb2,
 )
 
+EVIDENCE_ID_REUSED: Final = "EVIDENCE_ID_REUSED"
+"""The id came with another content before: a new observation needs an id of its own."""
 EVIDENCE_LIMIT: Final = "EVIDENCE_LIMIT"
 """So many different items are kept of the participant that none can be added."""
 
@@ -135,34 +142,42 @@ class EvidenceRecording:
         keys = self._kept.keys
         hashing = self._hashing.of(generation)
         reference = hashing.reference(request.participant)
-        (kept,) = self._store.read([keys.hashes(call.ids)], now=now)
-        evidence = list(summary_of(kept.rows, now).evidence)
+        # An item belongs to the participant's own id; another's may have come with a linked one.
+        ids = (keys.hashes(call.ids), keys.hashes(call.ids[:1]))
+        evidence, own = (
+            list(summary_of(kept.rows, now).evidence) for kept in self._store.read(ids, now=now)
+        )
         records, were_kept = [], []
         outcomes: list[RefusedItem | record_result_pb2.RecordStatus.ValueType] = []
         for sent, item in zip(request.age_evidence, call.items, strict=True):
             if isinstance(item, RefusedItem):
                 outcomes.append(item)
                 continue
-            before = {key.hash(f"evidence:{sent.evidence_id}") for key in keys.retired}
-            if any(each.evidence in before for each in evidence):
-                outcomes.append(record_result_pb2.RECORD_STATUS_DUPLICATE)
+            copies = copies_among(own, item, keys)
+            if copies and not any(is_same for _, is_same in copies):
+                # Acknowledged as a duplicate it would be lost, and what it corrects would stand.
+                outcomes.append(_REUSED)
                 continue
             message = journal_pb2.EvidenceRecord(
                 record_version=RECORD_VERSION,
                 participant=reference,
                 age_evidence=hashing.age_evidence(sent),
+                caller=calling().name,
                 hash_key_id=keys.current.key_id,
             )
             set_time(message.receive_time, now)
             change = evidence_change(message.age_evidence, now)
-            known = any(each.evidence == change.evidence for each in evidence)
-            if not known and not would_fit(evidence, change.claim):
+            known = any(each.evidence == change.evidence for each, _ in copies)
+            if copies and not known:  # kept under a retired key
+                outcomes.append(record_result_pb2.RECORD_STATUS_DUPLICATE)
+                continue
+            if not known and not _can_be_kept(evidence, change):
                 outcomes.append(_FULL)
                 continue
             if not known:
-                evidence.append(
-                    KeptItem(change.evidence, change.claim, change.time, change.content)
-                )
+                new = KeptItem(change.evidence, change.claim, change.time, change.content)
+                evidence.append(new)
+                own.append(new)
             records.append(evidence_record(message))
             were_kept.append(known)
             outcomes.append(record_result_pb2.RECORD_STATUS_RECORDED)
@@ -205,14 +220,20 @@ class EvidenceRecording:
         sent = Participant(raw_ids[0], linked_ids=raw_ids[1:])
         known = self._kept.read_one(sent, now)
         participant = known.participant
-        age_held = any(hold.reason == BELOW_MINIMUM_AGE for hold in known.holds)
+        keys = self._kept.keys
+        if any(hold.reason == BELOW_MINIMUM_AGE for hold in known.holds):
+            # Who shares a device with somebody held frees nobody: the own id must be held, too.
+            (own,) = self._store.read([keys.hashes(raw_ids[:1])], now=now)
+            age_held = any(hold.reason == BELOW_MINIMUM_AGE for hold in own.holds)
+        else:
+            age_held = False
         if age_held and generation.judge.ends_age_hold(participant, now):
-            ids = self._kept.keys.hashes(raw_ids)
+            ids = keys.hashes(raw_ids)
             self._store.release_holds(ids, now=now, reasons=frozenset({BELOW_MINIMUM_AGE}))
             self._metrics.count_released_hold(BELOW_MINIMUM_AGE)
         for chat in self._unsafe_chats.of(known, generation, now):
             unsafe = response.unsafe_chats.add(decision_id=chat.decision_id)
-            unsafe.chat_id = self._kept.keys.unseal(chat.sealed_chat_id).decode()
+            unsafe.chat_id = keys.unseal(chat.sealed_chat_id).decode()
             unsafe.reason.CopyFrom(REASONS[ReasonCode.POOLS_DIFFER, None])
             self._metrics.count_unsafe_chat()
 
@@ -233,12 +254,47 @@ def _renewed(record: JournalRecord, turn: int) -> JournalRecord:
     return replace(record, record_id=record_id)
 
 
+def _can_be_kept(evidence: list[KeptItem], change: EvidenceKept) -> bool:
+    """Return whether an item can be kept without losing what no other says as well or better.
+
+    Of items with one claim the last that came stays. Where that was observed or expires before one
+    that would have to go, it says less of a minor, and the row is full.
+    """
+    if not would_fit(evidence, change.claim):
+        return False
+    after = with_item(evidence, change)
+    return all(
+        any(
+            each.claim == item.claim
+            and all(a >= b for a, b in zip(_dates(each), _dates(item), strict=True))
+            for each in after
+        )
+        for item in evidence
+        if item not in after
+    )
+
+
+def _dates(item: KeptItem) -> tuple[float, float, float]:
+    """Return when an item was observed, declared and expires; absent: as late as can be."""
+    message = participant_pb2.AgeEvidence.FromString(item.content)
+    declared = message.self_declared
+    return (
+        seconds(message.observed_time) if message.HasField("observed_time") else inf,
+        seconds(declared.declared_time) if declared.HasField("declared_time") else inf,
+        seconds(message.expire_time) if message.HasField("expire_time") else inf,
+    )
+
+
 def _word(outcome: RefusedItem | record_result_pb2.RecordStatus.ValueType) -> str:
     if isinstance(outcome, RefusedItem):
         return "refused"
     return "recorded" if outcome == record_result_pb2.RECORD_STATUS_RECORDED else "duplicate"
 
 
+_REUSED: Final = RefusedItem(
+    EVIDENCE_ID_REUSED,
+    (FieldViolation("evidence_id", "was that of another item of the participant before"),),
+)
 _FULL: Final = RefusedItem(
     EVIDENCE_LIMIT,
     (FieldViolation("evidence_id", "is one more item than is kept of a participant"),),

@@ -8,7 +8,7 @@ A handler is wrapped at its first call and kept: wrapping anew costs more than t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any, Final, TypeAlias, cast
 
@@ -75,34 +75,48 @@ class ErrorBoundary:
 
     def wrap(self, method: str, handler: _Handler) -> _Handler:
         """Return a handler whose errors are answered."""
-        behaviour, log = _behaviour(handler), self._log
+        behaviour, log = behaviour_of(handler), self._log
 
-        def call(request: Any, context: grpc.ServicerContext) -> Any:
-            try:
-                if request is _UNREADABLE:
-                    raise RequestUnreadable  # noqa: TRY301 - it is answered like any other
-                if _deadline_has_passed(context):
-                    raise DeadlinePassed  # noqa: TRY301
-                return behaviour(request, context)
-            except PairguardError as error:
+        def require_awaited(request: Any, context: grpc.ServicerContext) -> None:
+            if request is _UNREADABLE:
+                raise RequestUnreadable
+            if _deadline_has_passed(context):
+                raise DeadlinePassed
+
+        def refuse(error: Exception, context: grpc.ServicerContext) -> Any:
+            status, reason = INTERNAL, INTERNAL_REASON
+            if isinstance(error, PairguardError):
                 status, reason = status_of(error), error.reason
-                if status is INTERNAL:
-                    log.failure("unexpected error in a call", error, method=method)
-            except Exception as error:  # noqa: BLE001 - nothing else may reach the caller
-                status, reason = INTERNAL, INTERNAL_REASON
+            if status is INTERNAL:
                 log.failure("unexpected error in a call", error, method=method)
             facts = current_call.get()
             facts.code = code_pb2.Code.Name(status.code)
             facts.leading_reason = reason
             return context.abort_with_status(rpc_status.to_status(status))
 
-        return _handler(handler, call, _tolerant(handler.request_deserializer))
+        def call(request: Any, context: grpc.ServicerContext) -> Any:
+            try:
+                require_awaited(request, context)
+                return behaviour(request, context)
+            except Exception as error:  # noqa: BLE001 - nothing else may reach the caller
+                return refuse(error, context)
+
+        def stream(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+            try:
+                require_awaited(request, context)
+                yield from behaviour(request, context)
+            except Exception as error:  # noqa: BLE001 - nothing else may reach the caller
+                refuse(error, context)
+
+        answered = stream if handler.response_streaming else call
+        return handler_like(handler, answered, _tolerant(handler.request_deserializer))
 
 
 class CallRecorder:
     """Times each call and writes its line.
 
-    Of an answer in several messages, only the time to the first of them is measured.
+    Of an answer in several messages the time to the end of the last one is measured, which the
+    caller's reading is part of.
 
     Args:
         metrics: Where durations are kept.
@@ -115,7 +129,7 @@ class CallRecorder:
 
     def wrap(self, method: str, handler: _Handler) -> _Handler:
         """Return a handler whose calls are recorded."""
-        behaviour, metrics, log = _behaviour(handler), self._metrics, self._log
+        behaviour, metrics, log = behaviour_of(handler), self._metrics, self._log
 
         def call(request: Any, context: grpc.ServicerContext) -> Any:
             start = perf_counter()
@@ -128,10 +142,26 @@ class CallRecorder:
                 metrics.observe_rpc(method, facts.code, duration_seconds)
                 log.call(method, duration_seconds, facts)
 
-        return _handler(handler, call, handler.request_deserializer)
+        def stream(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+            start = perf_counter()
+            facts = CallFacts()
+            current_call.set(facts)
+            try:
+                yield from behaviour(request, context)
+            except GeneratorExit:
+                facts.code = code_pb2.Code.Name(code_pb2.CANCELLED)  # nobody reads on
+                raise
+            finally:
+                duration_seconds = perf_counter() - start
+                metrics.observe_rpc(method, facts.code, duration_seconds)
+                log.call(method, duration_seconds, facts)
+
+        recorded = stream if handler.response_streaming else call
+        return handler_like(handler, recorded, handler.request_deserializer)
 
 
-def _behaviour(handler: _Handler) -> _Behaviour:
+def behaviour_of(handler: _Handler) -> _Behaviour:
+    """Return the function that a handler calls."""
     behaviour = handler.unary_stream if handler.response_streaming else handler.unary_unary
     if behaviour is None:
         raise TypeError("the contract has no call that streams requests")
@@ -144,9 +174,10 @@ def _deadline_has_passed(context: grpc.ServicerContext) -> bool:
     return remaining_seconds is not None and remaining_seconds <= 0.0
 
 
-def _handler(
+def handler_like(
     handler: _Handler, behaviour: _Behaviour, request_deserializer: Callable[[bytes], Any] | None
 ) -> _Handler:
+    """Return a handler of the same kind that calls another function."""
     make = (
         grpc.unary_stream_rpc_method_handler
         if handler.response_streaming

@@ -9,7 +9,9 @@ content under the id of a kept item, both count, so that nothing that was kept i
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf
@@ -33,11 +35,14 @@ from pairguard.server.evidence_conversion import EvidenceReader
 from pairguard.server.recent_decisions import Amounts, RecentDecisions
 from pairguard.server.record_hashing import UNLISTED_PROVIDER
 from pairguard.server.violations import Violations
-from pairguard.store.identity import IdentityKey, IdentityKeys
+from pairguard.store.identity import HASH_BYTES, IdentityKey, IdentityKeys
 from pairguard.store.ports import Hold, KeptParticipant, ParticipantStore
 from pairguard.v1 import participant_pb2
 
 _MINUTE: Final = 60.0
+_NOBODY: Final = (bytes(HASH_BYTES),)
+_MOST_READS: Final = 64
+"""Trips to find those few of many participants whose rows are damaged."""
 _CACHED: Final = 4_096
 _WITHOUT_CAPTURE: Final = (SelfDeclared, PlatformAgeRange)
 
@@ -73,7 +78,15 @@ class KnownPair:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class ReadParticipant:
+    """A participant as it was read, or could not be.
+
+    Attributes:
+        known: All that is known.
+        all_ids: Hashes of its ids under all keys.
+        recent: What this process decided and the store does not count yet.
+    """
+
     known: KnownParticipant
     all_ids: tuple[bytes, ...]
     recent: Amounts | None
@@ -116,25 +129,70 @@ class KeptParticipants:
         """
         try:
             read_a, read_b = self._read((a, b), now)
-            met = max(
-                last_met(read_a.known.rows, read_b.all_ids) or -inf,
-                last_met(read_b.known.rows, read_a.all_ids) or -inf,
-            )
+            personal_block, seconds_since_last_met = between(read_a, read_b, now)
             state = StoredState(
-                a=self._state(read_a),
-                b=self._state(read_b),
-                personal_block=(
-                    blocks(read_a.known.rows, read_b.all_ids)
-                    or blocks(read_b.known.rows, read_a.all_ids)
-                ),
-                # A meeting that lies in the future, by a clock that went back, was just now.
-                seconds_since_last_met=max(now - met, 0.0) if met > -inf else None,
+                a=self.state(read_a),
+                b=self.state(read_b),
+                personal_block=personal_block,
+                seconds_since_last_met=seconds_since_last_met,
             )
         except StoreUnavailable:
-            unread_a, unread_b = self._unread(a), self._unread(b)
-            state = StoredState(readable=False, a=self._state(unread_a), b=self._state(unread_b))
+            unread_a, unread_b = self.unread(a), self.unread(b)
+            state = StoredState(readable=False, a=self.state(unread_a), b=self.state(unread_b))
             return KnownPair(unread_a.known, unread_b.known, state)
         return KnownPair(read_a.known, read_b.known, state)
+
+    def read_each(
+        self, participants: Sequence[Participant], now: float
+    ) -> list[ReadParticipant | None]:
+        """Return many participants with what is kept, in one trip; None: it cannot be read.
+
+        Where some cannot be read because what is kept of them is damaged, the others are read in
+        halves, within a bounded number of trips.
+        """
+        try:
+            keys = self.keys
+        except StoreUnavailable:
+            return [None] * len(participants)
+        raw = [(each.participant_id, *each.linked_ids) for each in participants]
+        hashed = [keys.hashes(ids) for ids in raw]
+        recent = [self._recent.of(ids) for ids in hashed]
+        found: list[ReadParticipant | None] = []
+        for participant, all_ids, amounts, kept in zip(
+            participants, hashed, recent, self._kept_of_each(hashed, now), strict=True
+        ):
+            read = None
+            if kept is not None:
+                with suppress(StoreUnavailable):
+                    read = _put_together(participant, all_ids, amounts, kept, keys=keys, now=now)
+            found.append(read)
+        return found
+
+    def _kept_of_each(
+        self, hashed: Sequence[Sequence[bytes]], now: float
+    ) -> Sequence[KeptParticipant | None]:
+        try:
+            return self._store.read(hashed, now=now)
+        except StoreUnavailable:
+            pass
+        found: list[KeptParticipant | None] = [None] * len(hashed)
+        try:
+            # If it can read what nobody has, what is kept of somebody is damaged.
+            self._store.read([_NOBODY], now=now)
+        except StoreUnavailable:
+            return found
+        parts = deque([(0, len(hashed) // 2), (len(hashed) // 2, len(hashed))])
+        for _ in range(_MOST_READS):
+            if not parts:
+                break
+            start, end = parts.popleft()
+            try:
+                found[start:end] = self._store.read(hashed[start:end], now=now)
+            except StoreUnavailable:
+                if end - start > 1:
+                    middle = (start + end) // 2
+                    parts += [(start, middle), (middle, end)]
+        return found
 
     def read_one(self, participant: Participant, now: float) -> KnownParticipant:
         """Return one participant with what is kept.
@@ -157,50 +215,40 @@ class KeptParticipants:
             (kept, summary_of(kept.rows, now)) for kept in self._store.read(participants, now=now)
         )
 
-    def _read(self, participants: Sequence[Participant], now: float) -> list[_Read]:
+    def _read(self, participants: Sequence[Participant], now: float) -> list[ReadParticipant]:
         keys = self.keys
         raw = [(each.participant_id, *each.linked_ids) for each in participants]
         hashed = [keys.hashes(ids) for ids in raw]
         # Before the store: what is imported between the two counts twice then, and never not.
         recent = [self._recent.of(ids) for ids in hashed]
-        found = []
-        for participant, ids, all_ids, amounts, kept in zip(
-            participants, raw, hashed, recent, self._store.read(hashed, now=now), strict=True
-        ):
-            summary = summary_of(kept.rows, now)
-            evidence = participant.age_evidence
-            items: tuple[KeptItem, ...] = ()
-            if summary.evidence:
-                evidence, items = _with_kept(evidence, summary.evidence, keys)
-            if evidence is not participant.age_evidence or summary.signals:
-                participant = replace(  # noqa: PLW2901 - the same one, with what is kept
-                    participant, age_evidence=evidence, history=summary.signals
-                )
-            known = KnownParticipant(
-                participant, all_ids[: len(ids)], kept.holds, kept.rows, summary, items
+        return [
+            _put_together(participant, all_ids, amounts, kept, keys=keys, now=now)
+            for participant, all_ids, amounts, kept in zip(
+                participants, hashed, recent, self._store.read(hashed, now=now), strict=True
             )
-            found.append(_Read(known, all_ids, amounts))
-        return found
+        ]
 
-    def _unread(self, participant: Participant) -> _Read:
+    def unread(self, participant: Participant) -> ReadParticipant:
         """Return a participant of whom nothing is known but what this process decided."""
         keys = self._keys
         ids = (participant.participant_id, *participant.linked_ids)
         hashed = () if keys is None else keys.hashes(ids)
         known = KnownParticipant(participant, hashed[: len(ids)])
-        return _Read(known, hashed, self._recent.of(hashed))
+        return ReadParticipant(known, hashed, self._recent.of(hashed))
 
-    def _state(self, read: _Read) -> KeptState:
+    def state(self, read: ReadParticipant) -> KeptState:
+        """Return what the rules are told of one participant."""
         summary, holds = read.known.summary, read.known.holds
         recent = read.recent
         if recent is None and summary is NOTHING_KEPT and not holds:
             return KeptState(chats_counted=self.chats_are_reported)
         decisions, allowed = summary.decisions_24h, summary.allowed_24h
-        exposure = summary.exposure_24h
+        refused, exposure = summary.refused_24h, summary.exposure_24h
         partner_minor = (summary.partner_minor_mean_24h or 0.0) * decisions
         if recent is not None:
             decisions += recent.decisions
             allowed += recent.allowed
+            refused += max(recent.decisions - recent.allowed, 0.0)
             exposure += recent.exposure
             partner_minor += recent.partner_minor
         return KeptState(
@@ -208,7 +256,7 @@ class KeptParticipants:
             chats_counted=self.chats_are_reported,
             decisions_24h=decisions,
             allowed_24h=allowed,
-            reroutes_24h=max(decisions - allowed, 0.0),
+            reroutes_24h=max(refused, 0.0),
             exposure_24h=exposure,
             chats_started_24h=summary.chats_started_24h,
             partner_minor_mean_24h=min(partner_minor / decisions, 1.0) if decisions else None,
@@ -216,6 +264,43 @@ class KeptParticipants:
             partners_30d=summary.partners_30d,
             upheld_harm=summary.upheld_harm,
         )
+
+
+def between(a: ReadParticipant, b: ReadParticipant, now: float) -> tuple[bool, float | None]:
+    """Return whether one of two blocked the other, and the seconds since they met, None: never."""
+    met = max(
+        last_met(a.known.rows, b.all_ids) or -inf,
+        last_met(b.known.rows, a.all_ids) or -inf,
+    )
+    blocked = blocks(a.known.rows, b.all_ids) or blocks(b.known.rows, a.all_ids)
+    # A meeting that lies in the future, by a clock that went back, was just now.
+    return blocked, max(now - met, 0.0) if met > -inf else None
+
+
+def _put_together(
+    participant: Participant,
+    all_ids: tuple[bytes, ...],
+    recent: Amounts | None,
+    kept: KeptParticipant,
+    *,
+    keys: IdentityKeys,
+    now: float,
+) -> ReadParticipant:
+    """Return a participant with what is kept.
+
+    Raises:
+        StoreUnavailable: That is damaged.
+    """
+    summary = summary_of(kept.rows, now)
+    evidence = participant.age_evidence
+    items: tuple[KeptItem, ...] = ()
+    if summary.evidence:
+        evidence, items = _with_kept(evidence, summary.evidence, keys)
+    if evidence is not participant.age_evidence or summary.signals:
+        participant = replace(participant, age_evidence=evidence, history=summary.signals)
+    ids = all_ids[: 1 + len(participant.linked_ids)]
+    known = KnownParticipant(participant, ids, kept.holds, kept.rows, summary, items)
+    return ReadParticipant(known, all_ids, recent)
 
 
 def summary_of(rows: tuple[bytes, ...], now: float) -> Summary:
@@ -248,8 +333,8 @@ def _summary_of_minute(rows: tuple[bytes, ...], minute: int) -> Summary:
 
 
 @lru_cache(maxsize=_CACHED)
-def evidence_of(content: bytes, time: float) -> AgeEvidence:
-    """Return an item of evidence as it was kept at a time; ids in it are hashes.
+def evidence_of(kept: KeptItem) -> AgeEvidence:
+    """Return an item of evidence as it was kept; ids in it are hashes.
 
     Raises:
         StoreUnavailable: This version cannot read it, which is as good as unread.
@@ -257,13 +342,30 @@ def evidence_of(content: bytes, time: float) -> AgeEvidence:
     violations = Violations()
     message = participant_pb2.AgeEvidence()
     try:
-        message.ParseFromString(content)
+        message.ParseFromString(kept.content)
     except Exception as error:  # protobuf's own kinds
         raise StoreUnavailable("kept evidence is damaged") from error
-    item = EvidenceReader("", time, violations).read_item(message)
+    item = EvidenceReader("", kept.time, violations).read_item(message)
     if item is None or len(violations):
         raise StoreUnavailable("kept evidence is of a kind that this version does not know")
-    return item
+    return item if kept.own else replace(item, of_linked=True)
+
+
+def copies_among(
+    kept: Sequence[KeptItem], sent: AgeEvidence, keys: IdentityKeys
+) -> list[tuple[KeptItem, bool]]:
+    """Return the kept items under the id of a sent one, by any key, and whether they say the same.
+
+    Raises:
+        StoreUnavailable: One of them cannot be read.
+    """
+    hashed = [_hashed(sent, key) for key in (keys.current, *keys.retired)]
+    return [
+        (each, _is_copy(item, evidence_of(each)))
+        for item in hashed
+        for each in kept
+        if each.evidence.hex() == item.evidence_id
+    ]
 
 
 def _with_kept(
@@ -271,7 +373,7 @@ def _with_kept(
 ) -> tuple[tuple[AgeEvidence, ...], tuple[KeptItem, ...]]:
     """Return all items, the sent ones first, and those of the kept that were not sent."""
     if not sent:
-        return tuple([evidence_of(item.content, item.time) for item in kept]), tuple(kept)
+        return tuple([evidence_of(item) for item in kept]), tuple(kept)
     hashed = tuple([_hashed(item, keys.current) for item in sent])
     by_id = {item.evidence_id: item for item in hashed if item.evidence_id}
     for key in keys.retired:
@@ -282,7 +384,7 @@ def _with_kept(
     further = []
     items = []
     for each in kept:
-        item = evidence_of(each.content, each.time)
+        item = evidence_of(each)
         same = by_id.get(item.evidence_id)
         if same is None or not _is_copy(same, item):
             items.append(item)
@@ -301,6 +403,11 @@ def _hashed(item: AgeEvidence, key: IdentityKey) -> AgeEvidence:
 
 
 def _is_copy(sent: AgeEvidence, kept: AgeEvidence) -> bool:
-    """Return whether both say the same; of a provider only a name is kept, in lower case."""
+    """Return whether both say the same; of a provider only a name is kept, in lower case.
+
+    An item that was told of somebody linked and is sent again of this one is this one's.
+    """
     same_provider = kept.provider in (sent.provider.lower(), UNLISTED_PROVIDER)
-    return same_provider and replace(sent, provider=kept.provider) == kept
+    return same_provider and (
+        replace(sent, provider=kept.provider, of_linked=kept.of_linked) == kept
+    )

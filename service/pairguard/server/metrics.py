@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from pairguard.age.evidence import EVIDENCE_KINDS
+from pairguard.policy.pool_judgement import PairColumns
 from pairguard.risk.pair import PairRisk
 from pairguard.store.ports import PurgeReport
 from pairguard.store.segments.importing import ImportReport
@@ -188,10 +189,52 @@ class Metrics:
             ("what",),
             registry=registry,
         )
+        self._authorizations = Counter(
+            "pairguard_authorizations",
+            "Calls by caller and whether it was let through; only where callers are told apart.",
+            ("caller", "outcome"),
+            registry=registry,
+        )
+        self._reloads = Counter(
+            "pairguard_access_reloads",
+            "Times that changed files of TLS or of the callers were read, by what became of it.",
+            ("files", "status"),
+            registry=registry,
+        )
+        self._certificate_expire_time = Gauge(
+            "pairguard_certificate_expire_time_seconds",
+            "Until when the server's certificate is valid, seconds since 1970; 0 without TLS.",
+            registry=registry,
+        )
+        self._access_stale = Gauge(
+            "pairguard_access_files_stale",
+            "1 while changed files cannot be used and what they said before counts, else 0.",
+            ("files",),
+            registry=registry,
+        )
+        self._rankings = Counter(
+            "pairguard_rankings",
+            "Rankings of candidates, by whether anybody was offered.",
+            ("outcome",),
+            registry=registry,
+        )
+        self._ranked = Counter(
+            "pairguard_ranked_candidates",
+            "Candidates of rankings, by the decision on the pair; INVALID: not judged.",
+            ("decision", "leading_reason"),
+            registry=registry,
+        )
+        self._batch_pairs = Counter(
+            "pairguard_batch_pairs",
+            "Pairs that were judged in batches, which is advice and no decision.",
+            ("decision", "leading_reason"),
+            registry=registry,
+        )
         ProcessCollector(registry=registry)
         # Looking a child up by its labels costs more than counting with it.
         self._rpc_children: dict[tuple[str, str], Histogram] = {}
         self._decision_children: dict[tuple[str, str], Counter] = {}
+        self._authorization_children: dict[tuple[str, str], Counter] = {}
 
     def observe_rpc(self, method: str, code: str, duration_seconds: float) -> None:
         """Count a call of one of pairguard's methods."""
@@ -211,6 +254,20 @@ class Metrics:
         self._risk_score.observe(risk.risk_score)
         if risk.harm_probability is not None:
             self._harm.observe(risk.harm_probability)
+
+    def observe_ranking(self, columns: PairColumns, *, offered: int, invalid: int) -> None:
+        """Count a ranking and its candidates."""
+        self._rankings.labels("offered" if offered else "nobody").inc()
+        for decision, reason, count in columns.counts:
+            self._ranked.labels(decision.name, reason.value).inc(count)
+        if invalid:
+            self._ranked.labels("INVALID", "").inc(invalid)
+
+    def observe_batch(self, parts: Iterable[PairColumns]) -> None:
+        """Count pairs of a batch."""
+        for part in parts:
+            for decision, reason, count in part.counts:
+                self._batch_pairs.labels(decision.name, reason.value).inc(count)
 
     def count_evidence(self, kind: str) -> None:
         """Count an item of evidence by the name of its field in the contract."""
@@ -292,6 +349,23 @@ class Metrics:
             self._purged.labels(kind.value).inc(count)
         for what in ("rows", "holds", "answers", "erasures"):
             self._purged.labels(what).inc(getattr(report, what))
+
+    def count_authorization(self, caller: str, outcome: str) -> None:
+        """Count a call by the name of its caller, "" where it is not known."""
+        child = self._authorization_children.get((caller, outcome))
+        if child is None:
+            child = self._authorizations.labels(caller, outcome)
+            self._authorization_children[caller, outcome] = child
+        child.inc()
+
+    def observe_reload(self, files: str, *, used: bool) -> None:
+        """Count that changed files were read: "tls" or "tokens"."""
+        self._reloads.labels(files, "used" if used else "refused").inc()
+        self._access_stale.labels(files).set(0.0 if used else 1.0)
+
+    def tell_certificate_expire_time(self, expire_time: float) -> None:
+        """Tell until when the certificate in use is valid, seconds since 1970."""
+        self._certificate_expire_time.set(expire_time)
 
     def count_store_error(self, operation: str) -> None:
         """Count what the store could not do."""

@@ -14,7 +14,8 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from pairguard.errors import ConfigurationRefused
-from pairguard.server.settings import read_settings
+from pairguard.server.addresses import Address, parse_address
+from pairguard.server.settings import Settings, read_settings
 
 
 def main() -> int:
@@ -25,7 +26,7 @@ def main() -> int:
     parser.add_argument("--timeout-seconds", type=float, default=2.0)
     arguments = parser.parse_args()
     try:
-        address = arguments.address or str(read_settings(os.environ).grpc_address.to_call())
+        address = arguments.address or str(_address(read_settings(os.environ)).to_call())
     except ConfigurationRefused as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -45,6 +46,14 @@ def main() -> int:
             return 1
     sys.stdout.write(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status) + "\n")
     return 0 if answer.status == health_pb2.HealthCheckResponse.SERVING else 1
+
+
+def _address(settings: Settings) -> Address:
+    if settings.health_address is not None:
+        return parse_address(settings.health_address)
+    if settings.tls_on:
+        raise ConfigurationRefused(["health_address: with TLS, health is asked for there; set it"])
+    return settings.grpc_address
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypeVar
 
 from pairguard.errors import FieldViolation, InvalidInput, StoreUnavailable
 from pairguard.policy.reasons import ReasonCode
@@ -37,11 +37,20 @@ HARD_REASONS: Final = frozenset(
         ReasonCode.MINORS_NOT_PAIRED,
         ReasonCode.AGE_GAP_TOO_WIDE,
         ReasonCode.MINOR_ADULT_RISK,
+        ReasonCode.REPORTED,
         ReasonCode.HARM_MODEL_UNAVAILABLE,
     }
 )
-"""Reasons for which an ALLOW is not repeated. The others follow from the ALLOW itself (the two met,
-the budget was spent on them) or compare scores that wander."""
+"""Reasons for which an ALLOW is not repeated, besides any BLOCK. The others follow from the ALLOW
+itself (the two met, the budget was spent on them) or compare scores that wander."""
+
+
+_Request = pair_risk_service_pb2.ScorePairRequest | pair_risk_service_pb2.RankCandidatesRequest
+_Response = TypeVar(
+    "_Response",
+    pair_risk_service_pb2.ScorePairResponse,
+    pair_risk_service_pb2.RankCandidatesResponse,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,33 +84,32 @@ class Repeats:
         self._metrics = metrics
         self._clock = clock
 
-    def key_of(
-        self, request: pair_risk_service_pb2.ScorePairRequest, caller: str
-    ) -> RequestKey | None:
+    def key_of(self, request: _Request, caller: str) -> RequestKey | None:
         """Return what a request is kept under; None: without the key nothing can be kept."""
         try:
             hash_text = self._kept.keys.hash
         except StoreUnavailable:
             return None
         content = blake2b(request.SerializeToString(deterministic=True)).hexdigest()
+        if not isinstance(request, pair_risk_service_pb2.ScorePairRequest):
+            # Bytes alone do not tell the requests of two calls apart.
+            content = f"{type(request).__name__}:{content}"
         return RequestKey(
             hash_text(f"answer:{len(caller)}:{caller}:{request.request_id}"),
             hash_text(f"content:{content}"),
         )
 
-    def find(self, key: RequestKey) -> pair_risk_service_pb2.ScorePairResponse | None:
-        """Return the answer that a request got before; None: it did not.
+    def find(self, key: RequestKey, kind: type[_Response]) -> _Response | None:
+        """Return the answer, of a kind, that a request got before; None: it did not.
 
         Raises:
             InvalidInput: Another request had the same id; ``REQUEST_ID_REUSED``.
             StoreUnavailable: It cannot be told.
         """
         answer = self._store.find_answer(key.key, now=self._clock())
-        return None if answer is None else self._read(answer, key)
+        return None if answer is None else self._read(answer, key, kind)
 
-    def keep(
-        self, key: RequestKey, response: pair_risk_service_pb2.ScorePairResponse
-    ) -> pair_risk_service_pb2.ScorePairResponse:
+    def keep(self, key: RequestKey, response: _Response) -> _Response:
         """Keep an answer and return it, or the one that another call kept first.
 
         Raises:
@@ -112,14 +120,14 @@ class Repeats:
         sealed = self._kept.keys.current.seal(response.SerializeToString())
         mine = KeptAnswer(key.request_hash, sealed, now + REPEAT_SECONDS)
         kept = self._store.keep_answer(key.key, mine, now=now)
-        return response if kept == mine else self._read(kept, key)
+        return response if kept == mine else self._read(kept, key, type(response))
 
-    def _read(self, answer: KeptAnswer, key: RequestKey) -> pair_risk_service_pb2.ScorePairResponse:
+    def _read(self, answer: KeptAnswer, key: RequestKey, kind: type[_Response]) -> _Response:
         if answer.request_hash != key.request_hash:
             violation = FieldViolation("request_id", "came with another request before")
             raise InvalidInput([violation], reason="REQUEST_ID_REUSED")
         try:
             content = self._kept.keys.unseal(answer.response)
-            return pair_risk_service_pb2.ScorePairResponse.FromString(content)
+            return kind.FromString(content)
         except ValueError as error:
             raise StoreUnavailable("a kept answer cannot be read") from error

@@ -93,7 +93,7 @@ def read_score_pair(request: pair_risk_service_pb2.ScorePairRequest, now: float)
     if _share_an_id(a, b):
         violations.add("participant_b.participant_id", _SAME_ID)
     if request.HasField("context"):
-        _check_context(request.context, violations)
+        check_context(request.context, violations)
     if request.request_id and too_long(request.request_id):
         violations.add("request_id", TOO_LONG)
     if request.view not in _VIEWS:
@@ -198,7 +198,8 @@ def _check_attributes(attributes: dict[str, str], field: str, violations: Violat
             violations.add(entry(field, name), TOO_LONG)
 
 
-def _check_context(context: assessment_pb2.PairContext, violations: Violations) -> None:
+def check_context(context: assessment_pb2.PairContext, violations: Violations) -> None:
+    """Check the circumstances of a pair."""
     if context.modality not in _MODALITIES:
         violations.add("context.modality", UNKNOWN_ENUM_NUMBER)
     if context.HasField("wait_seconds"):

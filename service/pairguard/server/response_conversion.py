@@ -31,9 +31,10 @@ _ROLES: Final[Mapping[Party | None, assessment_pb2.ParticipantRole.ValueType]] =
     None: _Role.PARTICIPANT_ROLE_UNSPECIFIED,
     **{party: _Role.Value(f"PARTICIPANT_ROLE_{party}") for party in Party},
 }
-_DECISIONS: Final = {
+DECISIONS: Final = {
     kind: assessment_pb2.Decision.Value(f"DECISION_{kind.name}") for kind in DecisionKind
 }
+"""The contract's value of each decision."""
 ADMISSIONS: Final = {
     pool: assessment_pb2.Admission.Value(f"ADMISSION_{pool}") for pool in Admission
 }
@@ -74,7 +75,7 @@ def score_pair_response(
     response = pair_risk_service_pb2.ScorePairResponse()
     answer = response.assessment
     answer.decision_id = scored.decision_id
-    answer.decision = _DECISIONS[decision.kind]
+    answer.decision = DECISIONS[decision.kind]
     set_time(answer.decision_time, scored.decision_time)
     if scored.expire_time is not None:
         set_time(answer.expire_time, scored.expire_time)
@@ -84,7 +85,7 @@ def score_pair_response(
     answer.risk_score = risk.risk_score
     answer.reasons.extend([REASONS[reason.code, reason.party] for reason in decision.reasons])
     answer.age_checks.extend(
-        [_check(plan, party) for party, plan in judgement.checks if plan.forecasts]
+        [requested_check(plan, party) for party, plan in judgement.checks if plan.forecasts]
     )
     for held in scored.held:
         item = answer.held_participants.add(
@@ -137,7 +138,7 @@ def _write_age(
     message.conflict = age.conflict
     _write_contributions(message, assessed.contributions or ())
     if plan.forecasts:
-        message.next_best_check.CopyFrom(_check(plan, party))
+        message.next_best_check.CopyFrom(requested_check(plan, party))
     else:
         message.no_next_check.CopyFrom(REASONS[plan.reason, party])
     message.reasons.extend([REASONS[code, party] for code in assessed.reasons])
@@ -159,7 +160,7 @@ def _write_contributions(
             written.evidence_index = contribution.index
 
 
-def _check(plan: CheckPlan, party: Party | None) -> assessment_pb2.RequestedAgeCheck:
+def requested_check(plan: CheckPlan, party: Party | None) -> assessment_pb2.RequestedAgeCheck:
     """Return a plan in the contract's words; written once, since people are asked again."""
     key = (id(plan), party)
     found = _WRITTEN_CHECKS.get(key)

@@ -18,10 +18,13 @@ from prometheus_client import disable_created_metrics
 
 from pairguard import __version__
 from pairguard.errors import PairguardError
+from pairguard.server.addresses import Address
 from pairguard.server.application import Application
+from pairguard.server.caller_file import callers_of
 from pairguard.server.composition import compose
 from pairguard.server.generation import Generation, load_generation
 from pairguard.server.settings import Settings
+from pairguard.server.tls import tls_of
 
 EXIT_OK: Final = 0
 EXIT_REFUSED: Final = 2
@@ -89,6 +92,7 @@ def keep_what_is_loaded() -> None:
 def check(settings: Settings) -> int:
     """Load what the settings name without serving; return the exit code, 0 or 2."""
     try:
+        check_access(settings)
         generation = load_generation(settings.bundle_path, settings.policy_file)
     except PairguardError as error:
         say_refused(error)
@@ -100,6 +104,24 @@ def check(settings: Settings) -> int:
     return EXIT_OK
 
 
+def check_access(settings: Settings) -> None:
+    """Read the files of TLS and of the callers.
+
+    Raises:
+        ConfigurationRefused: One of them cannot be used.
+    """
+    tls = tls_of(settings, on_reload=_ignore)
+    if tls is not None:
+        tls.check()
+    callers = callers_of(settings, on_reload=_ignore)
+    if callers is not None:
+        callers.start()
+
+
+def _ignore(_used: bool) -> None:  # noqa: FBT001 - nothing is read again
+    return
+
+
 def say_refused(error: PairguardError) -> None:
     """Say why the server does not begin, each problem on a line of its own."""
     _say(f"refused ({error.reason}):")
@@ -109,10 +131,12 @@ def say_refused(error: PairguardError) -> None:
 
 def _say_serving(settings: Settings, application: Application, generation: Generation) -> None:
     address = application.address
-    scope = "this machine only" if address.is_loopback else "other machines too, NOT ENCRYPTED"
     metrics = application.metrics_address
     _say(f"pairguard {__version__} serves")
-    _say(f"  gRPC     {address}  ({scope}; reflection {_on(settings.reflection_on)})")
+    reach = _reach(settings, address)
+    _say(f"  gRPC     {address}  ({reach}; reflection {_on(settings.reflection_on)})")
+    if application.health_address is not None:
+        _say(f"  health   {application.health_address}  (not encrypted, open to everybody)")
     _say(f"  metrics  {'nowhere' if metrics is None else f'http://{metrics}/metrics'}")
     _say(f"  bundle   {generation.bundle_version}  (from {settings.bundle_path})")
     if generation.judge.model.harm is None:
@@ -120,7 +144,33 @@ def _say_serving(settings: Settings, application: Application, generation: Gener
     _say(f"  policy   {generation.policy_version}  (from {settings.policy_file or 'the package'})")
     _say(f"  store    {settings.store}")
     _say("try it in another terminal:")
-    _say(f"  {_python()} -m pairguard.server.example {address.to_call()}")
+    options = _example_options(settings)
+    _say(f"  {_python()} -m pairguard.server.example {address.to_call()}{options}")
+
+
+def _example_options(settings: Settings) -> str:
+    """Return what the example needs besides the address."""
+    options = ""
+    if settings.tls_on:
+        options += " --ca CA.pem"
+    if settings.tls_client_ca_file is not None:
+        options += " --certificate CLIENT.pem --key CLIENT.key"
+    if settings.tokens_file is not None:
+        options += " --token-file TOKEN"
+    return options
+
+
+def _reach(settings: Settings, address: Address) -> str:
+    """Return in words who can call."""
+    where = "this machine only" if address.is_loopback else "other machines too"
+    if settings.tokens_file is not None:
+        who = "known callers"
+    elif settings.tls_client_ca_file is not None:
+        who = "clients with a certificate"
+    else:
+        who = "any caller"
+    how = "TLS" if settings.tls_on else "plaintext" if address.is_loopback else "NOT ENCRYPTED"
+    return f"{where}, {how}, {who}"
 
 
 def _on(value: bool) -> str:  # noqa: FBT001 - a word for it

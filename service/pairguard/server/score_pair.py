@@ -14,7 +14,7 @@ from pairguard.policy.decision import DecisionKind
 from pairguard.server.assessing import AssessedAge, assessed_age
 from pairguard.server.call_facts import current_call
 from pairguard.server.decision_journal import DECISION_NOT_JOURNALED, DecisionJournal
-from pairguard.server.errors import FullViewNotAllowed
+from pairguard.server.disclosure import require_full_view
 from pairguard.server.metrics import Metrics
 from pairguard.server.repeats import HARD_REASONS, REQUEST_ID_NOT_KEPT, Repeats, RequestKey
 from pairguard.server.request_conversion import ScorePairCall, read_score_pair
@@ -62,19 +62,20 @@ class ScorePair:
 
         Raises:
             InvalidInput: The request is wrong, or its id came with another one.
-            FullViewNotAllowed: Beliefs about an age are not for this caller.
+            FullViewNotAllowed: Nobody is told beliefs about an age.
+            ScopeMissing: This caller is not told them.
             BundleRefused: No bundle is loaded yet.
         """
         received = perf_counter()
         call = read_score_pair(request, self._clock())
-        if call.full_view and not self._full_view_allowed:
-            raise FullViewNotAllowed
+        if call.full_view:
+            require_full_view(allowed=self._full_view_allowed)
         if not call.request_id:
             return self._decided(request, call, received)
         key = self._repeats.key_of(request, caller)
         if key is not None:
             try:
-                earlier = self._repeats.find(key)
+                earlier = self._repeats.find(key, ScorePairResponse)
             except StoreUnavailable:
                 self._metrics.count_store_error("find_answer")
                 key = None
@@ -120,7 +121,7 @@ class ScorePair:
         if earlier.assessment.decision != assessment_pb2.DECISION_ALLOW:
             return True
         decision = self._scoring.judge(call.a, call.b).decision
-        return decision.kind is DecisionKind.ALLOW or HARD_REASONS.isdisjoint(
+        return decision.kind is not DecisionKind.BLOCK and HARD_REASONS.isdisjoint(
             reason.code for reason in decision.reasons
         )
 

@@ -64,18 +64,30 @@ class Settings:
     listen_address: str = "127.0.0.1:50051"
     """Where gRPC is served."""
     allow_insecure_bind: bool = False
-    """Serve other machines although nothing is encrypted and no caller is known."""
+    """Serve other machines although not all is encrypted or no caller is known."""
+    tls_certificate_file: Path | None = None
+    """PEM of the server's certificate, then of those between it and the authority. Absent: no
+    TLS."""
+    tls_key_file: Path | None = None
+    """PEM of its key."""
+    tls_client_ca_file: Path | None = None
+    """PEM of the authorities whose clients may connect. Absent: every client may."""
+    tokens_file: Path | None = None
+    """The callers and what each may do, TOML. Absent: callers are not told apart."""
+    health_address: str | None = None
+    """Where health is served as well, without TLS and to everybody. Absent: nowhere else."""
     metrics_address: str | None = "127.0.0.1:9464"
     """Where Prometheus metrics are served, over HTTP. Empty: nowhere."""
     allow_full_view: bool | None = None
-    """Tell callers what is believed about an age. Absent: only if loopback is listened on."""
+    """Tell callers what is believed about an age. Absent: callers with the scope for it, and
+    where callers are not told apart all of them if loopback is listened on."""
     reflection: bool | None = None
     """Describe the contract to callers. Absent: only if loopback is listened on."""
     worker_threads: int = 4
     """Calls that are worked on at once."""
     max_concurrent_rpcs: int = 64
     """Calls that are worked on or wait; more are refused with RESOURCE_EXHAUSTED."""
-    max_request_bytes: int = 1_048_576
+    max_request_bytes: int = 4_194_304
     """Size of a request message; a larger one is refused with RESOURCE_EXHAUSTED."""
     allow_expire_seconds: float = 60.0
     """How long an ALLOW may be acted on."""
@@ -116,9 +128,20 @@ class Settings:
 
     @property
     def full_view_allowed(self) -> bool:
-        """Whether callers may have the full view."""
+        """Whether callers may have the full view, if they have its scope."""
         chosen = self.allow_full_view
-        return self.grpc_address.is_loopback if chosen is None else chosen
+        by_default = self.tokens_file is not None or self.grpc_address.is_loopback
+        return by_default if chosen is None else chosen
+
+    @property
+    def tls_on(self) -> bool:
+        """Whether calls are encrypted."""
+        return self.tls_certificate_file is not None
+
+    @property
+    def knows_callers(self) -> bool:
+        """Whether a caller must prove to be one, by a token or a certificate."""
+        return self.tokens_file is not None or self.tls_client_ca_file is not None
 
     @property
     def reflection_on(self) -> bool:
@@ -249,19 +272,36 @@ def _violations(settings: Settings) -> list[str]:
     problem = store_problem(settings.store)
     if problem is not None:
         problems.append(f"store: {problem}")
-    for name in ("listen_address", "metrics_address"):
+    for name in ("listen_address", "metrics_address", "health_address"):
         text = getattr(settings, name)
         try:
             address = None if text is None else parse_address(text)
         except ValueError as error:
             problems.append(f"{name}: {error}")
             continue
-        insecure = address is not None and not address.is_loopback
-        if name == "listen_address" and insecure and not settings.allow_insecure_bind:
-            problems.append(
-                "listen_address: is not loopback, and nothing would be encrypted nor any caller "
-                "known; set allow_insecure_bind = true if the network in between is trusted"
-            )
+        reachable = address is not None and not address.is_loopback
+        if name == "listen_address" and reachable and not settings.allow_insecure_bind:
+            problems += _insecure(settings)
+    if (settings.tls_certificate_file is None) != (settings.tls_key_file is None):
+        problems.append("tls_certificate_file and tls_key_file: must be given together")
+    elif settings.tls_client_ca_file is not None and not settings.tls_on:
+        problems.append("tls_client_ca_file: needs tls_certificate_file and tls_key_file")
     if settings.worker_threads > settings.max_concurrent_rpcs:
         problems.append("worker_threads: must not be above max_concurrent_rpcs")
     return problems
+
+
+def _insecure(settings: Settings) -> list[str]:
+    """Return what is missing to serve other machines."""
+    missing = []
+    if not settings.tls_on:
+        missing.append("nothing would be encrypted (tls_certificate_file, tls_key_file)")
+    if not settings.knows_callers:
+        missing.append("no caller would be known (tokens_file or tls_client_ca_file)")
+    if not missing:
+        return []
+    problem = (
+        f"listen_address: is not loopback, and {' and '.join(missing)}; set allow_insecure_bind = "
+        "true if the network in between is trusted"
+    )
+    return [problem]

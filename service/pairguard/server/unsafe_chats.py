@@ -118,7 +118,7 @@ class UnsafeChats:
         try:
             (kept,) = self._store.read([chat.partner], now=now)
             items = summary_of(kept.rows, now).evidence
-            return tuple(evidence_of(item.content, item.time) for item in items)
+            return tuple(evidence_of(item) for item in items)
         except StoreUnavailable:
             # Damaged: the chat is judged all the same, without what could speak for it.
             return ()

@@ -7,12 +7,14 @@ aside in a file beside the segments, so that it stops no other and nothing is lo
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from pairguard.errors import StoreUnavailable
 from pairguard.store.opening import open_store
 from pairguard.store.ports import JournalRecord, ParticipantStore, RecordKind
 from pairguard.store.records import record_of
+from pairguard.store.segments.directory import sync_directory
 
 ASIDE_SUFFIX = ".unreadable"
 
@@ -50,11 +52,14 @@ class DecisionSink:
     ) -> None:
         """Append the records of a stretch of a segment, and remember its end."""
         records: list[JournalRecord] = []
+        unreadable: list[bytes] = []
         for payload in payloads:
             try:
                 records.append(record_of(RecordKind.DECISION, payload))
             except ValueError:
-                self._set_aside(segment, payload)
+                unreadable.append(payload)
+        if unreadable:
+            self._set_aside(f"{segment}.{start}{ASIDE_SUFFIX}", unreadable)
         self._store.import_records(segment, start, end, records)
 
     def is_durable(self, segment: str, end: int) -> bool:  # noqa: ARG002 - of all alike
@@ -70,16 +75,19 @@ class DecisionSink:
         if self._owns_store:
             self._store.close()
 
-    def _set_aside(self, segment: str, payload: bytes) -> None:
-        path = self._directory / (segment + ASIDE_SUFFIX)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    def _set_aside(self, name: str, payloads: Sequence[bytes]) -> None:
+        """Keep payloads in a file of their own, which a repeated import replaces."""
+        path = self._directory / name
+        partial = path.with_name(name + ".partial")
         try:
-            descriptor = os.open(path, flags, 0o600)
-            try:
-                os.write(descriptor, len(payload).to_bytes(4, "little") + payload)
-                os.fdatasync(descriptor)
-            finally:
-                os.close(descriptor)
+            with partial.open("wb") as file:
+                partial.chmod(0o600)
+                for payload in payloads:
+                    file.write(len(payload).to_bytes(4, "little") + payload)
+                file.flush()
+                os.fdatasync(file.fileno())
+            partial.replace(path)
+            sync_directory(self._directory)
         except OSError as error:
             raise StoreUnavailable(
                 f"an unreadable record cannot be set aside: {error.strerror}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from pairguard.history.changes import (
     Decided,
     EvidenceKept,
     Exonerated,
+    Exposed,
     ReportMade,
     ReportReceived,
     Reviewed,
@@ -86,6 +88,7 @@ def decision_record(message: journal_pb2.DecisionRecord) -> JournalRecord:
         ranking = message.ranking
         for each_one in (ranking.seeker, *(each.participant for each in ranking.candidates)):
             participants.update(ids_of(each_one.participant))
+        changes = _ranked(ranking, time)
     return JournalRecord(
         kind=RecordKind.DECISION,
         record_id=message.decision_id,
@@ -94,6 +97,30 @@ def decision_record(message: journal_pb2.DecisionRecord) -> JournalRecord:
         participants=frozenset(participants),
         changes=changes,
     )
+
+
+def _ranked(ranking: journal_pb2.RankingDecision, time: float) -> _Changes:
+    """Return what a ranking changes: it is one decision on the seeker.
+
+    To be offered is not to meet, so that nothing is counted for the candidates.
+    """
+    ids = ids_of(ranking.seeker.participant)
+    minors = [
+        minor
+        for each in ranking.candidates
+        if (minor := _optional(each.participant.assessment, "probability_minor")) is not None
+    ]
+    decided = Decided(
+        time,
+        allowed=any(each.HasField("place") for each in ranking.candidates),
+        exposure=_optional(ranking, "exposure") or 0.0,
+        own_probability_minor=_optional(ranking.seeker.assessment, "probability_minor"),
+        partner_probability_minor=sum(minors) / len(minors) if minors else None,
+    )
+    return {
+        each: (decided if place else replace(decided, linked=ids[1:]),)
+        for place, each in enumerate(ids)
+    }
 
 
 def event_record(message: journal_pb2.EventRecord) -> JournalRecord:
@@ -128,8 +155,14 @@ def evidence_record(message: journal_pb2.EvidenceRecord) -> JournalRecord:
         time=time,
         payload=message.SerializeToString(deterministic=True),
         participants=frozenset(ids),
-        changes=dict.fromkeys(ids, (kept,)),
+        changes=_kept_by(ids, kept),
     )
+
+
+def _kept_by(ids: Ids, kept: EvidenceKept) -> _Changes:
+    """Return what an item changes: it is the participant's own, and others may share its links."""
+    linked = replace(kept, own=False)
+    return {each: (linked if place else kept,) for place, each in enumerate(ids)}
 
 
 def record_of(kind: RecordKind, payload: bytes) -> JournalRecord:
@@ -179,6 +212,16 @@ def evidence_change(item: participant_pb2.AgeEvidence, time: float) -> EvidenceK
         blake2b(said, digest_size=8).digest(),
         item.SerializeToString(deterministic=True),
     )
+
+
+def review_of(message: journal_pb2.EventRecord) -> Reviewed | None:
+    """Return what a review says of a harm; None: nothing."""
+    event, content = message.event, message.event.review_verdict
+    result = _REVIEW_RESULTS.get(content.verdict)
+    if result is None:
+        return None
+    reports = tuple(content.report_event_ids)
+    return Reviewed(seconds(message.receive_time), event.event_id, result, reports, event.chat_id)
 
 
 def event_participants(event: _Event) -> tuple[Ids, ...]:
@@ -258,6 +301,10 @@ def _chat_started(effect: _Effect) -> None:
                 seconds(event.event_time) if event.HasField("event_time") else None,
             )
             effect.change((each,), started)
+    exposure = _optional(effect.message, "exposure")
+    if exposure is not None:
+        for own, minor in zip((a, b), effect.probabilities(), strict=True):
+            effect.change(own, Exposed(effect.time, exposure, minor))
 
 
 def _chat_ended(effect: _Effect) -> None:
@@ -297,6 +344,7 @@ def _report(effect: _Effect) -> None:
             event.chat_id,
             category.removeprefix("REPORT_CATEGORY_"),
             reporter,
+            met=effect.message.reporter_met_reported,
         )
         effect.change(reported, received)
 
@@ -304,11 +352,8 @@ def _report(effect: _Effect) -> None:
 def _review_verdict(effect: _Effect) -> None:
     event, content, message = effect.event, effect.event.review_verdict, effect.message
     ids = ids_of(content.participant)
-    result = _REVIEW_RESULTS.get(content.verdict)
-    if result is not None:
-        reviewed = Reviewed(
-            effect.time, event.event_id, result, tuple(content.report_event_ids), event.chat_id
-        )
+    reviewed = review_of(message)
+    if reviewed is not None:
         effect.change(ids, reviewed)
     if message.HasField("hold_duration"):
         length = message.hold_duration.seconds + message.hold_duration.nanos * 1e-9
@@ -323,7 +368,8 @@ def _review_verdict(effect: _Effect) -> None:
             binding=participant_pb2.BINDING_LIVE_PERSON,
             verified_age=content.confirmed_age,
         )
-        effect.change(ids, evidence_change(item, effect.time))
+        for each, changes in _kept_by(ids, evidence_change(item, effect.time)).items():
+            effect.change((each,), *changes)
 
 
 def _hold_placed(effect: _Effect) -> None:
@@ -360,9 +406,15 @@ def _appeal_outcome(effect: _Effect) -> None:
     if content.result == feedback_service_pb2.APPEAL_RESULT_OVERTURNED:
         ids = ids_of(content.participant)
         ended = frozenset(effect.message.ended_hold_reasons)
+        message = effect.message
+        until = (
+            seconds(message.exonerated_until_time)
+            if message.HasField("exonerated_until_time")
+            else None
+        )
         # An appeal over an age says nothing of a harm.
-        if ended - {BELOW_MINIMUM_AGE}:
-            effect.change(ids, Exonerated(effect.time))
+        if ended - {BELOW_MINIMUM_AGE} or until is not None:
+            effect.change(ids, Exonerated(effect.time, until))
         effect.release(ids, ended)
 
 

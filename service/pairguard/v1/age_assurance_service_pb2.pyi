@@ -103,7 +103,10 @@ class RecordAgeEvidenceRequest(_message.Message):
     AGE_EVIDENCE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def participant(self) -> _participant_pb2.ParticipantReference:
-        """Whose evidence it is. Required."""
+        """Whose evidence it is. Required. It admits whoever comes back with this `participant_id`, as
+        its own id or a linked one; whoever shares only a linked id it can restrict. A platform whose
+        ids last one session records evidence under the id of the account.
+        """
 
     @_builtins.property
     def age_evidence(self) -> _containers.RepeatedCompositeFieldContainer[_participant_pb2.AgeEvidence]:

@@ -231,6 +231,12 @@ class RankingDecision(_message.Message):
     SEEKER_FIELD_NUMBER: _builtins.int
     CANDIDATES_FIELD_NUMBER: _builtins.int
     DEGRADATIONS_FIELD_NUMBER: _builtins.int
+    EXPOSURE_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    exposure: _builtins.float
+    """What the ranking itself adds to the exposure of the seeker, 0-1. Absent: nothing; what a chat
+    adds that starts from it stands with that event.
+    """
     @_builtins.property
     def seeker(self) -> Global___ParticipantRecord:
         """The seeker as used. Always set until it is erased."""
@@ -243,18 +249,26 @@ class RankingDecision(_message.Message):
     def degradations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the service had to do without, as UPPER_SNAKE codes, sorted. Empty: nothing was missing."""
 
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when a chat may start from it. Absent: nobody was offered."""
+
     def __init__(
         self,
         *,
         seeker: Global___ParticipantRecord | None = ...,
         candidates: _abc.Iterable[Global___RankingCandidate] | None = ...,
         degradations: _abc.Iterable[_builtins.str] | None = ...,
+        exposure: _builtins.float | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["seeker", b"seeker"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exposure", b"_exposure", "expire_time", b"expire_time", "exposure", b"exposure", "seeker", b"seeker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "degradations", b"degradations", "seeker", b"seeker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exposure", b"_exposure", "candidates", b"candidates", "degradations", b"degradations", "expire_time", b"expire_time", "exposure", b"exposure", "seeker", b"seeker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__exposure: _TypeAlias = _typing.Literal["exposure"]  # noqa: Y015
+    _WhichOneofArgType__exposure: _TypeAlias = _typing.Literal["_exposure", b"_exposure"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__exposure) -> _WhichOneofReturnType__exposure | None: ...
 
 Global___RankingDecision: _TypeAlias = RankingDecision  # noqa: Y015
 
@@ -368,6 +382,7 @@ class ParticipantRecord(_message.Message):
     PARTICIPANT_FIELD_NUMBER: _builtins.int
     ASSESSMENT_FIELD_NUMBER: _builtins.int
     AGE_PROBABILITIES_FIELD_NUMBER: _builtins.int
+    LINKED_EVIDENCE_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def participant(self) -> _participant_pb2.Participant:
         """The inputs as used: ids hashed; sent and kept evidence together, each item once; signals after
@@ -385,16 +400,23 @@ class ParticipantRecord(_message.Message):
         It can be computed again from the inputs with the same bundle.
         """
 
+    @_builtins.property
+    def linked_evidence_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of those of its evidence that had been told of somebody linked alone, who may be another
+        person: they could restrict and not admit. Empty: none.
+        """
+
     def __init__(
         self,
         *,
         participant: _participant_pb2.Participant | None = ...,
         assessment: _assessment_pb2.AgeAssessment | None = ...,
         age_probabilities: _abc.Iterable[_builtins.float] | None = ...,
+        linked_evidence_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assessment", b"assessment", "participant", b"participant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_probabilities", b"age_probabilities", "assessment", b"assessment", "participant", b"participant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_probabilities", b"age_probabilities", "assessment", b"assessment", "linked_evidence_ids", b"linked_evidence_ids", "participant", b"participant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -419,6 +441,8 @@ class EventRecord(_message.Message):
     HOLD_DURATION_FIELD_NUMBER: _builtins.int
     ENDED_HOLD_REASONS_FIELD_NUMBER: _builtins.int
     EXONERATED_UNTIL_TIME_FIELD_NUMBER: _builtins.int
+    EXPOSURE_FIELD_NUMBER: _builtins.int
+    REPORTER_MET_REPORTED_FIELD_NUMBER: _builtins.int
     record_version: _builtins.int
     """Version of the meaning of this record, 1 or more. Raised when a field changes its meaning, not
     when one is added.
@@ -440,6 +464,14 @@ class EventRecord(_message.Message):
     sealed_chat_id: _builtins.bytes
     """The caller's id of the started chat, sealed with the service's key, so that an open chat can be
     named to the caller. Empty: the event starts no chat.
+    """
+    exposure: _builtins.float
+    """What the start of this chat adds to the exposure of both, 0-1: the probability of a mixed pair
+    by the ranking that it started from. Absent: nothing; a decision on the pair has counted it.
+    """
+    reporter_met_reported: _builtins.bool
+    """Whether the reporter was known to have met the reported, by what was kept of either. False: not
+    known when it was recorded.
     """
     @_builtins.property
     def event(self) -> _feedback_service_pb2.Event:
@@ -489,15 +521,21 @@ class EventRecord(_message.Message):
         hold_duration: _duration_pb2.Duration | None = ...,
         ended_hold_reasons: _abc.Iterable[_builtins.str] | None = ...,
         exonerated_until_time: _timestamp_pb2.Timestamp | None = ...,
+        exposure: _builtins.float | None = ...,
+        reporter_met_reported: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "chat_duration", b"chat_duration", "event", b"event", "exonerated_until_time", b"exonerated_until_time", "hold_duration", b"hold_duration", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b_probability_minor", b"participant_b_probability_minor", "receive_time", b"receive_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exposure", b"_exposure", "_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "chat_duration", b"chat_duration", "event", b"event", "exonerated_until_time", b"exonerated_until_time", "exposure", b"exposure", "hold_duration", b"hold_duration", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b_probability_minor", b"participant_b_probability_minor", "receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "caller", b"caller", "chat_duration", b"chat_duration", "ended_hold_reasons", b"ended_hold_reasons", "event", b"event", "exonerated_until_time", b"exonerated_until_time", "hash_key_id", b"hash_key_id", "hold_duration", b"hold_duration", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b_probability_minor", b"participant_b_probability_minor", "receive_time", b"receive_time", "reconciliation", b"reconciliation", "record_version", b"record_version", "sealed_chat_id", b"sealed_chat_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exposure", b"_exposure", "_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "caller", b"caller", "chat_duration", b"chat_duration", "ended_hold_reasons", b"ended_hold_reasons", "event", b"event", "exonerated_until_time", b"exonerated_until_time", "exposure", b"exposure", "hash_key_id", b"hash_key_id", "hold_duration", b"hold_duration", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b_probability_minor", b"participant_b_probability_minor", "receive_time", b"receive_time", "reconciliation", b"reconciliation", "record_version", b"record_version", "reporter_met_reported", b"reporter_met_reported", "sealed_chat_id", b"sealed_chat_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__exposure: _TypeAlias = _typing.Literal["exposure"]  # noqa: Y015
+    _WhichOneofArgType__exposure: _TypeAlias = _typing.Literal["_exposure", b"_exposure"]  # noqa: Y015
     _WhichOneofReturnType__participant_a_probability_minor: _TypeAlias = _typing.Literal["participant_a_probability_minor"]  # noqa: Y015
     _WhichOneofArgType__participant_a_probability_minor: _TypeAlias = _typing.Literal["_participant_a_probability_minor", b"_participant_a_probability_minor"]  # noqa: Y015
     _WhichOneofReturnType__participant_b_probability_minor: _TypeAlias = _typing.Literal["participant_b_probability_minor"]  # noqa: Y015
     _WhichOneofArgType__participant_b_probability_minor: _TypeAlias = _typing.Literal["_participant_b_probability_minor", b"_participant_b_probability_minor"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__exposure) -> _WhichOneofReturnType__exposure | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__participant_a_probability_minor) -> _WhichOneofReturnType__participant_a_probability_minor | None: ...
     @_typing.overload

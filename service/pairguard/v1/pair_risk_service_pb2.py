@@ -22,45 +22,46 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from pairguard.v1 import assessment_pb2 as pairguard_dot_v1_dot_assessment__pb2
 from pairguard.v1 import journal_pb2 as pairguard_dot_v1_dot_journal__pb2
 from pairguard.v1 import participant_pb2 as pairguard_dot_v1_dot_participant__pb2
 from pairguard.v1 import record_result_pb2 as pairguard_dot_v1_dot_record__result__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$pairguard/v1/pair_risk_service.proto\x12\x0cpairguard.v1\x1a\x1dpairguard/v1/assessment.proto\x1a\x1apairguard/v1/journal.proto\x1a\x1epairguard/v1/participant.proto\x1a pairguard/v1/record_result.proto\"\xd8\x01\n\x10ScorePairRequest\x12\x30\n\rparticipant_a\x18\x01 \x01(\x0b\x32\x19.pairguard.v1.Participant\x12\x30\n\rparticipant_b\x18\x02 \x01(\x0b\x32\x19.pairguard.v1.Participant\x12*\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x19.pairguard.v1.PairContext\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12 \n\x04view\x18\x05 \x01(\x0e\x32\x12.pairguard.v1.View\"E\n\x11ScorePairResponse\x12\x30\n\nassessment\x18\x01 \x01(\x0b\x32\x1c.pairguard.v1.PairAssessment\"\xbd\x01\n\x11ScorePairsRequest\x12/\n\x0cparticipants\x18\x01 \x03(\x0b\x32\x19.pairguard.v1.Participant\x12)\n\x05pairs\x18\x02 \x01(\x0b\x32\x18.pairguard.v1.IndexPairsH\x00\x12\x13\n\tall_pairs\x18\x03 \x01(\x08H\x00\x12*\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x19.pairguard.v1.PairContextB\x0b\n\tselection\";\n\nIndexPairs\x12\x15\n\rfirst_indices\x18\x01 \x03(\r\x12\x16\n\x0esecond_indices\x18\x02 \x03(\r\"\xc9\x02\n\x12ScorePairsResponse\x12\x13\n\x0bpair_offset\x18\x01 \x01(\r\x12\x12\n\npair_count\x18\x02 \x01(\r\x12)\n\tdecisions\x18\x03 \x03(\x0e\x32\x16.pairguard.v1.Decision\x12!\n\x19minor_adult_probabilities\x18\x04 \x03(\x01\x12\x1a\n\x12harm_probabilities\x18\x05 \x03(\x01\x12\x13\n\x0brisk_scores\x18\x06 \x03(\x01\x12\x16\n\x0ereason_indices\x18\x07 \x03(\r\x12\x14\n\x0creason_codes\x18\x08 \x03(\t\x12\x16\n\x0e\x62undle_version\x18\t \x01(\t\x12\x16\n\x0epolicy_version\x18\n \x01(\t\x12\x14\n\x0c\x64\x65gradations\x18\x0b \x03(\t\x12\x17\n\x0funknown_signals\x18\x0c \x03(\t\"\xc4\x01\n\x15RankCandidatesRequest\x12)\n\x06seeker\x18\x01 \x01(\x0b\x32\x19.pairguard.v1.Participant\x12+\n\ncandidates\x18\x02 \x03(\x0b\x32\x17.pairguard.v1.Candidate\x12*\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x19.pairguard.v1.PairContext\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x13\n\x0bmax_results\x18\x05 \x01(\x05\"_\n\tCandidate\x12.\n\x0bparticipant\x18\x01 \x01(\x0b\x32\x19.pairguard.v1.Participant\x12\x15\n\x08\x61\x66\x66inity\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x0b\n\t_affinity\"\x9f\x03\n\x16RankCandidatesResponse\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x38\n\x11ranked_candidates\x18\x02 \x03(\x0b\x32\x1d.pairguard.v1.RankedCandidate\x12\x32\n\x0f\x65xcluded_counts\x18\x03 \x03(\x0b\x32\x19.pairguard.v1.ReasonCount\x12:\n\x12invalid_candidates\x18\x04 \x03(\x0b\x32\x1e.pairguard.v1.InvalidCandidate\x12,\n\x0eseeker_reasons\x18\x05 \x03(\x0b\x32\x14.pairguard.v1.Reason\x12\x39\n\x10seeker_age_check\x18\x06 \x01(\x0b\x32\x1f.pairguard.v1.RequestedAgeCheck\x12\x16\n\x0e\x62undle_version\x18\x07 \x01(\t\x12\x16\n\x0epolicy_version\x18\x08 \x01(\t\x12\x14\n\x0c\x64\x65gradations\x18\t \x03(\t\x12\x17\n\x0funknown_signals\x18\n \x03(\t\"\xdb\x01\n\x0fRankedCandidate\x12\x17\n\x0f\x63\x61ndidate_index\x18\x01 \x01(\x05\x12\x11\n\trisk_band\x18\x02 \x01(\x05\x12$\n\x17minor_adult_probability\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1d\n\x10harm_probability\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x17\n\nrisk_score\x18\x05 \x01(\x01H\x02\x88\x01\x01\x42\x1a\n\x18_minor_adult_probabilityB\x13\n\x11_harm_probabilityB\r\n\x0b_risk_score\"*\n\x0bReasonCount\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"c\n\x10InvalidCandidate\x12\x17\n\x0f\x63\x61ndidate_index\x18\x01 \x01(\x05\x12\x36\n\x10\x66ield_violations\x18\x02 \x03(\x0b\x32\x1c.pairguard.v1.FieldViolation\")\n\x12GetDecisionRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\"p\n\x13GetDecisionResponse\x12.\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1c.pairguard.v1.DecisionRecord\x12)\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x19.pairguard.v1.EventRecord2\xe3\x02\n\x0fPairRiskService\x12L\n\tScorePair\x12\x1e.pairguard.v1.ScorePairRequest\x1a\x1f.pairguard.v1.ScorePairResponse\x12Q\n\nScorePairs\x12\x1f.pairguard.v1.ScorePairsRequest\x1a .pairguard.v1.ScorePairsResponse0\x01\x12[\n\x0eRankCandidates\x12#.pairguard.v1.RankCandidatesRequest\x1a$.pairguard.v1.RankCandidatesResponse\x12R\n\x0bGetDecision\x12 .pairguard.v1.GetDecisionRequest\x1a!.pairguard.v1.GetDecisionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$pairguard/v1/pair_risk_service.proto\x12\x0cpairguard.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dpairguard/v1/assessment.proto\x1a\x1apairguard/v1/journal.proto\x1a\x1epairguard/v1/participant.proto\x1a pairguard/v1/record_result.proto\"\xd8\x01\n\x10ScorePairRequest\x12\x30\n\rparticipant_a\x18\x01 \x01(\x0b\x32\x19.pairguard.v1.Participant\x12\x30\n\rparticipant_b\x18\x02 \x01(\x0b\x32\x19.pairguard.v1.Participant\x12*\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x19.pairguard.v1.PairContext\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12 \n\x04view\x18\x05 \x01(\x0e\x32\x12.pairguard.v1.View\"E\n\x11ScorePairResponse\x12\x30\n\nassessment\x18\x01 \x01(\x0b\x32\x1c.pairguard.v1.PairAssessment\"\xbd\x01\n\x11ScorePairsRequest\x12/\n\x0cparticipants\x18\x01 \x03(\x0b\x32\x19.pairguard.v1.Participant\x12)\n\x05pairs\x18\x02 \x01(\x0b\x32\x18.pairguard.v1.IndexPairsH\x00\x12\x13\n\tall_pairs\x18\x03 \x01(\x08H\x00\x12*\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x19.pairguard.v1.PairContextB\x0b\n\tselection\";\n\nIndexPairs\x12\x15\n\rfirst_indices\x18\x01 \x03(\r\x12\x16\n\x0esecond_indices\x18\x02 \x03(\r\"\xc9\x02\n\x12ScorePairsResponse\x12\x13\n\x0bpair_offset\x18\x01 \x01(\r\x12\x12\n\npair_count\x18\x02 \x01(\r\x12)\n\tdecisions\x18\x03 \x03(\x0e\x32\x16.pairguard.v1.Decision\x12!\n\x19minor_adult_probabilities\x18\x04 \x03(\x01\x12\x1a\n\x12harm_probabilities\x18\x05 \x03(\x01\x12\x13\n\x0brisk_scores\x18\x06 \x03(\x01\x12\x16\n\x0ereason_indices\x18\x07 \x03(\r\x12\x14\n\x0creason_codes\x18\x08 \x03(\t\x12\x16\n\x0e\x62undle_version\x18\t \x01(\t\x12\x16\n\x0epolicy_version\x18\n \x01(\t\x12\x14\n\x0c\x64\x65gradations\x18\x0b \x03(\t\x12\x17\n\x0funknown_signals\x18\x0c \x03(\t\"\xc4\x01\n\x15RankCandidatesRequest\x12)\n\x06seeker\x18\x01 \x01(\x0b\x32\x19.pairguard.v1.Participant\x12+\n\ncandidates\x18\x02 \x03(\x0b\x32\x17.pairguard.v1.Candidate\x12*\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x19.pairguard.v1.PairContext\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x13\n\x0bmax_results\x18\x05 \x01(\x05\"_\n\tCandidate\x12.\n\x0bparticipant\x18\x01 \x01(\x0b\x32\x19.pairguard.v1.Participant\x12\x15\n\x08\x61\x66\x66inity\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x0b\n\t_affinity\"\x83\x04\n\x16RankCandidatesResponse\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x38\n\x11ranked_candidates\x18\x02 \x03(\x0b\x32\x1d.pairguard.v1.RankedCandidate\x12\x32\n\x0f\x65xcluded_counts\x18\x03 \x03(\x0b\x32\x19.pairguard.v1.ReasonCount\x12:\n\x12invalid_candidates\x18\x04 \x03(\x0b\x32\x1e.pairguard.v1.InvalidCandidate\x12,\n\x0eseeker_reasons\x18\x05 \x03(\x0b\x32\x14.pairguard.v1.Reason\x12\x39\n\x10seeker_age_check\x18\x06 \x01(\x0b\x32\x1f.pairguard.v1.RequestedAgeCheck\x12\x16\n\x0e\x62undle_version\x18\x07 \x01(\t\x12\x16\n\x0epolicy_version\x18\x08 \x01(\t\x12\x14\n\x0c\x64\x65gradations\x18\t \x03(\t\x12\x17\n\x0funknown_signals\x18\n \x03(\t\x12\x31\n\rdecision_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xdb\x01\n\x0fRankedCandidate\x12\x17\n\x0f\x63\x61ndidate_index\x18\x01 \x01(\x05\x12\x11\n\trisk_band\x18\x02 \x01(\x05\x12$\n\x17minor_adult_probability\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1d\n\x10harm_probability\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x17\n\nrisk_score\x18\x05 \x01(\x01H\x02\x88\x01\x01\x42\x1a\n\x18_minor_adult_probabilityB\x13\n\x11_harm_probabilityB\r\n\x0b_risk_score\"*\n\x0bReasonCount\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"c\n\x10InvalidCandidate\x12\x17\n\x0f\x63\x61ndidate_index\x18\x01 \x01(\x05\x12\x36\n\x10\x66ield_violations\x18\x02 \x03(\x0b\x32\x1c.pairguard.v1.FieldViolation\")\n\x12GetDecisionRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\"p\n\x13GetDecisionResponse\x12.\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1c.pairguard.v1.DecisionRecord\x12)\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x19.pairguard.v1.EventRecord2\xe3\x02\n\x0fPairRiskService\x12L\n\tScorePair\x12\x1e.pairguard.v1.ScorePairRequest\x1a\x1f.pairguard.v1.ScorePairResponse\x12Q\n\nScorePairs\x12\x1f.pairguard.v1.ScorePairsRequest\x1a .pairguard.v1.ScorePairsResponse0\x01\x12[\n\x0eRankCandidates\x12#.pairguard.v1.RankCandidatesRequest\x1a$.pairguard.v1.RankCandidatesResponse\x12R\n\x0bGetDecision\x12 .pairguard.v1.GetDecisionRequest\x1a!.pairguard.v1.GetDecisionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pairguard.v1.pair_risk_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SCOREPAIRREQUEST']._serialized_start=180
-  _globals['_SCOREPAIRREQUEST']._serialized_end=396
-  _globals['_SCOREPAIRRESPONSE']._serialized_start=398
-  _globals['_SCOREPAIRRESPONSE']._serialized_end=467
-  _globals['_SCOREPAIRSREQUEST']._serialized_start=470
-  _globals['_SCOREPAIRSREQUEST']._serialized_end=659
-  _globals['_INDEXPAIRS']._serialized_start=661
-  _globals['_INDEXPAIRS']._serialized_end=720
-  _globals['_SCOREPAIRSRESPONSE']._serialized_start=723
-  _globals['_SCOREPAIRSRESPONSE']._serialized_end=1052
-  _globals['_RANKCANDIDATESREQUEST']._serialized_start=1055
-  _globals['_RANKCANDIDATESREQUEST']._serialized_end=1251
-  _globals['_CANDIDATE']._serialized_start=1253
-  _globals['_CANDIDATE']._serialized_end=1348
-  _globals['_RANKCANDIDATESRESPONSE']._serialized_start=1351
-  _globals['_RANKCANDIDATESRESPONSE']._serialized_end=1766
-  _globals['_RANKEDCANDIDATE']._serialized_start=1769
-  _globals['_RANKEDCANDIDATE']._serialized_end=1988
-  _globals['_REASONCOUNT']._serialized_start=1990
-  _globals['_REASONCOUNT']._serialized_end=2032
-  _globals['_INVALIDCANDIDATE']._serialized_start=2034
-  _globals['_INVALIDCANDIDATE']._serialized_end=2133
-  _globals['_GETDECISIONREQUEST']._serialized_start=2135
-  _globals['_GETDECISIONREQUEST']._serialized_end=2176
-  _globals['_GETDECISIONRESPONSE']._serialized_start=2178
-  _globals['_GETDECISIONRESPONSE']._serialized_end=2290
-  _globals['_PAIRRISKSERVICE']._serialized_start=2293
-  _globals['_PAIRRISKSERVICE']._serialized_end=2648
+  _globals['_SCOREPAIRREQUEST']._serialized_start=213
+  _globals['_SCOREPAIRREQUEST']._serialized_end=429
+  _globals['_SCOREPAIRRESPONSE']._serialized_start=431
+  _globals['_SCOREPAIRRESPONSE']._serialized_end=500
+  _globals['_SCOREPAIRSREQUEST']._serialized_start=503
+  _globals['_SCOREPAIRSREQUEST']._serialized_end=692
+  _globals['_INDEXPAIRS']._serialized_start=694
+  _globals['_INDEXPAIRS']._serialized_end=753
+  _globals['_SCOREPAIRSRESPONSE']._serialized_start=756
+  _globals['_SCOREPAIRSRESPONSE']._serialized_end=1085
+  _globals['_RANKCANDIDATESREQUEST']._serialized_start=1088
+  _globals['_RANKCANDIDATESREQUEST']._serialized_end=1284
+  _globals['_CANDIDATE']._serialized_start=1286
+  _globals['_CANDIDATE']._serialized_end=1381
+  _globals['_RANKCANDIDATESRESPONSE']._serialized_start=1384
+  _globals['_RANKCANDIDATESRESPONSE']._serialized_end=1899
+  _globals['_RANKEDCANDIDATE']._serialized_start=1902
+  _globals['_RANKEDCANDIDATE']._serialized_end=2121
+  _globals['_REASONCOUNT']._serialized_start=2123
+  _globals['_REASONCOUNT']._serialized_end=2165
+  _globals['_INVALIDCANDIDATE']._serialized_start=2167
+  _globals['_INVALIDCANDIDATE']._serialized_end=2266
+  _globals['_GETDECISIONREQUEST']._serialized_start=2268
+  _globals['_GETDECISIONREQUEST']._serialized_end=2309
+  _globals['_GETDECISIONRESPONSE']._serialized_start=2311
+  _globals['_GETDECISIONRESPONSE']._serialized_end=2423
+  _globals['_PAIRRISKSERVICE']._serialized_start=2426
+  _globals['_PAIRRISKSERVICE']._serialized_end=2781
 # @@protoc_insertion_point(module_scope)

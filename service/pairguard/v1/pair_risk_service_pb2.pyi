@@ -6,6 +6,7 @@ Judges proposed pairs before they meet."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from pairguard.v1 import assessment_pb2 as _assessment_pb2
 from pairguard.v1 import journal_pb2 as _journal_pb2
@@ -343,6 +344,8 @@ class RankCandidatesResponse(_message.Message):
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
     DEGRADATIONS_FIELD_NUMBER: _builtins.int
     UNKNOWN_SIGNALS_FIELD_NUMBER: _builtins.int
+    DECISION_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     decision_id: _builtins.str
     """Id of this ranking as a decision. A chat that starts from it names this id."""
     bundle_version: _builtins.str
@@ -357,7 +360,9 @@ class RankCandidatesResponse(_message.Message):
 
     @_builtins.property
     def excluded_counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReasonCount]:
-        """How many of the others were left out, by leading reason, the most first. Empty: none."""
+        """How many are not allowed, by leading reason, the most first. Empty: none. Those beyond
+        `max_results` are not among them.
+        """
 
     @_builtins.property
     def invalid_candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___InvalidCandidate]:
@@ -379,6 +384,14 @@ class RankCandidatesResponse(_message.Message):
     def unknown_signals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names that were sent with any participant and ignored, sorted. Empty: none."""
 
+    @_builtins.property
+    def decision_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was decided, by the server's clock. Always set."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when a chat may start from it. Absent: nobody is allowed now."""
+
     def __init__(
         self,
         *,
@@ -392,10 +405,12 @@ class RankCandidatesResponse(_message.Message):
         policy_version: _builtins.str = ...,
         degradations: _abc.Iterable[_builtins.str] | None = ...,
         unknown_signals: _abc.Iterable[_builtins.str] | None = ...,
+        decision_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["seeker_age_check", b"seeker_age_check"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decision_time", b"decision_time", "expire_time", b"expire_time", "seeker_age_check", b"seeker_age_check"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_version", b"bundle_version", "decision_id", b"decision_id", "degradations", b"degradations", "excluded_counts", b"excluded_counts", "invalid_candidates", b"invalid_candidates", "policy_version", b"policy_version", "ranked_candidates", b"ranked_candidates", "seeker_age_check", b"seeker_age_check", "seeker_reasons", b"seeker_reasons", "unknown_signals", b"unknown_signals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_version", b"bundle_version", "decision_id", b"decision_id", "decision_time", b"decision_time", "degradations", b"degradations", "excluded_counts", b"excluded_counts", "expire_time", b"expire_time", "invalid_candidates", b"invalid_candidates", "policy_version", b"policy_version", "ranked_candidates", b"ranked_candidates", "seeker_age_check", b"seeker_age_check", "seeker_reasons", b"seeker_reasons", "unknown_signals", b"unknown_signals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

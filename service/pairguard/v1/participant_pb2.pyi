@@ -376,7 +376,9 @@ class Participant(_message.Message):
     def linked_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other opaque ids of the same person: account, device, or hashes of addresses; at most 16, each
         1-128 bytes. Holds and history follow all of them, so that a fresh session id does not start
-        clean. Empty: nothing else is known of this person. Only keyed hashes are stored.
+        clean. Several people may share a device or an address: evidence that was recorded of somebody
+        else with the same link restricts this one and never admits it. Empty: nothing else is known of
+        this person. Only keyed hashes are stored.
         """
 
     @_builtins.property

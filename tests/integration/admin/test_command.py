@@ -37,6 +37,7 @@ WITH_ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("journal", "restore"): ("copy",),
     ("keys", "promote"): ("00000000",),
     ("keys", "retire"): ("00000000",),
+    ("tokens", "new"): ("chat", "--scope", "score"),
     ("hold", "show"): ("--id", "x"),
     ("hold", "release"): ("--id", "x"),
 }
@@ -55,7 +56,7 @@ def test_all_commands_are_there() -> None:
         "backup",
         "restore",
     }
-    assert {group for group, _ in COMMANDS} == {"journal", "store", "keys", "hold"}
+    assert {group for group, _ in COMMANDS} == {"journal", "store", "keys", "tokens", "hold"}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -68,7 +69,9 @@ def test_the_example_in_the_help_is_one_that_the_command_takes(command: tuple[st
     assert callable(given.action)
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [each for each in COMMANDS if each[0] != "tokens"], ids=" ".join
+)
 def test_where_there_is_no_store_none_is_made(
     deployment: Deployment, command: tuple[str, ...]
 ) -> None:

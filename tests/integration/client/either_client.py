@@ -2,13 +2,15 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from pairguard.client import (
     AgeEvidence,
     AioClient,
     AssessedAge,
+    CandidateInput,
+    CandidateRanking,
     Client,
     ClientOptions,
     Erasure,
@@ -19,6 +21,7 @@ from pairguard.client import (
     RecordedDecision,
     RecordedEvidence,
     RecordResult,
+    ScoredPairs,
 )
 
 _T = TypeVar("_T")
@@ -79,6 +82,25 @@ class AwaitedClient:
 
     def get_decision(self, decision_id: str, **arguments: Any) -> RecordedDecision:
         return self._loop.run(self._client.get_decision(decision_id, **arguments))
+
+    def rank_candidates(
+        self, seeker: ParticipantInput, candidates: Sequence[CandidateInput], **arguments: Any
+    ) -> CandidateRanking:
+        return self._loop.run(self._client.rank_candidates(seeker, candidates, **arguments))
+
+    def score_pairs(
+        self,
+        participants: Sequence[ParticipantInput],
+        pairs: Sequence[tuple[int, int]] | None = None,
+        **arguments: Any,
+    ) -> Iterator[ScoredPairs]:
+        parts = self._client.score_pairs(participants, pairs, **arguments)
+
+        async def following() -> ScoredPairs | None:
+            return await anext(parts, None)
+
+        while (part := self._loop.run(following())) is not None:
+            yield part
 
     def close(self) -> None:
         self._loop.run(self._client.close())

@@ -57,6 +57,8 @@ that answers something else, None for an empty one.
 Request: TypeAlias = (
     pair_risk.ScorePairRequest
     | pair_risk.GetDecisionRequest
+    | pair_risk.RankCandidatesRequest
+    | pair_risk.ScorePairsRequest
     | AssessAgeRequest
     | RecordAgeEvidenceRequest
     | RecordEventsRequest
@@ -173,14 +175,18 @@ class ScriptedService(
     def ScorePairs(  # noqa: N802
         self, request: pair_risk.ScorePairsRequest, context: grpc.ServicerContext
     ) -> Iterator[pair_risk.ScorePairsResponse]:
-        del request
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, "not in the script")
+        """Answer with one part for each step from the one on that is due."""
+        self._step(request, context)
+        due = min(len(self.arrivals) - 1, len(self.script) - 1)
+        for step in self.script[due:]:
+            part = step(context)
+            assert isinstance(part, pair_risk.ScorePairsResponse)
+            yield part
 
     def RankCandidates(  # noqa: N802
         self, request: pair_risk.RankCandidatesRequest, context: grpc.ServicerContext
     ) -> pair_risk.RankCandidatesResponse:
-        del request
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, "not in the script")
+        return self._answer(request, context, pair_risk.RankCandidatesResponse())
 
 
 def answering(message: Message | None) -> Step:

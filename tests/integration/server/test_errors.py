@@ -6,13 +6,11 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
 
 from pairguard.store.ports import KeptParticipant
-from pairguard.v1 import pair_risk_service_pb2 as pair_risk
 from tests.integration.server.running_server import (
     TIMEOUT_SECONDS,
     BrokenStore,
@@ -100,22 +98,6 @@ def test_a_message_that_is_too_large_is_refused(bundle: Path, tmp_path: Path) ->
         assert failed_call(caught.value).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         answer = server.pair_risk.ScorePair(pair_request(), timeout=TIMEOUT_SECONDS)
         assert answer.assessment.decision_id
-
-
-@pytest.mark.parametrize(
-    ("service", "method", "request_message"),
-    [
-        ("pair_risk", "ScorePairs", pair_risk.ScorePairsRequest()),
-        ("pair_risk", "RankCandidates", pair_risk.RankCandidatesRequest()),
-    ],
-)
-def test_a_call_that_is_not_built_says_so(
-    server: Running, service: str, method: str, request_message: Any
-) -> None:
-    code, info, _ = refusal(getattr(getattr(server, service), method), request_message)
-
-    assert code is grpc.StatusCode.UNIMPLEMENTED
-    assert info.reason == "NOT_IMPLEMENTED"
 
 
 def test_a_method_outside_the_contract_is_unimplemented(server: Running) -> None:

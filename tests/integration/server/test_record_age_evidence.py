@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
 import pytest
 
 from pairguard.history.kept_evidence import MAX_ITEMS
+from pairguard.store.ports import RecordKind
+from pairguard.store.sqlite import SqliteStore
 from pairguard.v1.age_assurance_service_pb2 import RecordAgeEvidenceRequest
 from pairguard.v1.assessment_pb2 import (
     DECISION_ALLOW,
@@ -31,6 +34,7 @@ from tests.integration.server.platform_calls import (
     codes,
     decide,
     ended,
+    erase,
     find_decision,
     happened,
     item,
@@ -213,7 +217,10 @@ def test_evidence_that_admits_a_held_child_ends_exactly_that_hold(
         assert answer.decision == DECISION_BLOCK
         assert codes(answer)[:1] == ["HELD"]
         assert "BELOW_MINIMUM_AGE" not in codes(answer)
-        assert decide(server, pair(bare("x", "tablet"), "adult-1")).decision == DECISION_ALLOW
+        # Whoever else uses the tablet is not held any more, and no adult for it.
+        other = decide(server, pair(bare("x", "tablet"), "adult-1"))
+        assert other.decision == DECISION_REROUTE
+        assert "HELD" not in codes(other)
         assert server.metric("pairguard_holds_released_total", reason="BELOW_MINIMUM_AGE") == 1
 
 
@@ -344,3 +351,34 @@ def test_evidence_survives_a_restart(bundle: Path, tmp_path: Path) -> None:
         assert statuses(keep_evidence(server, "r1", verified("check", ADULT_AGE)).results) == [
             "DUPLICATE"
         ]
+
+
+def test_an_item_that_is_told_at_once_by_several_is_recorded_once(
+    bundle: Path, tmp_path: Path
+) -> None:
+    with serving(bundle, tmp_path) as server, ThreadPoolExecutor(4) as callers:
+
+        def told(who: str) -> list[str]:
+            calls = [
+                callers.submit(keep_evidence, server, who, verified("check", ADULT_AGE))
+                for _ in range(4)
+            ]
+            return sorted(statuses(call.result().results)[0] for call in calls)
+
+        for attempt in range(20):
+            assert told(f"p{attempt}") == ["DUPLICATE", "DUPLICATE", "DUPLICATE", "RECORDED"]
+        # Of what was erased the journal has a record without its content: it needs one more.
+        erase(server, "p0")
+        assert told("p0") == ["DUPLICATE", "DUPLICATE", "DUPLICATE", "RECORDED"]
+        erase(server, "p0")
+        assert told("p0") == ["DUPLICATE", "DUPLICATE", "DUPLICATE", "RECORDED"]
+        assert _recorded_items(tmp_path) == 22
+
+
+def _recorded_items(directory: Path) -> int:
+    (path,) = directory.rglob("*.sqlite3")
+    store = SqliteStore(path)
+    try:
+        return store.statistics().records[RecordKind.EVIDENCE]
+    finally:
+        store.close()

@@ -147,6 +147,28 @@ def test_a_lost_database_is_not_quietly_replaced_by_an_empty_one(
     open_store().check()
 
 
+def test_a_lost_database_whose_key_was_handed_in_is_not_replaced_either(tmp_path: Path) -> None:
+    write_new_key(tmp_path / "given.key")
+    path = tmp_path / "state" / "pairguard.sqlite3"
+    path.parent.mkdir()
+
+    def checked() -> None:
+        store = SqliteStore(path, key_path=tmp_path / "given.key")
+        try:
+            store.check()
+        finally:
+            store.close()
+
+    checked()
+    path.unlink()
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="empty or gone"):
+            checked()
+    path.unlink()
+    path.with_name("pairguard.sqlite3.begun").unlink()
+    checked()
+
+
 def test_an_emptied_database_is_refused(filled: Path, open_store: Open) -> None:
     os.truncate(filled, 0)
     with pytest.raises(StoreUnavailable, match="empty or gone"):

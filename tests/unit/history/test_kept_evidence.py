@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,9 +44,18 @@ def test_what_was_said_only_once_is_never_dropped(claims: list[int]) -> None:
     }
 
 
-def test_an_item_is_kept_once_and_as_it_was_said_first() -> None:
+def test_an_item_is_kept_once_and_two_items_of_one_id_both() -> None:
     first, other = item(1, 1), item(1, 2)
-    assert kept(first, other) == kept(first)
+    assert kept(first, first) == kept(first)
+    assert kept(first, other) == [*kept(first), *kept(other)]
+
+
+def test_an_item_of_somebody_linked_may_turn_out_to_be_own_and_never_the_reverse() -> None:
+    own = item(1, 1)
+    linked = replace(own, own=False)
+    assert [each.own for each in kept(linked)] == [False]
+    assert [each.own for each in kept(linked, own)] == [True]
+    assert [each.own for each in kept(own, linked)] == [True]
 
 
 @given(claims=st.lists(st.integers(0, 60), max_size=60), new=st.integers(0, 60))

@@ -214,3 +214,11 @@ def test_an_id_is_known_since_it_was_first_seen_whatever_came_first() -> None:
     early = summarise(rows, NOON - 9 * DAY).signals
     assert early is not None
     assert early["history.known_days"] == 0.0
+
+
+def test_what_was_allowed_under_one_id_hides_nothing_that_was_refused_under_another() -> None:
+    refused = row_of([decided(allowed=False) for _ in range(9)])
+    allowed = row_of([decided(allowed=True) for _ in range(7)])
+    assert summarise([refused], NOON + HOUR).refused_24h == 9
+    for rows in ([refused, allowed], [allowed, refused]):
+        assert summarise(rows, NOON + HOUR).refused_24h == 9

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pairguard.age.evidence import CheckMethod, CheckResult, FacialAgeEstimate, Liveness
 from pairguard.errors import PolicyRefused
 from pairguard.policy.checks import CheckPlanner
-from pairguard.policy.document import RegionPolicy, UnknownMayMeet
+from pairguard.policy.document import DEFAULT_RISK_BAND_EDGES, RegionPolicy, UnknownMayMeet
 from pairguard.policy.reasons import ReasonCode
 from pairguard.policy.regions import Policy, strictest
 from tests.domain import (
@@ -69,6 +69,18 @@ def problems(changes: dict[str, Any]) -> tuple[str, ...]:
         ({"default": {"history": {"forget": 1}}}, "default.history.forget"),
         ({"default": {"reports": {"block_from": 3}}}, "default.reports.block_from"),
         ({"default": {"probing": []}}, "default.probing"),
+        *(
+            (
+                {"default": {"ranking": {"risk_band_edges": edges}}},
+                "default.ranking.risk_band_edges",
+            )
+            for edges in (0.1, [0.0], [1], ["0.1"], [True], [0.2, 0.1], [0.1, 0.1], [float("nan")])
+        ),
+        (
+            {"default": {"ranking": {"risk_band_edges": [each / 100 for each in range(1, 18)]}}},
+            "default.ranking.risk_band_edges",
+        ),
+        ({"default": {"ranking": {"affinity_first": True}}}, "default.ranking.affinity_first"),
         ({"regions": {"gb": {}}}, "regions.gb"),
         ({"regions": {"GB": {"adult_age": 25}}}, "regions.GB.adult_age"),
         ({"regions": {"GB": 3}}, "regions.GB"),
@@ -286,3 +298,26 @@ def test_a_forecast_is_a_probability_and_its_expectation_is_the_present_belief(
     plan = planner(age_checks={"min_probability_settled": 0.05}).plan("US", assessment)
     for forecast in plan.forecasts:
         assert 0.05 <= forecast.probability_settled <= 1.0
+
+
+def test_risk_bands_of_two_regions_are_cut_at_the_edges_of_both() -> None:
+    document = default_policy_document()
+    document["default"]["ranking"]["risk_band_edges"] = [0.01, 0.2]
+    document["regions"] = {
+        "GB": {"ranking": {"risk_band_edges": [0.05, 0.2]}},
+        "FR": {"ranking": {"risk_band_edges": []}},
+    }
+    policy = Policy.from_mapping(document)
+
+    assert policy.for_pair("GB", "DE").risk_band_edges == (0.01, 0.05, 0.2)
+    assert policy.for_pair("DE", "GB").risk_band_edges == (0.01, 0.05, 0.2)
+    assert policy.for_pair("FR", "GB").risk_band_edges == (0.05, 0.2)
+    assert policy.for_participant("FR").risk_band_edges == ()
+
+
+def test_a_document_without_risk_bands_has_the_default_ones() -> None:
+    document = default_policy_document()
+    del document["default"]["ranking"]
+
+    assert Policy.from_mapping(document).default.risk_band_edges == DEFAULT_RISK_BAND_EDGES
+    assert DEFAULT.default.risk_band_edges == DEFAULT_RISK_BAND_EDGES

@@ -36,6 +36,24 @@ def test_swapping_the_two_changes_no_bit(first: MemberVector, second: MemberVect
     assert _row(first, second).tobytes() == _row(second, first).tobytes()
 
 
+@given(st.lists(MEMBERS, min_size=2, max_size=9))
+def test_rows_of_a_pool_are_those_of_its_pairs_to_the_bit(pool: list[MemberVector]) -> None:
+    first, second = np.triu_indices(len(pool), 1)
+    mixed = np.linspace(0.0, 1.0, first.size)
+    ready = FEATURES.ready_matrix(np.array([each.values for each in pool]))
+    minors = np.array([each.probability_minor for each in pool])
+
+    for one, two in ((first, second), (second, first)):
+        rows = FEATURES.pool_rows(
+            ready, one, two, probability_minor=minors, minor_adult_probability=mixed
+        )
+        for place, row in enumerate(rows):
+            alone = FEATURES.row(
+                pool[one[place]], pool[two[place]], minor_adult_probability=float(mixed[place])
+            )
+            assert row.tobytes() == alone.tobytes()
+
+
 def test_features_of_a_pair_are_what_their_names_say() -> None:
     child = _member(
         0.9,

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 from pairguard.server.call_facts import CallFacts
+from pairguard.server.callers import Caller
 from pairguard.server.canonical_log import CanonicalLog
 from tests.domain import NOW
 
@@ -30,6 +31,7 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 def test_a_call_is_one_line_of_what_is_known() -> None:
     stream = io.StringIO()
     facts = CallFacts(
+        caller=Caller("matchmaker", frozenset()),
         decision="REROUTE",
         leading_reason="AGE_UNKNOWN",
         bundle_version="b1",
@@ -48,6 +50,7 @@ def test_a_call_is_one_line_of_what_is_known() -> None:
         "method": METHOD,
         "code": "OK",
         "duration_seconds": 0.001235,
+        "caller": "matchmaker",
         "decision": "REROUTE",
         "leading_reason": "AGE_UNKNOWN",
         "bundle_version": "b1",

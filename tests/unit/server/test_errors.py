@@ -16,10 +16,12 @@ from pairguard.errors import (
 )
 from pairguard.server.errors import (
     INTERNAL,
-    CallNotBuilt,
+    CallerRefused,
     DeadlinePassed,
     FullViewNotAllowed,
     RequestUnreadable,
+    ScopeMissing,
+    TooManyBatches,
     status_of,
 )
 
@@ -37,9 +39,11 @@ def detail(status: status_pb2.Status, message: Message) -> None:
     [
         (InvalidInput([FieldViolation("f", "d")]), code_pb2.INVALID_ARGUMENT, "INVALID_INPUT"),
         (RequestUnreadable(), code_pb2.INVALID_ARGUMENT, "REQUEST_UNREADABLE"),
+        (CallerRefused("CREDENTIALS_MISSING"), code_pb2.UNAUTHENTICATED, "CREDENTIALS_MISSING"),
+        (ScopeMissing("score"), code_pb2.PERMISSION_DENIED, "SCOPE_MISSING"),
         (FullViewNotAllowed(), code_pb2.PERMISSION_DENIED, "FULL_VIEW_NOT_ALLOWED"),
         (DeadlinePassed(), code_pb2.DEADLINE_EXCEEDED, "DEADLINE_PASSED"),
-        (CallNotBuilt(), code_pb2.UNIMPLEMENTED, "NOT_IMPLEMENTED"),
+        (TooManyBatches(), code_pb2.RESOURCE_EXHAUSTED, "TOO_MANY_BATCHES"),
         (BundleRefused(TEXT, reason="BUNDLE_MISSING"), code_pb2.UNAVAILABLE, "BUNDLE_MISSING"),
         (StoreUnavailable(TEXT), code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
         (PolicyRefused([TEXT]), code_pb2.INTERNAL, "INTERNAL"),

@@ -51,6 +51,7 @@ def test_every_setting_can_be_given_both_ways(tmp_path: Path) -> None:
     texts = {
         "listen_address": "127.0.0.1:1",
         "metrics_address": "0.0.0.0:2",
+        "health_address": "0.0.0.0:3",
         "allow_insecure_bind": "true",
         "allow_full_view": "false",
         "reflection": "true",
@@ -112,7 +113,7 @@ def test_a_time_is_finite(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1", ":50051", "127.0.0.1:65536", "a b:1", "http://a:1"])
-@pytest.mark.parametrize("name", ["LISTEN_ADDRESS", "METRICS_ADDRESS"])
+@pytest.mark.parametrize("name", ["LISTEN_ADDRESS", "METRICS_ADDRESS", "HEALTH_ADDRESS"])
 def test_an_address_is_host_and_port(name: str, text: str) -> None:
     (problem,) = problems({f"PAIRGUARD_{name}": text})
 
@@ -132,6 +133,48 @@ def test_other_machines_are_served_only_when_one_line_says_so(host: str) -> None
     settings = read_settings(environment | {"PAIRGUARD_ALLOW_INSECURE_BIND": "true"})
     assert not settings.reflection_on
     assert not settings.full_view_allowed
+
+
+TLS = {"PAIRGUARD_TLS_CERTIFICATE_FILE": "c.pem", "PAIRGUARD_TLS_KEY_FILE": "k.pem"}
+TOKENS = {"PAIRGUARD_TOKENS_FILE": "tokens.toml"}
+CLIENT_CA = {"PAIRGUARD_TLS_CLIENT_CA_FILE": "ca.pem"}
+
+
+@pytest.mark.parametrize("who", [TOKENS, CLIENT_CA, TOKENS | CLIENT_CA])
+def test_encrypted_and_for_known_callers_other_machines_are_served(who: dict[str, str]) -> None:
+    settings = read_settings({"PAIRGUARD_LISTEN_ADDRESS": f"{ANYBODY}:1"} | TLS | who)
+
+    assert (settings.tls_on, settings.knows_callers) == (True, True)
+    assert not settings.reflection_on
+    # Without tokens nobody says who may see what is believed about an age.
+    assert settings.full_view_allowed is (who != CLIENT_CA)
+
+
+def test_one_without_the_other_is_not_enough_for_other_machines() -> None:
+    address = {"PAIRGUARD_LISTEN_ADDRESS": f"{ANYBODY}:1"}
+
+    (nobody_known,) = problems(address | TLS)
+    (nothing_encrypted,) = problems(address | TOKENS)
+
+    assert "tokens_file or tls_client_ca_file" in nobody_known
+    assert "encrypted" not in nobody_known
+    assert "tls_certificate_file" in nothing_encrypted
+    assert "caller" not in nothing_encrypted
+    for partly in (TLS, TOKENS):
+        read_settings(address | partly | {"PAIRGUARD_ALLOW_INSECURE_BIND": "true"})
+
+
+def test_the_files_of_tls_belong_together() -> None:
+    for name in TLS:
+        (problem,) = problems({name: "x"})
+        assert problem == "tls_certificate_file and tls_key_file: must be given together"
+    (problem,) = problems(CLIENT_CA)
+    assert problem.startswith("tls_client_ca_file: needs tls_certificate_file")
+
+
+def test_what_the_settings_forbid_no_token_allows() -> None:
+    assert read_settings(TOKENS).full_view_allowed
+    assert not read_settings(TOKENS | {"PAIRGUARD_ALLOW_FULL_VIEW": "false"}).full_view_allowed
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "[::1]", "localhost"])

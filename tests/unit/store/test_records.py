@@ -17,6 +17,7 @@ from pairguard.history.changes import (
     Decided,
     EvidenceKept,
     Exonerated,
+    Exposed,
     ReportMade,
     ReportReceived,
     Reviewed,
@@ -159,15 +160,63 @@ def test_an_id_that_is_linked_to_both_has_seen_both() -> None:
     assert len(decision_record(message).changes[ANN[1]]) == 2
 
 
-def test_a_ranking_is_found_by_all_in_it_and_changes_no_row() -> None:
+def ranking() -> journal_pb2.DecisionRecord:
     message = journal_pb2.DecisionRecord(decision_id=DECISION)
-    message.ranking.seeker.participant.participant_id = ANN[0].hex()
-    candidate = message.ranking.candidates.add()
-    candidate.participant.participant.participant_id = BEA[0].hex()
-    candidate.participant.participant.linked_ids.append(BEA[1].hex())
+    message.decision_time.seconds = int(NOON)
+    written = message.ranking
+    written.seeker.participant.participant_id = ANN[0].hex()
+    written.seeker.participant.linked_ids.append(ANN[1].hex())
+    written.seeker.assessment.probability_minor = 0.125
+    for ids, minor in ((BEA, 0.25), ((bytes(16),), 0.75)):
+        candidate = written.candidates.add(place=1)
+        candidate.participant.participant.participant_id = ids[0].hex()
+        candidate.participant.participant.linked_ids.extend(each.hex() for each in ids[1:])
+        candidate.participant.assessment.probability_minor = minor
+    return message
+
+
+def test_a_ranking_is_found_by_all_in_it_and_is_one_decision_on_the_seeker() -> None:
+    record = decision_record(ranking())
+    assert record.participants == {*ANN, *BEA, bytes(16)}
+    assert record.changes == {
+        ANN[0]: (Decided(NOON, True, 0.0, 0.125, 0.5, ANN[1:]),),
+        ANN[1]: (Decided(NOON, True, 0.0, 0.125, 0.5),),
+    }
+
+
+def test_a_ranking_that_offers_nobody_is_refused_to_the_seeker() -> None:
+    message = ranking()
+    for candidate in message.ranking.candidates:
+        candidate.ClearField("place")
     record = decision_record(message)
-    assert record.participants == {ANN[0], *BEA}
-    assert record.changes == {}
+    assert record.changes[ANN[1]] == (Decided(NOON, False, 0.0, 0.125, 0.5),)
+
+
+def test_a_ranking_adds_what_it_says_to_the_exposure_of_the_seeker() -> None:
+    message = ranking()
+    message.ranking.exposure = 0.0625
+    record = decision_record(message)
+    assert record.changes[ANN[1]] == (Decided(NOON, True, 0.0625, 0.125, 0.5),)
+
+
+def test_a_ranking_of_an_erased_seeker_changes_nothing() -> None:
+    message = ranking()
+    message.ranking.ClearField("seeker")
+    assert decision_record(message).changes == {}
+
+
+def test_a_chat_from_a_ranking_exposes_both_once() -> None:
+    def add(message: journal_pb2.EventRecord) -> None:
+        message.exposure = 0.03125
+        message.participant_a_probability_minor = 0.25
+        message.participant_b_probability_minor = 0.5
+
+    record = happened(add, chat_started=chat_started())
+    for ids, minor in ((ANN, 0.25), (BEA, 0.5)):
+        for each in ids:
+            started, exposed = record.changes[each]
+            assert isinstance(started, ChatStarted)
+            assert exposed == Exposed(NOON, 0.03125, minor)
 
 
 def test_a_started_chat_is_a_meeting_of_all_ids() -> None:
@@ -386,9 +435,12 @@ def test_evidence_is_kept_under_every_id() -> None:
     record = evidence_record(evidence())
     assert record == record_of(RecordKind.EVIDENCE, record.payload)
     assert set(record.changes) == record.participants == set(ANN)
-    ((kept,),) = set(record.changes.values())
-    assert isinstance(kept, EvidenceKept)
-    assert (kept.time, kept.evidence) == (NOON, hashed("item"))
+    for place, each in enumerate(ANN):
+        (kept,) = record.changes[each]
+        assert isinstance(kept, EvidenceKept)
+        assert (kept.time, kept.evidence) == (NOON, hashed("item"))
+        # Others may share what is linked: it is told of the participant alone.
+        assert kept.own == (place == 0)
 
 
 def test_two_participants_may_be_told_of_one_item_and_each_once() -> None:

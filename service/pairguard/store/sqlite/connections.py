@@ -220,6 +220,7 @@ class SqliteConnections:
                 connection,
                 self._key_path,
                 key_is_ours=self._key_is_ours,
+                trace_path=self._path.with_name(self._path.name + ".begun"),
                 may_create=not self._was_open,
             )
         except BaseException:

@@ -115,7 +115,12 @@ MIGRATIONS: Mapping[int, Migration] = {
 
 
 def prepare(
-    connection: sqlite3.Connection, key_path: Path, *, key_is_ours: bool, may_create: bool
+    connection: sqlite3.Connection,
+    key_path: Path,
+    *,
+    key_is_ours: bool,
+    trace_path: Path,
+    may_create: bool,
 ) -> IdentityKeys:
     """Make or verify the tables and return the keys that their hashes were made with.
 
@@ -125,6 +130,8 @@ def prepare(
         key_is_ours: The key file is the store's own, beside the database: it is made with the
             database and its presence without one means that the database was lost. Otherwise
             it was handed in and must exist.
+        trace_path: Made with a database whose key was handed in: its presence without one means
+            the same.
         may_create: An empty database is a new one; False: it was seen before, so it was lost.
 
     Raises:
@@ -136,13 +143,15 @@ def prepare(
     if stored is None:
         if not may_create:
             raise StoreUnavailable("the store's database is empty although it was in use")
-        _create(connection, key_path, key_is_ours=key_is_ours)
+        _create(connection, key_path, None if key_is_ours else trace_path)
         stored = _metadata(connection) or {}
     migrate(connection, SCHEMA_VERSION, MIGRATIONS)
     if key_is_ours and not key_path.exists():
         _finish_new_key(key_path)
     keys = read_keys(key_path)
     _agree(connection, keys, key_path)
+    if not key_is_ours and not trace_path.exists():
+        _leave(trace_path)
     return keys
 
 
@@ -175,21 +184,21 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _create(connection: sqlite3.Connection, key_path: Path, *, key_is_ours: bool) -> None:
+def _create(connection: sqlite3.Connection, key_path: Path, trace_path: Path | None) -> None:
+    """Make the tables, and the key too unless it was handed in and leaves a trace instead."""
     # The write lock is held throughout, so that of several processes starting at once one makes
     # the tables and the key, and the others find both.
     with transaction(connection):
         if _metadata(connection) is not None:
             return
-        if not key_is_ours:
-            keys = read_keys(key_path)
-        elif key_path.exists():
+        trace = trace_path or key_path
+        if trace.exists():
+            what = "the identity key" if trace is key_path else "the trace of a store"
             raise StoreUnavailable(
-                f"the identity key {key_path} is there but its database is empty or gone, and "
-                "with it every hold: restore the database, or remove the key to start anew"
+                f"{what} {trace} is there but its database is empty or gone, and with it every "
+                f"hold: restore the database, or remove {trace} to start anew"
             )
-        else:
-            keys = write_new_key(_pending(key_path))
+        keys = read_keys(key_path) if trace_path else write_new_key(_pending(key_path))
         for statement in _FIRST_TABLES:
             connection.execute(statement)
         _set_version(connection, 1, 1)
@@ -264,7 +273,18 @@ def _finish_new_key(key_path: Path) -> None:
     # FileNotFoundError: another process was quicker, or there is no key, which the reader tells.
     with suppress(FileNotFoundError):
         _pending(key_path).rename(key_path)
-    descriptor = os.open(key_path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _sync_directory(key_path.parent)
+
+
+def _leave(trace_path: Path) -> None:
+    # On a full disk the next connection tries again.
+    with suppress(OSError):
+        trace_path.touch(mode=0o600)
+        _sync_directory(trace_path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

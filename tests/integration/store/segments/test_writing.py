@@ -563,12 +563,18 @@ def test_a_child_that_outlives_its_parent_does_not_keep_the_segment_locked(
     writer = open_writer()
     position = writer.append(b"parent")
     reading, writing = os.pipe()
+    told, telling = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(writing)
+        os.write(telling, b"1")
         os.read(reading, 1)
         os._exit(0)
     os.close(reading)
+    # It gives up what it inherited when it begins, not when its parent is back from the fork.
+    assert os.read(told, 1) == b"1"
+    os.close(told)
+    os.close(telling)
     writer.close()
     assert not is_locked(directory / position.segment)
     os.close(writing)

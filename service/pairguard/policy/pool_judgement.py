@@ -1,0 +1,407 @@
+"""Many pairs among one pool of participants, decided by columns: the same as one by one, for less.
+
+Owns how the rules of ``pairguard.policy.decision`` are looked at for many pairs at once. Each
+participant is assessed once. What depends on the kinds of two participants alone is found by the
+rules themselves, once for each two kinds; only what compares numbers is compared in columns. It
+must not know requests or stores: what is kept comes in with each member.
+
+What is found of a pair is a set of bits: a BLOCK has the place of its code in the order of the
+rules, a REROUTE the same 32 places higher. So the lowest bit is the leading reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairguard.age.admission import Admission, admission
+from pairguard.age.parameters import Array
+from pairguard.policy.conduct import conduct_refusals, met_recently
+from pairguard.policy.decision import DecisionKind, held_reasons
+from pairguard.policy.document import RegionPolicy
+from pairguard.policy.judgement import Judge, side_of
+from pairguard.policy.pools import Side, own_admission, pool_rules, probability_gap_above
+from pairguard.policy.reasons import ReasonCode
+from pairguard.policy.state import KeptState
+from pairguard.risk.participant import Participant
+from pairguard.risk.pool import Places, PoolRisk, RiskColumns
+
+Bits = NDArray[np.int64]
+_Mask = NDArray[np.bool_]
+
+CODES: Final = tuple(ReasonCode)
+"""Reasons by their place in the order of the rules."""
+
+_PLACES: Final = {code: place for place, code in enumerate(CODES)}
+_REROUTE_FROM: Final = 32
+_BLOCKS: Final = (1 << _REROUTE_FROM) - 1
+_LIKELY: Final = 0.5
+
+
+def _block(code: ReasonCode) -> int:
+    return 1 << _PLACES[code]
+
+
+def _reroute(code: ReasonCode) -> int:
+    return 1 << (_PLACES[code] + _REROUTE_FROM)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolMember:
+    """One participant of a pool.
+
+    Attributes:
+        participant: With the evidence and the history that are kept.
+        kept: What else is kept.
+        readable: Whether what is kept could be read.
+    """
+
+    participant: Participant
+    kept: KeptState
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Acquaintance:
+    """What is between two members."""
+
+    personal_block: bool = False
+    seconds_since_last_met: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairColumns:
+    """What was decided on some pairs, each of shape ``(n,)``.
+
+    Attributes:
+        kinds: Values of ``DecisionKind``.
+        leading: Place in ``CODES`` of the leading reason.
+        risk: The risks that were compared.
+        exposures: What each adds to the exposure of both, as ``Decision.exposure``.
+        could_expose: What the pair would add to it if it met all the same.
+        found: All reasons but those to allow, as bits.
+    """
+
+    kinds: NDArray[np.int8]
+    leading: Places
+    risk: RiskColumns
+    exposures: Array
+    could_expose: Array
+    found: Bits
+
+    @property
+    def counts(self) -> list[tuple[DecisionKind, ReasonCode, int]]:
+        """How many pairs there are of each decision with each leading reason."""
+        counts = np.bincount(self.kinds * len(CODES) + self.leading).tolist()
+        return [
+            (DecisionKind(key // len(CODES)), CODES[key % len(CODES)], count)
+            for key, count in enumerate(counts)
+            if count
+        ]
+
+    def reason_codes(self, pair: int) -> list[ReasonCode]:
+        """Return the codes of the reasons of one pair, each once, the leading one first."""
+        bits = int(self.found[pair])
+        if not bits:
+            return [CODES[self.leading[pair]]]
+        codes = []
+        while bits:
+            lowest = bits & -bits
+            codes.append(CODES[(lowest.bit_length() - 1) % _REROUTE_FROM])
+            bits ^= lowest
+        return list(dict.fromkeys(codes))
+
+
+class PoolJudgement:
+    """Judges pairs of one pool at one time.
+
+    Args:
+        judge: What judges.
+        members: The pool.
+        now: Seconds since 1970.
+        acquaintances: What is between two members, by their places, the lower one first; those of
+            whom nothing is known are left out.
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        members: Sequence[PoolMember],
+        *,
+        now: float,
+        acquaintances: Mapping[tuple[int, int], Acquaintance],
+    ) -> None:
+        model, policy = judge.model, judge.policy
+        self.policy = policy
+        self.sides: list[Side] = []
+        own_lines: dict[int, tuple[int, RegionPolicy]] = {}
+        line_places = []
+        self.assessed = model.assess_participants([each.participant for each in members], now)
+        for member, assessed in zip(members, self.assessed, strict=True):
+            lines = policy.for_participant(member.participant.located_region)
+            self.sides.append(side_of(member.participant, assessed, lines, member.kept))
+            line_places.append(own_lines.setdefault(id(lines), (len(own_lines), lines))[0])
+        self._own_lines = [lines for _, lines in own_lines.values()]
+        self._line_places = np.array(line_places, dtype=np.intp)
+        self.risk = PoolRisk(model, self.assessed)
+        self.readable = np.array([member.readable for member in members])
+        self.history_known = np.array([each.history_known for each in self.assessed])
+        self.upheld = np.array([side.kept.upheld_harm for side in self.sides])
+        self.spent = np.array([side.kept.exposure_24h for side in self.sides], dtype=np.float64)
+        self._under: dict[int, _UnderLines] = {}
+        self._acquainted = np.array(
+            sorted(a * len(members) + b for a, b in acquaintances), dtype=np.int64
+        )
+        self._acquaintances = acquaintances
+
+    @property
+    def line_sets(self) -> Sequence[RegionPolicy]:
+        """The lines of all regions in the pool."""
+        return self._own_lines
+
+    def pairs(self, first: Places, second: Places) -> PairColumns:
+        """Judge pairs, each two different places in the pool."""
+        count = len(self._own_lines)
+        combinations = self._line_places[first] * count + self._line_places[second]
+        if count == 1 or not first.size:
+            return self._under_lines(0).pairs(first, second)
+        parts: list[tuple[Places, PairColumns]] = []
+        for combination in np.unique(combinations).tolist():
+            chosen = np.flatnonzero(combinations == combination)
+            under = self._under_lines(combination)
+            parts.append((chosen, under.pairs(first[chosen], second[chosen])))
+        return _joined(parts, first.size)
+
+    def _under_lines(self, combination: int) -> _UnderLines:
+        found = self._under.get(combination)
+        if found is None:
+            one, other = divmod(combination, len(self._own_lines))
+            lines = self.policy.stricter(self._own_lines[one], self._own_lines[other])
+            concerned = np.flatnonzero((self._line_places == one) | (self._line_places == other))
+            found = self._under[combination] = _UnderLines(self, lines, concerned)
+        return found
+
+    def between(self, first: Places, second: Places) -> Iterator[tuple[int, Acquaintance]]:
+        """Return what is between those of the pairs who know each other, by place."""
+        if not self._acquainted.size:
+            return
+        size = self.readable.size
+        keys = np.minimum(first, second) * size + np.maximum(first, second)
+        places = np.searchsorted(self._acquainted, keys)
+        places[places == self._acquainted.size] = 0
+        for place in np.flatnonzero(self._acquainted[places] == keys).tolist():
+            pair = sorted((int(first[place]), int(second[place])))
+            yield place, self._acquaintances[pair[0], pair[1]]
+
+
+class _UnderLines:
+    """The rules under the lines of two regions, and what is found of members by them alone."""
+
+    def __init__(self, pool: PoolJudgement, lines: RegionPolicy, concerned: Places) -> None:
+        self._pool = pool
+        self._lines = lines
+        size = len(pool.sides)
+        self._own_bits: Bits = np.zeros(size, dtype=np.int64)
+        self._kinds: Places = np.zeros(size, dtype=np.intp)
+        self._own_most_exposure = np.zeros(size)
+        self._examples: list[tuple[Side, Admission, Admission]] = []
+        known: dict[object, int] = {}
+        adult_age = max(lines.adult_ages)
+        for place in concerned.tolist():
+            side = pool.sides[place]
+            pool_here = admission(side.age, lines)
+            at_home = pool_here if side.lines is lines else own_admission(side)
+            self._own_bits[place] = self._own(side, at_home)
+            self._own_most_exposure[place] = side.lines.max_exposure_per_day
+            kind = (
+                id(side.lines),
+                pool_here,
+                at_home,
+                side.age.conflict,
+                side.age.probability_below(adult_age) < _LIKELY,
+                side.age.informative_count == 0,
+                side.behaviour_known,
+                side.age.verified_live_years if lines.close_in_age_max_gap_years else None,
+            )
+            number = known.setdefault(kind, len(known))
+            if number == len(self._examples):
+                self._examples.append((side, pool_here, at_home))
+            self._kinds[place] = number
+        count = len(self._examples)
+        self._looked_up = np.zeros(count * count, dtype=np.bool_)
+        self._pool_bits: Bits = np.zeros(count * count, dtype=np.int64)
+        self._allowed_as: Places = np.zeros(count * count, dtype=np.intp)
+
+    def pairs(self, first: Places, second: Places) -> PairColumns:
+        """Judge pairs of members whose lines these are."""
+        lines, pool = self._lines, self._pool
+        risk = pool.risk.pairs(first, second, lines.adult_ages)
+        unknown = ~(pool.history_known[first] & pool.history_known[second])
+        risk = risk.with_harm_floor(lines.unknown_history_harm_floor, unknown)
+        found, allowed_as = self._by_kinds(first, second)
+        found |= self._own_bits[first] | self._own_bits[second]
+        for place, known in pool.between(first, second):
+            if known.personal_block:
+                found[place] |= _reroute(ReasonCode.PERSONAL_BLOCK)
+            if met_recently(lines, known.seconds_since_last_met):
+                found[place] |= _reroute(ReasonCode.RECENT_PARTNER)
+        if not lines.allow_on_unread_state:
+            readable = pool.readable
+            _add(found, ReasonCode.STORE_UNAVAILABLE, ~(readable[first] & readable[second]))
+        self._add_gaps(found, allowed_as, first, second)
+        close_in_age = allowed_as == _PLACES[ReasonCode.CLOSE_IN_AGE]
+        self._add_exposures(found, risk, first, second)
+        self._add_thresholds(found, risk, close_in_age, first, second)
+        return _columns(found, allowed_as, risk, close_in_age)
+
+    def _own(self, side: Side, at_home: Admission) -> int:
+        """Return what forbids any pair of a participant, but for what it adds to its exposure."""
+        bits = 0
+        for code in held_reasons(side.kept.held_for):
+            bits |= _block(code)
+        if at_home is Admission.BARRED:
+            bits |= _block(ReasonCode.BELOW_MINIMUM_AGE)
+        refusals = conduct_refusals(self._lines, side.kept, own_pool=at_home, exposure=0.0)
+        if refusals:
+            own = conduct_refusals(side.lines, side.kept, own_pool=at_home, exposure=0.0)
+            for code in refusals:
+                if code is not ReasonCode.EXPOSURE_SPENT:
+                    bits |= _reroute(code if code in own else ReasonCode.POOLS_DIFFER)
+        return bits
+
+    def _by_kinds(self, first: Places, second: Places) -> tuple[Bits, Places]:
+        """Return what the rules about pools find, and the reason to allow."""
+        count = len(self._examples)
+        both = self._kinds[first] * count + self._kinds[second]
+        if not self._looked_up[both].all():
+            for key in np.unique(both[~self._looked_up[both]]).tolist():
+                self._look_up(key, *divmod(key, count))
+        return self._pool_bits[both], self._allowed_as[both]
+
+    def _look_up(self, key: int, one: int, other: int) -> None:
+        (a, pool_a, home_a), (b, pool_b, home_b) = self._examples[one], self._examples[other]
+        self._looked_up[key] = True
+        if self._compares_ages(pool_a, pool_b):
+            allowed_as = ReasonCode.MINORS_MEET  # of each two the ages are compared
+        else:
+            refusals, allowed_as = pool_rules(self._lines, a, b, (pool_a, pool_b), (home_a, home_b))
+            for reason in refusals:
+                self._pool_bits[key] |= _reroute(reason.code)
+        self._allowed_as[key] = _PLACES[allowed_as]
+
+    def _compares_ages(self, a: Admission, b: Admission) -> bool:
+        return a is Admission.MINORS and b is Admission.MINORS and self._lines.minors_may_meet
+
+    def _add_gaps(self, found: Bits, allowed_as: Places, first: Places, second: Places) -> None:
+        """Add the pairs of minors whose ages may lie too far apart."""
+        lines, sides = self._lines, self._pool.sides
+        if not lines.minors_may_meet:
+            return
+        for pair in np.flatnonzero(allowed_as == _PLACES[ReasonCode.MINORS_MEET]).tolist():
+            ages = sides[first[pair]].age, sides[second[pair]].age
+            too_wide = probability_gap_above(*ages, lines.minors_max_age_gap_years)
+            if not too_wide <= lines.minors_max_probability_gap:
+                found[pair] |= _reroute(ReasonCode.AGE_GAP_TOO_WIDE)
+
+    def _add_exposures(self, found: Bits, risk: RiskColumns, first: Places, second: Places) -> None:
+        """Add who has spent its exposure, or would with this pair; see ``conduct_refusals``."""
+        lines, spent = self._lines, self._pool.spent
+        mixed = risk.minor_adult
+        added = np.where(
+            mixed <= min(lines.reroute_minor_adult, lines.block_minor_adult), mixed, 0.0
+        )
+        for places in (first, second):
+            before = spent[places]
+            is_number = before >= 0.0
+            after = before + added
+            refused = ~(is_number & (after <= lines.max_exposure_per_day))
+            if refused.any():
+                at_home = ~(is_number & (after <= self._own_most_exposure[places]))
+                _add(found, ReasonCode.EXPOSURE_SPENT, refused & at_home)
+                _add(found, ReasonCode.POOLS_DIFFER, refused & ~at_home)
+
+    def _add_thresholds(
+        self,
+        found: Bits,
+        risk: RiskColumns,
+        close_in_age: _Mask,
+        first: Places,
+        second: Places,
+    ) -> None:
+        """Add each part that is too high; see ``pairguard.policy.decision``."""
+        lines, upheld = self._lines, self._pool.upheld
+        offender = upheld[first] | upheld[second]
+        far = ~close_in_age
+        parts: list[tuple[ReasonCode, Array, float, float, _Mask | None]] = [
+            (
+                ReasonCode.MINOR_ADULT_RISK,
+                risk.minor_adult,
+                lines.reroute_minor_adult,
+                lines.block_minor_adult,
+                far,
+            ),
+            (ReasonCode.COMBINED_RISK, risk.scores, lines.reroute_risk, lines.block_risk, far),
+        ]
+        if risk.harm is not None:
+            parts.append(
+                (ReasonCode.HARM_RISK, risk.harm, lines.reroute_harm, lines.block_harm, None)
+            )
+        elif not lines.allow_without_harm_model:
+            found |= _reroute(ReasonCode.HARM_MODEL_UNAVAILABLE)
+        for code, values, reroute, block, counts in parts:
+            above = ~(values <= min(reroute, block))
+            if counts is not None:
+                above &= counts
+            if above.any():
+                blocked = above & ~(values <= block) & offender
+                found[blocked] |= _block(code)
+                _add(found, code, above & ~blocked)
+
+
+def _add(found: Bits, code: ReasonCode, where: _Mask) -> None:
+    found[where] |= _reroute(code)
+
+
+def _columns(
+    found: Bits, allowed_as: Places, risk: RiskColumns, close_in_age: _Mask
+) -> PairColumns:
+    allowed = found == 0
+    blocked = (found & _BLOCKS) != 0
+    kinds = np.where(
+        allowed, DecisionKind.ALLOW, np.where(blocked, DecisionKind.BLOCK, DecisionKind.REROUTE)
+    ).astype(np.int8)
+    # A single bit is exact as a floating-point number; its exponent is its place.
+    _, exponents = np.frexp((found & -found).astype(np.float64))
+    leading = np.where(allowed, allowed_as, (exponents - 1) % _REROUTE_FROM)
+    could_expose = np.where(close_in_age, 0.0, risk.minor_adult)
+    return PairColumns(
+        kinds=kinds,
+        leading=leading,
+        risk=risk,
+        exposures=np.where(allowed, could_expose, 0.0),
+        could_expose=could_expose,
+        found=found,
+    )
+
+
+def _joined(parts: Sequence[tuple[Places, PairColumns]], size: int) -> PairColumns:
+    """Return the columns of all pairs from those of some."""
+    harm_is_known = parts[0][1].risk.harm is not None
+    minor_adult, scores, exposures, could_expose = (np.empty(size) for _ in range(4))
+    harm, harm_raw = np.empty(size), np.empty(size)
+    kinds, found = np.empty(size, dtype=np.int8), np.empty(size, dtype=np.int64)
+    leading = np.empty(size, dtype=np.intp)
+    for chosen, part in parts:
+        kinds[chosen], found[chosen], leading[chosen] = part.kinds, part.found, part.leading
+        exposures[chosen], could_expose[chosen] = part.exposures, part.could_expose
+        minor_adult[chosen], scores[chosen] = part.risk.minor_adult, part.risk.scores
+        if part.risk.harm is not None and part.risk.harm_raw is not None:
+            harm[chosen], harm_raw[chosen] = part.risk.harm, part.risk.harm_raw
+    risk = RiskColumns(
+        minor_adult, harm if harm_is_known else None, harm_raw if harm_is_known else None, scores
+    )
+    return PairColumns(kinds, leading, risk, exposures, could_expose, found)

@@ -1,0 +1,137 @@
+"""The risks of many pairs among one pool of participants: the same bits as one by one, for less.
+
+Owns the composition of ``pairguard.risk.pair`` over columns of pairs. It must not know thresholds
+nor who may meet whom. A pair is two positions in the pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairguard.age.belief import PROBABILITY_FLOOR
+from pairguard.age.parameters import Array
+from pairguard.risk.features import ReadyMatrix
+from pairguard.risk.pair import ParticipantAssessment, RiskModel
+
+Places = NDArray[np.intp]
+"""Positions in a pool, shape ``(n,)``."""
+
+_ROWS_AT_ONCE: Final = 1_024  # of some 70 numbers each: what a core's own cache holds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RiskColumns:
+    """The risks of some pairs, each of shape ``(n,)``; see ``PairRisk``.
+
+    Attributes:
+        minor_adult: P(the pair is mixed).
+        harm: P(harm report); None: no model.
+        harm_raw: Log-odds of the harm model before its calibration; None: no model.
+        scores: Risk scores.
+    """
+
+    minor_adult: Array
+    harm: Array | None
+    harm_raw: Array | None
+    scores: Array
+
+    def with_harm_floor(self, floor: float, below: NDArray[np.bool_]) -> RiskColumns:
+        """Return the same risks with a harm part of at least ``floor`` where ``below`` says so."""
+        if self.harm is None:
+            return self
+        low = below & ~(self.harm >= floor)
+        if not low.any():
+            return self
+        return risk_columns(self.minor_adult, np.where(low, floor, self.harm), self.harm_raw)
+
+
+def risk_columns(minor_adult: Array, harm: Array | None, harm_raw: Array | None) -> RiskColumns:
+    """Combine the two parts, as ``pairguard.risk.pair.pair_risk``."""
+    if harm is None:
+        return RiskColumns(minor_adult, None, None, minor_adult)
+    scores = 1.0 - (1.0 - minor_adult) * (1.0 - harm)
+    np.maximum(scores, minor_adult, out=scores)
+    np.maximum(scores, harm, out=scores)
+    return RiskColumns(minor_adult, harm, harm_raw, scores)
+
+
+class PoolRisk:
+    """What the model says of pairs among assessed participants.
+
+    Args:
+        model: The model.
+        assessed: The participants, each assessed once.
+    """
+
+    def __init__(self, model: RiskModel, assessed: Sequence[ParticipantAssessment]) -> None:
+        self._model = model
+        self._assessed = assessed
+        self._below: dict[int, Array] = {}
+        self._ready: ReadyMatrix | None = None
+
+    def below(self, years: int) -> Array:
+        """Return P(age < years) of each participant."""
+        found = self._below.get(years)
+        if found is None:
+            found = np.array([each.age.probability_below(years) for each in self._assessed])
+            self._below[years] = found
+        return found
+
+    def pairs(self, first: Places, second: Places, adult_ages: frozenset[int]) -> RiskColumns:
+        """Return the risks of pairs under every adult age that counts; see ``assess_pair``."""
+        minor_adult = self._minor_adult(first, second, sorted(adult_ages))
+        harm_model = self._model.harm
+        if harm_model is None:
+            return risk_columns(minor_adult, None, None)
+        below = self.below(max(adult_ages))
+        if self._ready is None:
+            self._ready = harm_model.features.ready_matrix(
+                np.array([each.values for each in self._assessed])
+            )
+        raw = np.empty(first.size)
+        harm = np.empty(first.size)
+        for part in _parts(first.size):
+            rows = harm_model.features.pool_rows(
+                self._ready,
+                first[part],
+                second[part],
+                probability_minor=below,
+                minor_adult_probability=minor_adult[part],
+            )
+            raw[part], harm[part] = harm_model.scored_rows(rows)
+        return risk_columns(minor_adult, harm, raw)
+
+    def _minor_adult(self, first: Places, second: Places, ages: list[int]) -> Array:
+        """Return what ``minor_adult_probability`` does, operation by operation."""
+        if len(ages) == 1:
+            below = self.below(ages[0])
+            p_a, p_b = below[first], below[second]
+            probability = p_a * (1.0 - p_b) + p_b * (1.0 - p_a)
+        else:
+            cells = self._cells(ages)
+            probability = np.zeros(first.size)
+            for low in range(len(cells)):
+                for high in range(low + 1, len(cells)):
+                    probability += (
+                        cells[low][first] * cells[high][second]
+                        + cells[low][second] * cells[high][first]
+                    )
+        held = np.minimum(np.maximum(probability, PROBABILITY_FLOOR), 1.0 - PROBABILITY_FLOOR)
+        # What is no number counts as its worst.
+        return np.where(np.isfinite(held), held, 1.0)
+
+    def _cells(self, ages: list[int]) -> list[Array]:
+        edges = [np.zeros(len(self._assessed)), *map(self.below, ages)]
+        cells = [np.maximum(high - low, 0.0) for low, high in pairwise(edges)]
+        return [*cells, np.maximum(1.0 - edges[-1], 0.0)]
+
+
+def _parts(size: int) -> Iterator[slice]:
+    for start in range(0, size, _ROWS_AT_ONCE):
+        yield slice(start, start + _ROWS_AT_ONCE)

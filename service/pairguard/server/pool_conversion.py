@@ -1,0 +1,213 @@
+"""Requests about many participants from messages to values; protobuf stops here.
+
+Owns the limits of pools and rankings, and that no two participants of a request share an id. It
+must not know what is done with a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Final
+
+import numpy as np
+
+from pairguard.risk.participant import Participant
+from pairguard.risk.pool import Places
+from pairguard.server.field_limits import TOO_LONG, too_long
+from pairguard.server.request_conversion import check_context, read_participant
+from pairguard.server.violations import NOT_FINITE, REQUIRED, RefusedItem, Violations
+from pairguard.v1 import pair_risk_service_pb2
+
+MAX_CANDIDATES: Final = 1_000
+MAX_POOL: Final = 2_000
+MAX_PAIRS: Final = 500_000
+
+_MOST_NAMED: Final = 10
+_SHARED_ID: Final = "must share no id, own or linked, with another participant of the request"
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateCall:
+    """One candidate who can be judged.
+
+    Attributes:
+        index: Place in the request's ``candidates``.
+        participant: Who.
+        affinity: As sent; None: none was.
+    """
+
+    index: int
+    participant: Participant
+    affinity: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RankCandidatesCall:
+    """What ``RankCandidates`` was asked.
+
+    Attributes:
+        seeker: Who looks for a partner.
+        candidates: Those who can be judged, in the order of the request.
+        invalid: Those who cannot, by their place in the request's ``candidates``.
+        request_id: The caller's id of the request; "": none.
+        max_results: Most candidates to return; None: all.
+    """
+
+    seeker: Participant
+    candidates: tuple[CandidateCall, ...]
+    invalid: tuple[tuple[int, RefusedItem], ...]
+    request_id: str
+    max_results: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScorePairsCall:
+    """What ``ScorePairs`` was asked.
+
+    Attributes:
+        participants: The pool.
+        first: Place in it of one participant of each pair.
+        second: Place of the other.
+    """
+
+    participants: tuple[Participant, ...]
+    first: Places
+    second: Places
+
+
+def read_rank_candidates(
+    request: pair_risk_service_pb2.RankCandidatesRequest, now: float
+) -> RankCandidatesCall:
+    """Read a ``RankCandidates`` request received at a time in seconds since 1970.
+
+    Raises:
+        InvalidInput: With every violation found but those of single candidates.
+    """
+    violations = Violations()
+    seeker = Participant("")
+    if request.HasField("seeker"):
+        seeker = read_participant(request.seeker, "seeker", now=now, violations=violations)
+    else:
+        violations.add("seeker", REQUIRED)
+    if not 1 <= len(request.candidates) <= MAX_CANDIDATES:
+        violations.add("candidates", f"must be 1-{MAX_CANDIDATES:,} items")
+    if request.HasField("context"):
+        check_context(request.context, violations)
+    if request.request_id and too_long(request.request_id):
+        violations.add("request_id", TOO_LONG)
+    if not 0 <= request.max_results <= MAX_CANDIDATES:
+        violations.add("max_results", f"must be 0-{MAX_CANDIDATES:,}")
+    violations.refuse_if_any()
+    seen = {seeker.participant_id, *seeker.linked_ids}
+    candidates: list[CandidateCall] = []
+    invalid: list[tuple[int, RefusedItem]] = []
+    for index, message in enumerate(request.candidates):
+        read = _read_candidate(index, message, now, seen)
+        if isinstance(read, RefusedItem):
+            invalid.append((index, read))
+        else:
+            candidates.append(read)
+    return RankCandidatesCall(
+        seeker,
+        tuple(candidates),
+        tuple(invalid),
+        request.request_id,
+        request.max_results or None,
+    )
+
+
+def _read_candidate(
+    index: int, message: pair_risk_service_pb2.Candidate, now: float, seen: set[str]
+) -> CandidateCall | RefusedItem:
+    violations = Violations()
+    affinity = message.affinity if message.HasField("affinity") else None
+    participant = Participant("")
+    if message.HasField("participant"):
+        participant = read_participant(
+            message.participant, "participant", now=now, violations=violations
+        )
+        if _takes_seen_id(participant, seen):
+            violations.add("participant.participant_id", _SHARED_ID)
+    else:
+        violations.add("participant", REQUIRED)
+    if affinity is not None and not isfinite(affinity):
+        violations.add("affinity", NOT_FINITE)
+    if len(violations):
+        return violations.refused_item()
+    return CandidateCall(index, participant, affinity)
+
+
+def read_score_pairs(
+    request: pair_risk_service_pb2.ScorePairsRequest, now: float
+) -> ScorePairsCall:
+    """Read a ``ScorePairs`` request received at a time in seconds since 1970.
+
+    Raises:
+        InvalidInput: With every violation found, of many alike the first ones.
+    """
+    violations = Violations()
+    count = len(request.participants)
+    if not 2 <= count <= MAX_POOL:
+        violations.add("participants", f"must be 2-{MAX_POOL:,} items")
+    if request.HasField("context"):
+        check_context(request.context, violations)
+    first, second = _selected(request, violations)
+    violations.refuse_if_any()
+    participants: list[Participant] = []
+    seen: set[str] = set()
+    for index, message in enumerate(request.participants):
+        place = f"participants[{index}]"
+        participant = read_participant(message, place, now=now, violations=violations)
+        if _takes_seen_id(participant, seen):
+            violations.add(f"{place}.participant_id", _SHARED_ID)
+        participants.append(participant)
+    violations.refuse_if_any()
+    return ScorePairsCall(tuple(participants), first, second)
+
+
+def _selected(
+    request: pair_risk_service_pb2.ScorePairsRequest, violations: Violations
+) -> tuple[Places, Places]:
+    count = len(request.participants)
+    nothing = np.zeros(0, dtype=np.intp)
+    selection = request.WhichOneof("selection")
+    if selection is None:
+        violations.add("pairs", "is required, or all_pairs")
+        return nothing, nothing
+    if selection == "all_pairs":
+        if not request.all_pairs:
+            violations.add("all_pairs", "must be true")
+        elif count * (count - 1) // 2 > MAX_PAIRS:
+            violations.add("all_pairs", f"of these participants are more than {MAX_PAIRS:,} pairs")
+        elif count <= MAX_POOL:
+            first, second = np.triu_indices(count, 1)
+            return first, second
+        return nothing, nothing
+    first = np.array(request.pairs.first_indices, dtype=np.intp)
+    second = np.array(request.pairs.second_indices, dtype=np.intp)
+    if first.size != second.size:
+        violations.add("pairs.second_indices", "must be as many as first_indices")
+        return nothing, nothing
+    if not 1 <= first.size <= MAX_PAIRS:
+        violations.add("pairs.first_indices", f"must be 1-{MAX_PAIRS:,} items")
+        return nothing, nothing
+    _check_places(first, "pairs.first_indices", count, violations)
+    _check_places(second, "pairs.second_indices", count, violations)
+    for place in np.flatnonzero(first == second)[:_MOST_NAMED].tolist():
+        violations.add(f"pairs.second_indices[{place}]", "must differ from the first")
+    return first, second
+
+
+def _check_places(places: Places, field: str, count: int, violations: Violations) -> None:
+    for place in np.flatnonzero(places >= count)[:_MOST_NAMED].tolist():
+        violations.add(f"{field}[{place}]", "must be the place of a participant, from 0")
+
+
+def _takes_seen_id(participant: Participant, seen: set[str]) -> bool:
+    """Return whether somebody before had one of the ids, and take note of all of them."""
+    ids: Sequence[str] = (participant.participant_id, *participant.linked_ids)
+    shares = not seen.isdisjoint(each for each in ids if each)
+    seen.update(ids)
+    return shares

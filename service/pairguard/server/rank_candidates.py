@@ -1,0 +1,155 @@
+"""What ``RankCandidates`` does, from request to answer.
+
+Owns the order: look for an earlier answer, rank, record, keep the answer, tell what was missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+from pairguard.errors import StoreUnavailable
+from pairguard.policy.decision import DecisionKind
+from pairguard.server.call_facts import current_call
+from pairguard.server.decision_journal import DECISION_NOT_JOURNALED
+from pairguard.server.metrics import Metrics
+from pairguard.server.pool_conversion import RankCandidatesCall, read_rank_candidates
+from pairguard.server.ranking import CandidateRanking, Ranking
+from pairguard.server.ranking_journal import RankingJournal
+from pairguard.server.ranking_response import ranking_response
+from pairguard.server.repeats import HARD_REASONS, REQUEST_ID_NOT_KEPT, Repeats, RequestKey
+from pairguard.v1.pair_risk_service_pb2 import RankCandidatesRequest, RankCandidatesResponse
+
+
+class RankCandidates:
+    """Answers for seekers and their candidates.
+
+    Args:
+        ranking: What ranks them.
+        journal: What records rankings.
+        repeats: What keeps answers.
+        metrics: Where rankings are counted.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        ranking: CandidateRanking,
+        journal: RankingJournal,
+        repeats: Repeats,
+        metrics: Metrics,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._ranking = ranking
+        self._journal = journal
+        self._repeats = repeats
+        self._metrics = metrics
+        self._clock = clock
+
+    def answer(self, request: RankCandidatesRequest, caller: str = "") -> RankCandidatesResponse:
+        """Answer one request.
+
+        Args:
+            request: As it came.
+            caller: Name of the calling service; "": it is not known.
+
+        Raises:
+            InvalidInput: The request is wrong, or its id came with another one.
+            BundleRefused: No bundle is loaded yet.
+        """
+        received = perf_counter()
+        call = read_rank_candidates(request, self._clock())
+        if not call.request_id:
+            response, _ = self._decided(request, call, received)
+            return response
+        key = self._repeats.key_of(request, caller)
+        is_outdated = False
+        if key is not None:
+            try:
+                earlier = self._repeats.find(key, RankCandidatesResponse)
+            except StoreUnavailable:
+                self._metrics.count_store_error("find_answer")
+                key = None
+            else:
+                if earlier is not None and self._still_stands(call, earlier):
+                    self._metrics.count_repeat()
+                    return earlier
+                is_outdated = earlier is not None
+        response, ranking = self._decided(request, call, received)
+        # The outdated answer stays what is kept: it is checked again, and found outdated again.
+        return response if is_outdated else self._kept(key, response, ranking)
+
+    def _decided(
+        self, request: RankCandidatesRequest, call: RankCandidatesCall, received: float
+    ) -> tuple[RankCandidatesResponse, Ranking]:
+        ranking = self._ranking.rank(call.seeker, call.candidates, max_results=call.max_results)
+        response = ranking_response(ranking, call.invalid)
+        if not self._journal.keep(request, ranking, received=received):
+            _degrade(response, DECISION_NOT_JOURNALED)
+        self._observe(call, ranking, tuple(response.degradations))
+        return response, ranking
+
+    def _kept(
+        self,
+        key: RequestKey | None,
+        response: RankCandidatesResponse,
+        ranking: Ranking,
+    ) -> RankCandidatesResponse:
+        try:
+            if key is not None:
+                kept = self._repeats.keep(key, response)
+                # Between the two something may have become stricter: the milder is not repeated.
+                stands = kept is response or not _stopped(ranking, _offered_in(kept))
+                return kept if stands else response
+        except StoreUnavailable:
+            self._metrics.count_store_error("keep_answer")
+        _degrade(response, REQUEST_ID_NOT_KEPT)
+        return response
+
+    def _still_stands(self, call: RankCandidatesCall, earlier: RankCandidatesResponse) -> bool:
+        """Return whether nobody in an answer is stopped by a hard rule by now."""
+        offered = _offered_in(earlier)
+        if not offered:
+            return True
+        candidates = tuple([each for each in call.candidates if each.index in offered])
+        return not _stopped(self._ranking.rank(call.seeker, candidates), offered)
+
+    def _observe(
+        self, call: RankCandidatesCall, ranking: Ranking, degradations: tuple[str, ...]
+    ) -> None:
+        metrics, generation = self._metrics, ranking.pool.generation
+        facts = current_call.get()
+        facts.bundle_version = generation.bundle_version
+        facts.policy_version = generation.policy_version
+        facts.degradations = degradations
+        metrics.observe_ranking(
+            ranking.columns, offered=len(ranking.offered), invalid=len(call.invalid)
+        )
+        for participant in (call.seeker, *(each.participant for each in call.candidates)):
+            for item in participant.age_evidence:
+                metrics.count_evidence(item.kind)
+        unknown = sum(len(each.unknown_names) for each in ranking.pool.assessed)
+        if unknown:
+            metrics.count_unknown_signals(unknown)
+        if degradations:
+            metrics.count_degradations(degradations)
+
+
+def _offered_in(response: RankCandidatesResponse) -> frozenset[int]:
+    return frozenset(each.candidate_index for each in response.ranked_candidates)
+
+
+def _stopped(ranking: Ranking, offered: frozenset[int]) -> bool:
+    """Return whether one of those who were offered is stopped for more than what wanders."""
+    columns = ranking.columns
+    return any(
+        columns.kinds[place] == DecisionKind.BLOCK
+        or not HARD_REASONS.isdisjoint(columns.reason_codes(place))
+        for place, candidate in enumerate(ranking.candidates)
+        if candidate.index in offered
+    )
+
+
+def _degrade(response: RankCandidatesResponse, degradation: str) -> None:
+    response.degradations[:] = sorted((*response.degradations, degradation))

@@ -1,0 +1,56 @@
+"""Whoever met or blocked another of a pool is found, whatever else is in the rows."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pairguard.history.acquaintance import possibly_acquainted
+from pairguard.history.changes import Blocked, Change, ChatStarted
+from pairguard.history.row import Row
+from pairguard.history.summary import blocks, last_met
+
+NOON = 1_795_000_000.0
+PEOPLE = [tuple(bytes([who, link]) * 8 for link in range(2)) for who in range(6)]
+
+happenings = st.lists(
+    st.tuples(
+        st.integers(0, 5),
+        st.integers(0, 5),
+        st.sampled_from(["met", "blocked", "was blocked", "lifted"]),
+    ).filter(lambda each: each[0] != each[1]),
+    max_size=8,
+)
+
+
+def change(kind: str, number: int, other: tuple[bytes, ...]) -> Change:
+    if kind == "met":
+        return ChatStarted(NOON, f"{number:032x}", other, "", b"")
+    return Blocked(NOON, other, by_this=kind == "blocked", lifted=kind == "lifted")
+
+
+@given(happenings)
+@settings(max_examples=200)
+def test_those_who_know_each_other_are_found(happened: list[tuple[int, int, str]]) -> None:
+    rows = [[Row() for _ in ids] for ids in PEOPLE]
+    for number, (who, other, kind) in enumerate(happened):
+        rows[who][number % 2].apply(change(kind, number, PEOPLE[other]))
+    written = [[row.written() for row in of_one] for of_one in rows]
+
+    found = possibly_acquainted(written, PEOPLE)
+
+    known = {
+        (a, b)
+        for a in range(6)
+        for b in range(a + 1, 6)
+        if any(
+            last_met(written[one], PEOPLE[two]) is not None or blocks(written[one], PEOPLE[two])
+            for one, two in ((a, b), (b, a))
+        )
+    }
+    assert known <= found
+    assert found <= {(min(a, b), max(a, b)) for a, b, _ in happened}
+
+
+def test_a_pool_of_whom_nothing_is_kept_knows_nobody() -> None:
+    assert possibly_acquainted([(), ()], PEOPLE[:2]) == set()
