@@ -11,7 +11,7 @@ import grpc
 from pairguard.v1.feedback_service_pb2 import Event, RecordEventsRequest
 from pairguard.v1.feedback_service_pb2_grpc import FeedbackServiceStub
 from tests.bench.compare import bootstrap_interval
-from tests.bench.known_people import chat_starts, record_people
+from tests.bench.known_people import chat_events, record_people
 
 _ROUNDS = 9
 _SINGLE = 100
@@ -25,7 +25,7 @@ def events_report(address: str, *, name: str, seed: int) -> str:
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         stub = FeedbackServiceStub(channel)
         for number in range(_ROUNDS):
-            events = chat_starts(people, _SINGLE + _BATCH, seed=seed + number + 1)
+            events = chat_events(people, _SINGLE + _BATCH, seed=seed + number + 1)
             one_by_one = _rate(stub, [[event] for event in events[:_SINGLE]])
             together = _rate(stub, [events[_SINGLE:]])
             singles.append(one_by_one)
@@ -33,7 +33,7 @@ def events_report(address: str, *, name: str, seed: int) -> str:
             ratios.append(together / one_by_one)
     low, high = bootstrap_interval(ratios)
     return (
-        f"RecordEvents, {name}, starts of chats, durable before the answer, medians of {_ROUNDS} "
+        f"RecordEvents, {name}, starts and ends of chats, durable before the answer, medians of {_ROUNDS} "
         f"rounds: {statistics.median(batches):,.0f} events/s with {_BATCH:,} a call, "
         f"{statistics.median(singles):,.0f} events/s one by one; ratio "
         f"{statistics.median(ratios):.1f} [{low:.1f}, {high:.1f}]"

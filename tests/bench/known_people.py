@@ -78,10 +78,10 @@ def known_requests(people: list[Known], count: int, *, seed: int) -> tuple[bytes
     return tuple(requests)
 
 
-def chat_starts(people: list[Known], count: int, *, seed: int) -> list[feedback.Event]:
-    """Return starts of chats, each its own."""
+def chat_events(people: list[Known], count: int, *, seed: int) -> list[feedback.Event]:
+    """Return starts and ends of chats in turns, each chat its own."""
     draw = random.Random(seed)
-    return [_chat(draw, people)[0] for _ in range(count)]
+    return [event for _ in range(count // 2) for event in _chat(draw, people)]
 
 
 def _chat(draw: random.Random, people: list[Known]) -> tuple[feedback.Event, feedback.Event]:

@@ -231,9 +231,9 @@ def last_probability_minor(rows: Sequence[bytes]) -> float | None:
     """Return P(minor) by the last decision on a participant; None: there was none.
 
     Raises:
-        ValueError: A row is damaged.
+        ValueError: A row is damaged so that it shows at once; nothing else is looked at.
     """
-    return _last_probability_minor([Times(sections_of(row).get(TIMES)) for row in rows])
+    return _last_probability_minor([Times(section_of(row, TIMES)) for row in rows])
 
 
 def _refused(blocks_of_tiles: Sequence[bytes], day: Sequence[float], now: float) -> float:

@@ -237,11 +237,13 @@ def ids_of(
     reference: participant_pb2.ParticipantReference | participant_pb2.Participant,
 ) -> Ids:
     """Return the hashes of a participant of a record, its own first; empty: it was erased."""
-    if not reference.participant_id:
+    own = reference.participant_id
+    if not own:
         return ()
-    own = bytes.fromhex(reference.participant_id)
-    linked = (bytes.fromhex(each) for each in reference.linked_ids)
-    return tuple(dict.fromkeys((own, *linked)))
+    linked = reference.linked_ids
+    if not linked:
+        return (bytes.fromhex(own),)
+    return tuple(dict.fromkeys((bytes.fromhex(own), *map(bytes.fromhex, linked))))
 
 
 def seconds(time: Timestamp) -> float:
