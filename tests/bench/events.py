@@ -33,8 +33,8 @@ def events_report(address: str, *, name: str, seed: int) -> str:
             ratios.append(together / one_by_one)
     low, high = bootstrap_interval(ratios)
     return (
-        f"RecordEvents, {name}, starts and ends of chats, durable before the answer, medians of {_ROUNDS} "
-        f"rounds: {statistics.median(batches):,.0f} events/s with {_BATCH:,} a call, "
+        f"RecordEvents, {name}, starts and ends of chats, durable before the answer, medians of "
+        f"{_ROUNDS} rounds: {statistics.median(batches):,.0f} events/s with {_BATCH:,} a call, "
         f"{statistics.median(singles):,.0f} events/s one by one; ratio "
         f"{statistics.median(ratios):.1f} [{low:.1f}, {high:.1f}]"
     )

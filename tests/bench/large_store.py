@@ -55,8 +55,8 @@ def participants_report(
     return (
         f"{name}, {count:,} participants, {row_bytes:,.0f} bytes a row on average, each with 2 "
         f"items of evidence, 3 decisions and 2 chats; written straight in {filled:.0f} s: {where} "
-        f"a participant {' and '.join(f'{each / count:,.0f}' for each in size)} bytes. Start of the "
-        f"process to serving, {_STARTS} times: median {statistics.median(starts):.2f} s, "
+        f"a participant {' and '.join(f'{each / count:,.0f}' for each in size)} bytes. Start of "
+        f"the process to serving, {_STARTS} times: median {statistics.median(starts):.2f} s, "
         f"max {max(starts):.2f} s"
     )
 

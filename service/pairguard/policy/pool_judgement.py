@@ -4,9 +4,6 @@ Owns how the rules of ``pairguard.policy.decision`` are looked at for many pairs
 participant is assessed once. What depends on the kinds of two participants alone is found by the
 rules themselves, once for each two kinds; only what compares numbers is compared in columns. It
 must not know requests or stores: what is kept comes in with each member.
-
-What is found of a pair is a set of bits: a BLOCK has the place of its code in the order of the
-rules, a REROUTE the same 32 places higher. So the lowest bit is the leading reason.
 """
 
 from __future__ import annotations
@@ -16,38 +13,31 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pairguard.age.admission import Admission, admission
 from pairguard.age.parameters import Array
 from pairguard.policy.conduct import conduct_refusals, met_recently
-from pairguard.policy.decision import DecisionKind, held_reasons
+from pairguard.policy.decision import held_reasons
 from pairguard.policy.document import RegionPolicy
 from pairguard.policy.judgement import Judge, side_of
+from pairguard.policy.pair_columns import (
+    PLACES,
+    Bits,
+    Mask,
+    PairColumns,
+    add,
+    block,
+    columns_of,
+    joined,
+    reroute,
+)
 from pairguard.policy.pools import Side, own_admission, pool_rules, probability_gap_above
 from pairguard.policy.reasons import ReasonCode
 from pairguard.policy.state import KeptState
 from pairguard.risk.participant import Participant
 from pairguard.risk.pool import Places, PoolRisk, RiskColumns
 
-Bits = NDArray[np.int64]
-_Mask = NDArray[np.bool_]
-
-CODES: Final = tuple(ReasonCode)
-"""Reasons by their place in the order of the rules."""
-
-_PLACES: Final = {code: place for place, code in enumerate(CODES)}
-_REROUTE_FROM: Final = 32
-_BLOCKS: Final = (1 << _REROUTE_FROM) - 1
 _LIKELY: Final = 0.5
-
-
-def _block(code: ReasonCode) -> int:
-    return 1 << _PLACES[code]
-
-
-def _reroute(code: ReasonCode) -> int:
-    return 1 << (_PLACES[code] + _REROUTE_FROM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,49 +61,6 @@ class Acquaintance:
 
     personal_block: bool = False
     seconds_since_last_met: float | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PairColumns:
-    """What was decided on some pairs, each of shape ``(n,)``.
-
-    Attributes:
-        kinds: Values of ``DecisionKind``.
-        leading: Place in ``CODES`` of the leading reason.
-        risk: The risks that were compared.
-        exposures: What each adds to the exposure of both, as ``Decision.exposure``.
-        could_expose: What the pair would add to it if it met all the same.
-        found: All reasons but those to allow, as bits.
-    """
-
-    kinds: NDArray[np.int8]
-    leading: Places
-    risk: RiskColumns
-    exposures: Array
-    could_expose: Array
-    found: Bits
-
-    @property
-    def counts(self) -> list[tuple[DecisionKind, ReasonCode, int]]:
-        """How many pairs there are of each decision with each leading reason."""
-        counts = np.bincount(self.kinds * len(CODES) + self.leading).tolist()
-        return [
-            (DecisionKind(key // len(CODES)), CODES[key % len(CODES)], count)
-            for key, count in enumerate(counts)
-            if count
-        ]
-
-    def reason_codes(self, pair: int) -> list[ReasonCode]:
-        """Return the codes of the reasons of one pair, each once, the leading one first."""
-        bits = int(self.found[pair])
-        if not bits:
-            return [CODES[self.leading[pair]]]
-        codes = []
-        while bits:
-            lowest = bits & -bits
-            codes.append(CODES[(lowest.bit_length() - 1) % _REROUTE_FROM])
-            bits ^= lowest
-        return list(dict.fromkeys(codes))
 
 
 class PoolJudgement:
@@ -174,7 +121,7 @@ class PoolJudgement:
             chosen = np.flatnonzero(combinations == combination)
             under = self._under_lines(combination)
             parts.append((chosen, under.pairs(first[chosen], second[chosen])))
-        return _joined(parts, first.size)
+        return joined(parts, first.size)
 
     def _under_lines(self, combination: int) -> _UnderLines:
         found = self._under.get(combination)
@@ -246,31 +193,31 @@ class _UnderLines:
         found |= self._own_bits[first] | self._own_bits[second]
         for place, known in pool.between(first, second):
             if known.personal_block:
-                found[place] |= _reroute(ReasonCode.PERSONAL_BLOCK)
+                found[place] |= reroute(ReasonCode.PERSONAL_BLOCK)
             if met_recently(lines, known.seconds_since_last_met):
-                found[place] |= _reroute(ReasonCode.RECENT_PARTNER)
+                found[place] |= reroute(ReasonCode.RECENT_PARTNER)
         if not lines.allow_on_unread_state:
             readable = pool.readable
-            _add(found, ReasonCode.STORE_UNAVAILABLE, ~(readable[first] & readable[second]))
+            add(found, ReasonCode.STORE_UNAVAILABLE, ~(readable[first] & readable[second]))
         self._add_gaps(found, allowed_as, first, second)
-        close_in_age = allowed_as == _PLACES[ReasonCode.CLOSE_IN_AGE]
+        close_in_age = allowed_as == PLACES[ReasonCode.CLOSE_IN_AGE]
         self._add_exposures(found, risk, first, second)
         self._add_thresholds(found, risk, close_in_age, first, second)
-        return _columns(found, allowed_as, risk, close_in_age)
+        return columns_of(found, allowed_as, risk, close_in_age)
 
     def _own(self, side: Side, at_home: Admission) -> int:
         """Return what forbids any pair of a participant, but for what it adds to its exposure."""
         bits = 0
         for code in held_reasons(side.kept.held_for):
-            bits |= _block(code)
+            bits |= block(code)
         if at_home is Admission.BARRED:
-            bits |= _block(ReasonCode.BELOW_MINIMUM_AGE)
+            bits |= block(ReasonCode.BELOW_MINIMUM_AGE)
         refusals = conduct_refusals(self._lines, side.kept, own_pool=at_home, exposure=0.0)
         if refusals:
             own = conduct_refusals(side.lines, side.kept, own_pool=at_home, exposure=0.0)
             for code in refusals:
                 if code is not ReasonCode.EXPOSURE_SPENT:
-                    bits |= _reroute(code if code in own else ReasonCode.POOLS_DIFFER)
+                    bits |= reroute(code if code in own else ReasonCode.POOLS_DIFFER)
         return bits
 
     def _by_kinds(self, first: Places, second: Places) -> tuple[Bits, Places]:
@@ -290,8 +237,8 @@ class _UnderLines:
         else:
             refusals, allowed_as = pool_rules(self._lines, a, b, (pool_a, pool_b), (home_a, home_b))
             for reason in refusals:
-                self._pool_bits[key] |= _reroute(reason.code)
-        self._allowed_as[key] = _PLACES[allowed_as]
+                self._pool_bits[key] |= reroute(reason.code)
+        self._allowed_as[key] = PLACES[allowed_as]
 
     def _compares_ages(self, a: Admission, b: Admission) -> bool:
         return a is Admission.MINORS and b is Admission.MINORS and self._lines.minors_may_meet
@@ -301,11 +248,11 @@ class _UnderLines:
         lines, sides = self._lines, self._pool.sides
         if not lines.minors_may_meet:
             return
-        for pair in np.flatnonzero(allowed_as == _PLACES[ReasonCode.MINORS_MEET]).tolist():
+        for pair in np.flatnonzero(allowed_as == PLACES[ReasonCode.MINORS_MEET]).tolist():
             ages = sides[first[pair]].age, sides[second[pair]].age
             too_wide = probability_gap_above(*ages, lines.minors_max_age_gap_years)
             if not too_wide <= lines.minors_max_probability_gap:
-                found[pair] |= _reroute(ReasonCode.AGE_GAP_TOO_WIDE)
+                found[pair] |= reroute(ReasonCode.AGE_GAP_TOO_WIDE)
 
     def _add_exposures(self, found: Bits, risk: RiskColumns, first: Places, second: Places) -> None:
         """Add who has spent its exposure, or would with this pair; see ``conduct_refusals``."""
@@ -321,14 +268,14 @@ class _UnderLines:
             refused = ~(is_number & (after <= lines.max_exposure_per_day))
             if refused.any():
                 at_home = ~(is_number & (after <= self._own_most_exposure[places]))
-                _add(found, ReasonCode.EXPOSURE_SPENT, refused & at_home)
-                _add(found, ReasonCode.POOLS_DIFFER, refused & ~at_home)
+                add(found, ReasonCode.EXPOSURE_SPENT, refused & at_home)
+                add(found, ReasonCode.POOLS_DIFFER, refused & ~at_home)
 
     def _add_thresholds(
         self,
         found: Bits,
         risk: RiskColumns,
-        close_in_age: _Mask,
+        close_in_age: Mask,
         first: Places,
         second: Places,
     ) -> None:
@@ -336,7 +283,7 @@ class _UnderLines:
         lines, upheld = self._lines, self._pool.upheld
         offender = upheld[first] | upheld[second]
         far = ~close_in_age
-        parts: list[tuple[ReasonCode, Array, float, float, _Mask | None]] = [
+        parts: list[tuple[ReasonCode, Array, float, float, Mask | None]] = [
             (
                 ReasonCode.MINOR_ADULT_RISK,
                 risk.minor_adult,
@@ -351,57 +298,12 @@ class _UnderLines:
                 (ReasonCode.HARM_RISK, risk.harm, lines.reroute_harm, lines.block_harm, None)
             )
         elif not lines.allow_without_harm_model:
-            found |= _reroute(ReasonCode.HARM_MODEL_UNAVAILABLE)
-        for code, values, reroute, block, counts in parts:
-            above = ~(values <= min(reroute, block))
+            found |= reroute(ReasonCode.HARM_MODEL_UNAVAILABLE)
+        for code, values, reroute_above, block_above, counts in parts:
+            above = ~(values <= min(reroute_above, block_above))
             if counts is not None:
                 above &= counts
             if above.any():
-                blocked = above & ~(values <= block) & offender
-                found[blocked] |= _block(code)
-                _add(found, code, above & ~blocked)
-
-
-def _add(found: Bits, code: ReasonCode, where: _Mask) -> None:
-    found[where] |= _reroute(code)
-
-
-def _columns(
-    found: Bits, allowed_as: Places, risk: RiskColumns, close_in_age: _Mask
-) -> PairColumns:
-    allowed = found == 0
-    blocked = (found & _BLOCKS) != 0
-    kinds = np.where(
-        allowed, DecisionKind.ALLOW, np.where(blocked, DecisionKind.BLOCK, DecisionKind.REROUTE)
-    ).astype(np.int8)
-    # A single bit is exact as a floating-point number; its exponent is its place.
-    _, exponents = np.frexp((found & -found).astype(np.float64))
-    leading = np.where(allowed, allowed_as, (exponents - 1) % _REROUTE_FROM)
-    could_expose = np.where(close_in_age, 0.0, risk.minor_adult)
-    return PairColumns(
-        kinds=kinds,
-        leading=leading,
-        risk=risk,
-        exposures=np.where(allowed, could_expose, 0.0),
-        could_expose=could_expose,
-        found=found,
-    )
-
-
-def _joined(parts: Sequence[tuple[Places, PairColumns]], size: int) -> PairColumns:
-    """Return the columns of all pairs from those of some."""
-    harm_is_known = parts[0][1].risk.harm is not None
-    minor_adult, scores, exposures, could_expose = (np.empty(size) for _ in range(4))
-    harm, harm_raw = np.empty(size), np.empty(size)
-    kinds, found = np.empty(size, dtype=np.int8), np.empty(size, dtype=np.int64)
-    leading = np.empty(size, dtype=np.intp)
-    for chosen, part in parts:
-        kinds[chosen], found[chosen], leading[chosen] = part.kinds, part.found, part.leading
-        exposures[chosen], could_expose[chosen] = part.exposures, part.could_expose
-        minor_adult[chosen], scores[chosen] = part.risk.minor_adult, part.risk.scores
-        if part.risk.harm is not None and part.risk.harm_raw is not None:
-            harm[chosen], harm_raw[chosen] = part.risk.harm, part.risk.harm_raw
-    risk = RiskColumns(
-        minor_adult, harm if harm_is_known else None, harm_raw if harm_is_known else None, scores
-    )
-    return PairColumns(kinds, leading, risk, exposures, could_expose, found)
+                blocked = above & ~(values <= block_above) & offender
+                found[blocked] |= block(code)
+                add(found, code, above & ~blocked)

@@ -19,6 +19,7 @@ from pairguard.history.row import Row
 from pairguard.history.summary import last_met, last_probability_minor, summarise
 from pairguard.policy.reasons import HOLD_REASONS, ReasonCode
 from pairguard.server.chat_agreement import agreement, met_by_ranking
+from pairguard.server.decision_ids import is_of_pair
 from pairguard.server.event_conversion import MAX_CHAT_SECONDS
 from pairguard.server.generation import GenerationSlot
 from pairguard.server.kept_participants import open_chats_of, summary_of
@@ -77,9 +78,10 @@ class EventCompletion:
         self._tell_ages(message)
         decision = self._decisions.get(event.decision_id)
         if decision is None and event.decision_id:
-            # It may still be on its way: looked for again by the upkeep. What the chat adds is
-            # counted now, as if it were a ranking; a decision on the pair is counted twice then.
-            _expose_by_ages(message)
+            # It may still be on its way: looked for again by the upkeep. What a chat from a ranking
+            # adds is counted now; a decision on the pair has counted it.
+            if not is_of_pair(event.decision_id):
+                _expose_by_ages(message)
             return
         message.reconciliation = agreement(message, decision)
         if decision is not None:

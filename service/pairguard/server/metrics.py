@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from pairguard.age.evidence import EVIDENCE_KINDS
-from pairguard.policy.pool_judgement import PairColumns
+from pairguard.policy.pair_columns import PairColumns
 from pairguard.risk.pair import PairRisk
 from pairguard.store.ports import PurgeReport
 from pairguard.store.segments.importing import ImportReport

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pairguard.history.acquaintance import possibly_acquainted
+from pairguard.policy.pair_columns import PairColumns
 from pairguard.policy.pool_judgement import (
     Acquaintance,
-    PairColumns,
     PoolJudgement,
     PoolMember,
 )

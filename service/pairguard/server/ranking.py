@@ -6,7 +6,6 @@ Nobody is held by a ranking. It must not know messages.
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,11 +18,12 @@ from pairguard.age.admission import Admission
 from pairguard.policy.checks import CheckPlan
 from pairguard.policy.decision import DecisionKind
 from pairguard.policy.document import RegionPolicy
-from pairguard.policy.pool_judgement import CODES, PairColumns
+from pairguard.policy.pair_columns import CODES, PairColumns
 from pairguard.policy.reasons import ReasonCode
 from pairguard.policy.regions import joined_edges
 from pairguard.policy.standing import own_refusals
 from pairguard.risk.participant import Participant
+from pairguard.server.decision_ids import new_ranking_id
 from pairguard.server.pool_conversion import CandidateCall
 from pairguard.server.pool_scoring import PoolScoring, ReadPool
 from pairguard.server.scoring import HARM_MODEL_UNAVAILABLE, STORE_UNAVAILABLE
@@ -116,7 +116,7 @@ class CandidateRanking:
         if pool.generation.judge.model.harm is None:
             degradations.append(HARM_MODEL_UNAVAILABLE)
         return Ranking(
-            decision_id=secrets.token_hex(16),
+            decision_id=new_ranking_id(),
             expire_time=pool.now + self._allow_expire_seconds if offered else None,
             pool=pool,
             candidates=candidates,

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from pairguard.policy.decision import DecisionKind
-from pairguard.policy.pool_judgement import CODES, PairColumns
+from pairguard.policy.pair_columns import CODES, PairColumns
 from pairguard.server.call_facts import current_call
 from pairguard.server.errors import DeadlinePassed, TooManyBatches
 from pairguard.server.metrics import Metrics

@@ -7,7 +7,6 @@ know messages.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +17,7 @@ from pairguard.policy.decision import Hold as NewHold
 from pairguard.policy.judgement import Judgement
 from pairguard.policy.reasons import Party, Reason, ReasonCode
 from pairguard.risk.participant import Participant
+from pairguard.server.decision_ids import new_pair_decision_id
 from pairguard.server.generation import Generation, GenerationSlot
 from pairguard.server.kept_participants import KeptParticipants, KnownPair
 from pairguard.server.metrics import Metrics
@@ -116,7 +116,7 @@ class PairScoring:
                 degradations.append(HOLD_NOT_STORED)
             held = _held((known.a.holds, known.b.holds), decision.holds, now)
         return ScoredPair(
-            decision_id=secrets.token_hex(16),
+            decision_id=new_pair_decision_id(),
             decision_time=now,
             expire_time=(
                 now + self._allow_expire_seconds if decision.kind is DecisionKind.ALLOW else None

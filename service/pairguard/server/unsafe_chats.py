@@ -97,15 +97,10 @@ class UnsafeChats:
                 chat.partner[0].hex() if chat.partner else "erased", age_evidence=partner_evidence
             ),
         )
-        if decision is not None and decision.WhichOneof("subject") == "pair":
-            pair = decision.pair
-            sides = [pair.participant_a, pair.participant_b]
-            ids = set(known.ids)
-            if not ids.isdisjoint(ids_of(pair.participant_b.participant)):
-                sides.reverse()
-            if not ids.isdisjoint(ids_of(sides[0].participant)):
-                this = _as_used(sides[0].participant, known.participant.age_evidence, now)
-                other = _as_used(sides[1].participant, partner_evidence, now)
+        sides = _as_decided(decision, known.ids, chat.partner)
+        if sides is not None:
+            this = _as_used(sides[0].participant, known.participant.age_evidence, now)
+            other = _as_used(sides[1].participant, partner_evidence, now)
         judgement = generation.judge.judge_pair(this, other, now=now, state=StoredState())
         if judgement.decision.kind is DecisionKind.ALLOW:
             return False
@@ -122,6 +117,29 @@ class UnsafeChats:
         except StoreUnavailable:
             # Damaged: the chat is judged all the same, without what could speak for it.
             return ()
+
+
+def _as_decided(
+    decision: journal_pb2.DecisionRecord | None, ids: Sequence[bytes], partner: Sequence[bytes]
+) -> tuple[journal_pb2.ParticipantRecord, journal_pb2.ParticipantRecord] | None:
+    """Return a participant and its partner as a decision used them; None: it did not."""
+    if decision is None:
+        return None
+    if decision.WhichOneof("subject") == "pair":
+        a, b = decision.pair.participant_a, decision.pair.participant_b
+        if not set(ids).isdisjoint(ids_of(b.participant)):
+            a, b = b, a
+        return None if set(ids).isdisjoint(ids_of(a.participant)) else (a, b)
+    seeker = decision.ranking.seeker
+    for candidate in decision.ranking.candidates:
+        for this, other in (
+            (seeker, candidate.participant),
+            (candidate.participant, seeker),
+        ):
+            is_this = not set(ids).isdisjoint(ids_of(this.participant))
+            if is_this and not set(partner).isdisjoint(ids_of(other.participant)):
+                return this, other
+    return None
 
 
 def _as_used(

@@ -120,7 +120,7 @@ def mixed_pool(size: int, seed: int = 7) -> list[Participant]:
 
 def test_each_candidate_is_judged_as_the_pair_alone_would_be(bundle: Path, tmp_path: Path) -> None:
     pool = mixed_pool(60)
-    with serving(bundle, tmp_path, policy=lenient_policy()) as server:
+    with serving(bundle, tmp_path, policy=lenient_policy(max_exposure_per_day="10.0")) as server:
         happened(server, between("personal_block", "b1", "c3", "seeker"))
         happened(server, about("hold_placed", "h1", "c4", "reason_code: 'SPAM'"))
         happened(server, started("chat", "seeker", "c5"))
@@ -499,3 +499,18 @@ def test_rankings_are_counted(bundle: Path, tmp_path: Path) -> None:
         assert server.metric(counted, decision="REROUTE", leading_reason="AGE_UNKNOWN") == 1
         assert server.metric(counted, decision="INVALID", leading_reason="") == 1
         assert server.metric("pairguard_decisions_total") == 0
+
+
+@pytest.mark.parametrize("who", ["seeker", "c0"])
+def test_a_chat_from_a_ranking_is_judged_by_what_was_ranked(
+    bundle: Path, tmp_path: Path, who: str
+) -> None:
+    with serving(bundle, tmp_path, policy=lenient_policy()) as server:
+        answer = rank(server, request("seeker", "c0", "c1"))
+        happened(server, started("chat", "c0", "seeker", decision=answer.decision_id))
+
+        fine = keep_evidence(server, who, verified("adult", 40))
+        minor = keep_evidence(server, who, verified("minor", 15))
+
+    assert not fine.unsafe_chats
+    assert [each.chat_id for each in minor.unsafe_chats] == ["chat"]

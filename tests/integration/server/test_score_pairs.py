@@ -79,7 +79,7 @@ def people(count: int, *, more: str = "") -> list[Participant]:
 
 def test_each_pair_is_judged_as_it_would_be_alone(bundle: Path, tmp_path: Path) -> None:
     pool = mixed_pool(14, seed=3)
-    with serving(bundle, tmp_path, policy=lenient_policy()) as server:
+    with serving(bundle, tmp_path, policy=lenient_policy(max_exposure_per_day="10.0")) as server:
         happened(server, between("personal_block", "b1", "c3", "c1"))
         happened(server, about("hold_placed", "h1", "c4", "reason_code: 'SPAM'"))
         happened(server, started("chat", "c2", "c5"), started("chat2", "c0", "c9"))

@@ -17,10 +17,9 @@ from pairguard.age.evidence import CheckResult
 from pairguard.bundle.loading import load_bundle
 from pairguard.policy.decision import DecisionKind
 from pairguard.policy.judgement import Judge, Judgement
+from pairguard.policy.pair_columns import CODES, PairColumns
 from pairguard.policy.pool_judgement import (
-    CODES,
     Acquaintance,
-    PairColumns,
     PoolJudgement,
     PoolMember,
 )

@@ -20,7 +20,7 @@ from pairguard.v1.journal_pb2 import (
 
 NOON = 1_795_000_000.0
 ANN, BEA, CAT = bytes([1]) * 16, bytes([2]) * 16, bytes([3]) * 16
-RANKING = "1" * 32
+RANKING = "f" * 32
 
 
 def start(a: bytes, b: bytes, decision_id: str = RANKING) -> EventRecord:
@@ -106,11 +106,18 @@ def test_who_was_no_candidate_adds_nothing_by_the_ranking() -> None:
     assert not message.HasField("exposure")
 
 
-def test_a_start_whose_decision_is_not_found_yet_adds_what_the_ages_say() -> None:
+def test_a_start_whose_ranking_is_not_found_yet_adds_what_the_ages_say() -> None:
     message = completed(start(ANN, BEA), None, minors=(0.25, 0.5))
 
     assert message.reconciliation == RECONCILIATION_UNSPECIFIED
     assert message.exposure == 0.25 * 0.5 + 0.5 * 0.75
+
+
+def test_a_start_whose_decision_on_the_pair_is_not_found_yet_adds_nothing_again() -> None:
+    message = completed(start(ANN, BEA, "1" * 32), None, minors=(0.25, 0.5))
+
+    assert message.reconciliation == RECONCILIATION_UNSPECIFIED
+    assert not message.HasField("exposure")
 
 
 @pytest.mark.parametrize("minors", [(None, 0.5), (0.5, None), (None, None)])
