@@ -22,6 +22,7 @@ from pathlib import Path
 from pairguard.client import Client, ClientOptions, NotRecorded
 from pairguard.store.opening import open_store
 from tests.e2e.server_process import environment
+from tests.integration.server.running_server import lenient_policy
 from tests.redis_server import RedisServer, running_redis
 from tests.soak.backend import Backend
 from tests.soak.chaos import Misfortunes, Server, fill_disk
@@ -64,6 +65,9 @@ def _soak(given: argparse.Namespace, directory: Path, stack: ExitStack, *, has_d
     people = simulated_people(
         directory / "simulated", count=given.people, seed=given.seed, now=datetime.now(UTC)
     )
+    policy = directory / "policy.toml"
+    policy.write_text(_generous_policy(), encoding="utf-8")
+    settings["policy_file"] = str(policy)
     environ = environment(directory, given.bundle.absolute(), **settings)
     servers: list[Server] = []
     addresses = [f"127.0.0.1:{_free_port()}" for _ in range(given.servers)]
@@ -145,6 +149,14 @@ def _record_evidence(address: str, people: list[Person], ledger: Ledger) -> None
                 ledger.kept(person.ids, {item.evidence_id for item in person.evidence})
             except NotRecorded:
                 ledger.violated("evidence was not recorded although nothing had happened yet")
+
+
+def _generous_policy() -> str:
+    """Return a policy that allows many pairs, so that budgets and repeats have something to do."""
+    lines = lenient_policy(
+        unknown_may_meet='"ADULTS_AND_UNKNOWN"', reroute_minor_adult="0.3", reroute_risk="0.4"
+    )
+    return lines.replace("max_exposure_per_day = 0.5", "max_exposure_per_day = 8.0")
 
 
 def _kill(redis: RedisServer) -> None:
