@@ -11,7 +11,7 @@ import grpc
 from pairguard.v1.feedback_service_pb2 import Event, RecordEventsRequest
 from pairguard.v1.feedback_service_pb2_grpc import FeedbackServiceStub
 from tests.bench.compare import bootstrap_interval
-from tests.bench.known_people import chat_events, record_people
+from tests.bench.known_people import chat_events, record_people, sent
 
 _ROUNDS = 9
 _SINGLE = 100
@@ -44,6 +44,6 @@ def _rate(stub: FeedbackServiceStub, batches: list[list[Event]]) -> float:
     start = time.perf_counter()
     count = 0
     for batch in batches:
-        answer = stub.RecordEvents(RecordEventsRequest(events=batch), timeout=60)
+        answer = sent(stub.RecordEvents, RecordEventsRequest(events=batch))
         count += len(answer.results)
     return count / (time.perf_counter() - start)

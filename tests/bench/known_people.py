@@ -5,7 +5,9 @@ Owns what is recorded before anything is measured, over the contract as a platfo
 
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 import grpc
 
@@ -16,6 +18,9 @@ from pairguard.v1.age_assurance_service_pb2_grpc import AgeAssuranceServiceStub
 from pairguard.v1.feedback_service_pb2_grpc import FeedbackServiceStub
 from pairguard.v1.pair_risk_service_pb2 import ScorePairRequest
 
+_Answer = TypeVar("_Answer")
+
+_ATTEMPTS = 20
 _PEOPLE = 1_000
 _CHATS = 6_000
 _EVENTS_A_CALL = 1_000
@@ -51,12 +56,24 @@ def record_people(address: str, *, seed: int) -> list[Known]:
                 item.verified_age.method = participants.VERIFICATION_METHOD_ID_DOCUMENT
                 item.verified_age.liveness = participants.LIVENESS_PASSED
                 item.verified_age.age_years = draw.randint(19, 60)
-            ages.RecordAgeEvidence(request, timeout=30)
+            sent(ages.RecordAgeEvidence, request)
         events = [event for _ in range(_CHATS) for event in _chat(draw, people)]
         for start in range(0, len(events), _EVENTS_A_CALL):
             batch = feedback.RecordEventsRequest(events=events[start : start + _EVENTS_A_CALL])
-            feedbacks.RecordEvents(batch, timeout=30)
+            sent(feedbacks.RecordEvents, batch)
     return people
+
+
+def sent(method: Callable[..., _Answer], request: object) -> _Answer:
+    """Send a request as a client does: again, under the same ids, while the store is busy."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return method(request, timeout=30)
+        except grpc.RpcError as error:
+            if cast("grpc.Call", error).code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            time.sleep(0.05)
+    return method(request, timeout=30)
 
 
 def known_requests(people: list[Known], count: int, *, seed: int) -> tuple[bytes, ...]:
