@@ -29,8 +29,9 @@ class PairRiskServiceStub:
     """Judges proposed pairs before they meet. A decision is an answer, never an error. Errors carry one
     `google.rpc.ErrorInfo` with an UPPER_SNAKE reason and, for INVALID_ARGUMENT, a
     `google.rpc.BadRequest` that names each field by its path. Numbers that are not finite, enum
-    numbers that the service does not know and lists that are too long are invalid arguments. A
-    caller that gets an error does not form the pair.
+    numbers that the service does not know and lists that are too long are invalid arguments.
+    UNAUTHENTICATED: the service knows its callers, and not this one. PERMISSION_DENIED: the caller
+    lacks the scope of the call. A caller that gets an error does not form the pair.
     """
 
     def __init__(self, channel):
@@ -65,8 +66,9 @@ class PairRiskServiceServicer:
     """Judges proposed pairs before they meet. A decision is an answer, never an error. Errors carry one
     `google.rpc.ErrorInfo` with an UPPER_SNAKE reason and, for INVALID_ARGUMENT, a
     `google.rpc.BadRequest` that names each field by its path. Numbers that are not finite, enum
-    numbers that the service does not know and lists that are too long are invalid arguments. A
-    caller that gets an error does not form the pair.
+    numbers that the service does not know and lists that are too long are invalid arguments.
+    UNAUTHENTICATED: the service knows its callers, and not this one. PERMISSION_DENIED: the caller
+    lacks the scope of the call. A caller that gets an error does not form the pair.
     """
 
     def ScorePair(self, request, context):
@@ -137,8 +139,9 @@ class PairRiskService:
     """Judges proposed pairs before they meet. A decision is an answer, never an error. Errors carry one
     `google.rpc.ErrorInfo` with an UPPER_SNAKE reason and, for INVALID_ARGUMENT, a
     `google.rpc.BadRequest` that names each field by its path. Numbers that are not finite, enum
-    numbers that the service does not know and lists that are too long are invalid arguments. A
-    caller that gets an error does not form the pair.
+    numbers that the service does not know and lists that are too long are invalid arguments.
+    UNAUTHENTICATED: the service knows its callers, and not this one. PERMISSION_DENIED: the caller
+    lacks the scope of the call. A caller that gets an error does not form the pair.
     """
 
     @staticmethod

@@ -30,8 +30,9 @@ class PairRiskServiceStub:
     """Judges proposed pairs before they meet. A decision is an answer, never an error. Errors carry one
     `google.rpc.ErrorInfo` with an UPPER_SNAKE reason and, for INVALID_ARGUMENT, a
     `google.rpc.BadRequest` that names each field by its path. Numbers that are not finite, enum
-    numbers that the service does not know and lists that are too long are invalid arguments. A
-    caller that gets an error does not form the pair.
+    numbers that the service does not know and lists that are too long are invalid arguments.
+    UNAUTHENTICATED: the service knows its callers, and not this one. PERMISSION_DENIED: the caller
+    lacks the scope of the call. A caller that gets an error does not form the pair.
     """
 
     @_typing.overload
@@ -61,8 +62,9 @@ class PairRiskServiceAsyncStub(PairRiskServiceStub):
     """Judges proposed pairs before they meet. A decision is an answer, never an error. Errors carry one
     `google.rpc.ErrorInfo` with an UPPER_SNAKE reason and, for INVALID_ARGUMENT, a
     `google.rpc.BadRequest` that names each field by its path. Numbers that are not finite, enum
-    numbers that the service does not know and lists that are too long are invalid arguments. A
-    caller that gets an error does not form the pair.
+    numbers that the service does not know and lists that are too long are invalid arguments.
+    UNAUTHENTICATED: the service knows its callers, and not this one. PERMISSION_DENIED: the caller
+    lacks the scope of the call. A caller that gets an error does not form the pair.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -88,8 +90,9 @@ class PairRiskServiceServicer(metaclass=_abc_1.ABCMeta):
     """Judges proposed pairs before they meet. A decision is an answer, never an error. Errors carry one
     `google.rpc.ErrorInfo` with an UPPER_SNAKE reason and, for INVALID_ARGUMENT, a
     `google.rpc.BadRequest` that names each field by its path. Numbers that are not finite, enum
-    numbers that the service does not know and lists that are too long are invalid arguments. A
-    caller that gets an error does not form the pair.
+    numbers that the service does not know and lists that are too long are invalid arguments.
+    UNAUTHENTICATED: the service knows its callers, and not this one. PERMISSION_DENIED: the caller
+    lacks the scope of the call. A caller that gets an error does not form the pair.
     """
 
     @_abc_1.abstractmethod
