@@ -19,7 +19,7 @@ from pairguard.bundle.defaults import default_policy_text
 from pairguard.policy.judgement import Judge
 from pairguard.policy.regions import Policy
 from pairguard.policy.state import StoredState
-from pairguard.risk.pair import RiskModel
+from pairguard.risk.model import RiskModel
 from pairguard.risk.participant import Participant
 from pairguard.server.request_conversion import read_score_pair
 from pairguard.v1.pair_risk_service_pb2 import ScorePairRequest

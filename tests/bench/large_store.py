@@ -16,8 +16,8 @@ from redis import Redis
 
 from pairguard.history.changes import ChatEnded, ChatStarted, Decided, EvidenceKept
 from pairguard.history.row import Row
+from pairguard.store.effects import evidence_change
 from pairguard.store.opening import open_store, sqlite_path
-from pairguard.store.records import evidence_change
 from pairguard.store.redis.cells import Cell, write_cell
 from pairguard.v1 import participant_pb2 as participants
 from tests.e2e.server_process import environment, started

@@ -16,7 +16,7 @@ import numpy as np
 
 from pairguard.age.parameters import Array
 from pairguard.bundle.loading import load_bundle
-from pairguard.risk.pair import RiskModel
+from pairguard.risk.model import RiskModel
 from pairguard.server.request_conversion import read_participant
 from pairguard.server.violations import Violations
 from pairguard.v1.pair_risk_service_pb2 import (

@@ -11,7 +11,7 @@ from pairguard.bundle.loading import load_bundle
 from pairguard.policy.judgement import Judge
 from pairguard.policy.state import StoredState
 from pairguard.risk.features import PairFeatures
-from pairguard.risk.pair import RiskModel
+from pairguard.risk.model import RiskModel
 from pairguard.risk.participant import Participant
 from pairguard_training.assessing import assess_snapshots, pair_rows
 from pairguard_training.bundle_build import write_fit

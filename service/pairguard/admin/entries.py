@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from pairguard.admin.output import time_text
 from pairguard.store.ports import KeptRecord, RecordKind
-from pairguard.store.records import reconciliation_name, seconds
+from pairguard.store.record_fields import reconciliation_name, seconds
 from pairguard.v1 import assessment_pb2, journal_pb2, participant_pb2
 
 _SHORT_DIGITS = 8

@@ -36,7 +36,7 @@ from pairguard.risk.calibration import Calibration
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.harm import HarmModel
-from pairguard.risk.pair import RiskModel
+from pairguard.risk.model import RiskModel
 from pairguard.risk.trees import TreeModel
 
 PARITY_ROWS = 256

@@ -18,7 +18,7 @@ from pairguard.policy.pools import Side
 from pairguard.policy.reasons import Party, ReasonCode
 from pairguard.policy.regions import Policy
 from pairguard.policy.state import KeptState, StoredState
-from pairguard.risk.pair import ParticipantAssessment, RiskModel
+from pairguard.risk.model import ParticipantAssessment, RiskModel
 from pairguard.risk.participant import Participant
 
 UPHELD_HARM_SIGNAL = "history.upheld_harm_365d"

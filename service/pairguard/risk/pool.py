@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pairguard.age.belief import PROBABILITY_FLOOR
 from pairguard.age.parameters import Array
 from pairguard.risk.features import ReadyMatrix
-from pairguard.risk.pair import ParticipantAssessment, RiskModel
+from pairguard.risk.model import ParticipantAssessment, RiskModel
 
 Places = NDArray[np.intp]
 """Positions in a pool, shape ``(n,)``."""

@@ -17,7 +17,7 @@ from pairguard.age.told import distinct_evidence
 from pairguard.errors import StoreUnavailable
 from pairguard.policy.checks import CheckPlan
 from pairguard.policy.reasons import ReasonCode
-from pairguard.risk.pair import ParticipantAssessment
+from pairguard.risk.model import ParticipantAssessment
 from pairguard.risk.participant import Participant
 from pairguard.server.call_facts import current_call
 from pairguard.server.generation import Generation, GenerationSlot
@@ -116,10 +116,8 @@ class AgeAssessing:
         facts = current_call.get()
         facts.bundle_version = generation.bundle_version
         facts.policy_version = generation.policy_version
-        for item in participant.age_evidence:
-            self._metrics.count_evidence(item.kind)
-        if assessment.unknown_names:
-            self._metrics.count_unknown_signals(len(assessment.unknown_names))
+        self._metrics.count_evidence((participant,))
+        self._metrics.count_unknown_signals((assessment,))
         if degradations:
             facts.degradations = degradations
             self._metrics.count_degradations(degradations)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from pairguard.store.records import Ids, event_participants, ids_of, seconds
+from pairguard.store.record_fields import Ids, event_participants, ids_of, seconds
 from pairguard.v1 import assessment_pb2, journal_pb2
 
 Agreement: TypeAlias = journal_pb2.Reconciliation.ValueType

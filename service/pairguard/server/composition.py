@@ -24,7 +24,8 @@ from pairguard.server.authorization import Authorization
 from pairguard.server.caller_file import callers_of
 from pairguard.server.canonical_log import CanonicalLog
 from pairguard.server.current_hashing import CurrentHashing
-from pairguard.server.decision_journal import DecisionJournal, JournalFile
+from pairguard.server.decision_journal import DecisionJournal
+from pairguard.server.decision_records import DecisionRecords, JournalFile
 from pairguard.server.erasing import Erasing
 from pairguard.server.event_recording import EventRecording
 from pairguard.server.evidence_recording import EvidenceRecording
@@ -112,6 +113,7 @@ def compose(
     segments = SegmentWriter(
         settings.journal_directory, on_sync_error=metrics.count_journal_sync_error
     )
+    records = DecisionRecords(journal_file or segments, kept, hashing, metrics)
     journal_import = JournalImport(settings, store, recent, metrics, in_child=import_in_child)
     reading = JournalReading(store, metrics, flush=journal_import.flush)
     full_view = settings.full_view_allowed
@@ -126,7 +128,7 @@ def compose(
             clock=clock,
             allow_expire_seconds=settings.allow_expire_seconds,
         ),
-        DecisionJournal(journal_file or segments, kept, hashing, recent, metrics),
+        DecisionJournal(records, recent),
         repeats,
         metrics,
         clock=clock,
@@ -137,7 +139,7 @@ def compose(
     )
     rank_candidates = RankCandidates(
         CandidateRanking(pool_scoring, allow_expire_seconds=settings.allow_expire_seconds),
-        RankingJournal(journal_file or segments, kept, hashing, recent, metrics),
+        RankingJournal(records, kept, recent),
         repeats,
         metrics,
         clock=clock,

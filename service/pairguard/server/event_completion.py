@@ -24,8 +24,9 @@ from pairguard.server.event_conversion import MAX_CHAT_SECONDS
 from pairguard.server.generation import GenerationSlot
 from pairguard.server.kept_participants import open_chats_of, summary_of
 from pairguard.server.response_conversion import set_time
+from pairguard.store.effects import review_of
 from pairguard.store.ports import KeptParticipant
-from pairguard.store.records import event_participants, ids_of, review_of, seconds
+from pairguard.store.record_fields import event_participants, ids_of, seconds
 from pairguard.v1 import assessment_pb2, feedback_service_pb2, journal_pb2
 
 _SECONDS_PER_HOUR: Final = 3600.0

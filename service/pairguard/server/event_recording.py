@@ -27,7 +27,8 @@ from pairguard.store.ports import (
     ParticipantStore,
     RecordKind,
 )
-from pairguard.store.records import event_participants, event_record
+from pairguard.store.record_fields import event_participants
+from pairguard.store.records import event_record
 from pairguard.v1 import (
     feedback_service_pb2,
     journal_pb2,

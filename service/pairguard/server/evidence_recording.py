@@ -23,11 +23,8 @@ from pairguard.server.current_hashing import CurrentHashing
 from pairguard.server.event_recording import RECORD_VERSION, require_durability
 from pairguard.server.generation import Generation, GenerationSlot
 from pairguard.server.journal_reading import FindDecisions
-from pairguard.server.kept_participants import (
-    KeptParticipants,
-    copies_among,
-    summary_of,
-)
+from pairguard.server.kept_evidence import copies_among
+from pairguard.server.kept_participants import KeptParticipants, summary_of
 from pairguard.server.metrics import Metrics
 from pairguard.server.record_conversion import (
     RecordAgeEvidenceCall,
@@ -37,14 +34,11 @@ from pairguard.server.record_conversion import (
 from pairguard.server.response_conversion import REASONS, set_time
 from pairguard.server.unsafe_chats import UnsafeChats
 from pairguard.server.violations import RefusedItem
+from pairguard.store.effects import BELOW_MINIMUM_AGE, evidence_change
 from pairguard.store.identity import HASH_BYTES
 from pairguard.store.ports import JournalRecord, ParticipantStore
-from pairguard.store.records import (
-    BELOW_MINIMUM_AGE,
-    evidence_change,
-    evidence_record,
-    seconds,
-)
+from pairguard.store.record_fields import seconds
+from pairguard.store.records import evidence_record
 from pairguard.v1 import (
     age_assurance_service_pb2,
     journal_pb2,

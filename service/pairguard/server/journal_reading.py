@@ -18,7 +18,7 @@ from pairguard.server.errors import DecisionNotFound
 from pairguard.server.metrics import Metrics
 from pairguard.server.response_conversion import put_into_words, reasons_of
 from pairguard.store.ports import KeptRecord, ParticipantStore, RecordKind
-from pairguard.store.records import reconciliation_name, seconds
+from pairguard.store.record_fields import reconciliation_name, seconds
 from pairguard.v1 import journal_pb2, pair_risk_service_pb2
 
 FLUSH_SECONDS: Final = 1.0

@@ -13,7 +13,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from pairguard.age.evidence import EVIDENCE_KINDS
 from pairguard.policy.pair_columns import PairColumns
+from pairguard.risk.model import ParticipantAssessment
 from pairguard.risk.pair import PairRisk
+from pairguard.risk.participant import Participant
 from pairguard.store.ports import PurgeReport
 from pairguard.store.segments.importing import ImportReport
 
@@ -269,13 +271,17 @@ class Metrics:
             for decision, reason, count in part.counts:
                 self._batch_pairs.labels(decision.name, reason.value).inc(count)
 
-    def count_evidence(self, kind: str) -> None:
-        """Count an item of evidence by the name of its field in the contract."""
-        self._evidence[kind].inc()
+    def count_evidence(self, participants: Iterable[Participant]) -> None:
+        """Count the items that were sent of participants by their fields in the contract."""
+        for participant in participants:
+            for item in participant.age_evidence:
+                self._evidence[item.kind].inc()
 
-    def count_unknown_signals(self, count: int) -> None:
-        """Count names that were sent and ignored."""
-        self._unknown_signals.inc(count)
+    def count_unknown_signals(self, assessed: Iterable[ParticipantAssessment]) -> None:
+        """Count names that were sent of participants and ignored."""
+        unknown = sum(len(each.unknown_names) for each in assessed)
+        if unknown:
+            self._unknown_signals.inc(unknown)
 
     def count_degradations(self, kinds: Iterable[str]) -> None:
         """Count what one answer had to do without."""

@@ -11,7 +11,6 @@ from typing import cast
 
 import grpc
 
-from pairguard.server.call_facts import calling
 from pairguard.server.errors import FullViewNotAllowed
 from pairguard.server.journal_reading import JournalReading
 from pairguard.server.rank_candidates import RankCandidates
@@ -52,7 +51,7 @@ class PairRiskServicer(PairRiskServiceServicer):
         self, request: messages.ScorePairRequest, context: grpc.ServicerContext
     ) -> messages.ScorePairResponse:
         """Judge one proposed pair."""
-        return self._score_pair.answer(request, calling().name)
+        return self._score_pair.answer(request)
 
     def ScorePairs(
         self, request: messages.ScorePairsRequest, context: grpc.ServicerContext
@@ -64,7 +63,7 @@ class PairRiskServicer(PairRiskServiceServicer):
         self, request: messages.RankCandidatesRequest, context: grpc.ServicerContext
     ) -> messages.RankCandidatesResponse:
         """Rank candidates for a seeker."""
-        return self._rank_candidates.answer(request, calling().name)
+        return self._rank_candidates.answer(request)
 
     def GetDecision(
         self, request: messages.GetDecisionRequest, context: grpc.ServicerContext

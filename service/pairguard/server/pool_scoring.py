@@ -19,7 +19,7 @@ from pairguard.policy.pool_judgement import (
     PoolJudgement,
     PoolMember,
 )
-from pairguard.risk.pair import ParticipantAssessment
+from pairguard.risk.model import ParticipantAssessment
 from pairguard.risk.participant import Participant
 from pairguard.risk.pool import Places
 from pairguard.server.generation import Generation, GenerationSlot

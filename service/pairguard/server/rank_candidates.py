@@ -11,13 +11,14 @@ from time import perf_counter
 from pairguard.errors import StoreUnavailable
 from pairguard.policy.decision import DecisionKind
 from pairguard.server.call_facts import current_call
-from pairguard.server.decision_journal import DECISION_NOT_JOURNALED
+from pairguard.server.decision_records import DECISION_NOT_JOURNALED
 from pairguard.server.metrics import Metrics
 from pairguard.server.pool_conversion import RankCandidatesCall, read_rank_candidates
 from pairguard.server.ranking import CandidateRanking, Ranking
 from pairguard.server.ranking_journal import RankingJournal
 from pairguard.server.ranking_response import ranking_response
 from pairguard.server.repeats import HARD_REASONS, REQUEST_ID_NOT_KEPT, Repeats, RequestKey
+from pairguard.server.response_conversion import degrade
 from pairguard.v1.pair_risk_service_pb2 import RankCandidatesRequest, RankCandidatesResponse
 
 
@@ -47,12 +48,8 @@ class RankCandidates:
         self._metrics = metrics
         self._clock = clock
 
-    def answer(self, request: RankCandidatesRequest, caller: str = "") -> RankCandidatesResponse:
+    def answer(self, request: RankCandidatesRequest) -> RankCandidatesResponse:
         """Answer one request.
-
-        Args:
-            request: As it came.
-            caller: Name of the calling service; "": it is not known.
 
         Raises:
             InvalidInput: The request is wrong, or its id came with another one.
@@ -63,22 +60,13 @@ class RankCandidates:
         if not call.request_id:
             response, _ = self._decided(request, call, received)
             return response
-        key = self._repeats.key_of(request, caller)
-        is_outdated = False
-        if key is not None:
-            try:
-                earlier = self._repeats.find(key, RankCandidatesResponse)
-            except StoreUnavailable:
-                self._metrics.count_store_error("find_answer")
-                key = None
-            else:
-                if earlier is not None and self._still_stands(call, earlier):
-                    self._metrics.count_repeat()
-                    return earlier
-                is_outdated = earlier is not None
+        key, earlier = self._repeats.look_up(request, RankCandidatesResponse)
+        if earlier is not None and self._still_stands(call, earlier):
+            self._metrics.count_repeat()
+            return earlier
         response, ranking = self._decided(request, call, received)
         # The outdated answer stays what is kept: it is checked again, and found outdated again.
-        return response if is_outdated else self._kept(key, response, ranking)
+        return self._kept(key, response, ranking) if earlier is None else response
 
     def _decided(
         self, request: RankCandidatesRequest, call: RankCandidatesCall, received: float
@@ -86,7 +74,7 @@ class RankCandidates:
         ranking = self._ranking.rank(call.seeker, call.candidates, max_results=call.max_results)
         response = ranking_response(ranking, call.invalid)
         if not self._journal.keep(request, ranking, received=received):
-            _degrade(response, DECISION_NOT_JOURNALED)
+            degrade(response, DECISION_NOT_JOURNALED)
         self._observe(call, ranking, tuple(response.degradations))
         return response, ranking
 
@@ -104,7 +92,7 @@ class RankCandidates:
                 return kept if stands else response
         except StoreUnavailable:
             self._metrics.count_store_error("keep_answer")
-        _degrade(response, REQUEST_ID_NOT_KEPT)
+        degrade(response, REQUEST_ID_NOT_KEPT)
         return response
 
     def _still_stands(self, call: RankCandidatesCall, earlier: RankCandidatesResponse) -> bool:
@@ -126,14 +114,9 @@ class RankCandidates:
         metrics.observe_ranking(
             ranking.columns, offered=len(ranking.offered), invalid=len(call.invalid)
         )
-        for participant in (call.seeker, *(each.participant for each in call.candidates)):
-            for item in participant.age_evidence:
-                metrics.count_evidence(item.kind)
-        unknown = sum(len(each.unknown_names) for each in ranking.pool.assessed)
-        if unknown:
-            metrics.count_unknown_signals(unknown)
-        if degradations:
-            metrics.count_degradations(degradations)
+        metrics.count_evidence((call.seeker, *(each.participant for each in call.candidates)))
+        metrics.count_unknown_signals(ranking.pool.assessed)
+        metrics.count_degradations(degradations)
 
 
 def _offered_in(response: RankCandidatesResponse) -> frozenset[int]:
@@ -149,7 +132,3 @@ def _stopped(ranking: Ranking, offered: frozenset[int]) -> bool:
         for place, candidate in enumerate(ranking.candidates)
         if candidate.index in offered
     )
-
-
-def _degrade(response: RankCandidatesResponse, degradation: str) -> None:
-    response.degradations[:] = sorted((*response.degradations, degradation))

@@ -8,21 +8,15 @@ a chat with anybody in the answer would add.
 
 from __future__ import annotations
 
-from time import perf_counter
-
 from pairguard.age.admission import admission
-from pairguard.errors import StoreUnavailable
 from pairguard.policy.decision import DecisionKind
 from pairguard.server.belief_record import belief_record
-from pairguard.server.call_facts import calling
-from pairguard.server.current_hashing import CurrentHashing
-from pairguard.server.decision_journal import RECORD_VERSION, JournalFile, write_inputs
+from pairguard.server.decision_records import DecisionRecords, write_inputs
 from pairguard.server.kept_participants import KeptParticipants
-from pairguard.server.metrics import Metrics
 from pairguard.server.ranking import Ranking
 from pairguard.server.recent_decisions import RecentDecisions
+from pairguard.server.record_hashing import RecordHashing
 from pairguard.server.response_conversion import DECISIONS, set_time
-from pairguard.store.segments.framing import Position
 from pairguard.v1 import journal_pb2, pair_risk_service_pb2
 
 
@@ -30,26 +24,17 @@ class RankingJournal:
     """Keeps rankings.
 
     Args:
-        file: Where records are written.
-        kept: Where the keys come from.
-        hashing: What hashes messages.
+        records: What writes them down.
+        kept: Tells whether chats are reported.
         recent: Where decisions count until they are imported.
-        metrics: Where lost records are counted.
     """
 
     def __init__(
-        self,
-        file: JournalFile,
-        kept: KeptParticipants,
-        hashing: CurrentHashing,
-        recent: RecentDecisions,
-        metrics: Metrics,
+        self, records: DecisionRecords, kept: KeptParticipants, recent: RecentDecisions
     ) -> None:
-        self._file = file
+        self._records = records
         self._kept = kept
-        self._hashing = hashing
         self._recent = recent
-        self._metrics = metrics
 
     def keep(
         self,
@@ -66,74 +51,56 @@ class RankingJournal:
             received: ``perf_counter`` when the request came.
         """
         exposure = 0.0 if self._kept.chats_are_reported else most_exposure(ranking)
-        position: Position | None = None
-        try:
-            record = self._record(request, ranking, exposure)
-            latency_nanos = int((perf_counter() - received) * 1e9)
-            record.latency.seconds, record.latency.nanos = divmod(latency_nanos, 1_000_000_000)
-            position = self._file.append(record.SerializeToString())
-        except StoreUnavailable:
-            self._metrics.count_lost_decision()
+
+        def fill(record: journal_pb2.DecisionRecord, hashing: RecordHashing) -> None:
+            _write(record.ranking, request, ranking, exposure, hashing)
+
+        position = self._records.write(
+            request,
+            fill,
+            decision_id=ranking.decision_id,
+            decision_time=ranking.pool.now,
+            generation=ranking.pool.generation,
+            received=received,
+        )
         self._recent.add(
             ranking.pool.known[0].ids,
             allowed=bool(ranking.offered),
             exposure=exposure,
             partner_minor=_mean_minor(ranking),
-            position=None if position is None else (position.segment, position.end),
+            position=position,
             now=ranking.pool.now,
         )
         return position is not None
 
-    def _record(
-        self,
-        request: pair_risk_service_pb2.RankCandidatesRequest,
-        ranking: Ranking,
-        exposure: float,
-    ) -> journal_pb2.DecisionRecord:
-        pool = ranking.pool
-        hashing = self._hashing.of(pool.generation)
-        record = journal_pb2.DecisionRecord(
-            record_version=RECORD_VERSION,
-            decision_id=ranking.decision_id,
-            caller=calling().name,
-            hash_key_id=self._kept.keys.current.key_id,
-            bundle_version=pool.generation.bundle_version,
-            policy_version=pool.generation.policy_version,
-        )
-        set_time(record.decision_time, pool.now)
-        if request.request_id:
-            record.request_id_hash = hashing.request_id(request.request_id)
-        if request.HasField("context"):
-            record.context.CopyFrom(request.context)
-            record.context.DiscardUnknownFields()
-        written = record.ranking
-        written.degradations.extend(ranking.degradations)
-        if exposure:
-            written.exposure = exposure
-        if ranking.expire_time is not None:
-            set_time(written.expire_time, ranking.expire_time)
-        seeker = pool.judgement.sides[0]
-        written.seeker.CopyFrom(
-            belief_record(
-                seeker.age, max(seeker.lines.adult_ages), admission(seeker.age, seeker.lines)
-            )
-        )
-        write_inputs(hashing, request.seeker, pool.known[0], into=written.seeker)
-        sent = request.candidates
-        places = {place: number for number, place in enumerate(ranking.offered, start=1)}
-        for place, candidate in enumerate(ranking.candidates):
-            of_one = written.candidates.add(candidate_index=candidate.index)
-            _write_candidate(of_one, ranking, place)
-            number = places.get(place)
-            if number is not None:
-                of_one.place = number
-            write_inputs(
-                hashing,
-                sent[candidate.index].participant,
-                pool.known[place + 1],
-                into=of_one.participant,
-            )
-        return record
+
+def _write(
+    written: journal_pb2.RankingDecision,
+    request: pair_risk_service_pb2.RankCandidatesRequest,
+    ranking: Ranking,
+    exposure: float,
+    hashing: RecordHashing,
+) -> None:
+    pool = ranking.pool
+    written.degradations.extend(ranking.degradations)
+    if exposure:
+        written.exposure = exposure
+    if ranking.expire_time is not None:
+        set_time(written.expire_time, ranking.expire_time)
+    seeker = pool.judgement.sides[0]
+    written.seeker.CopyFrom(
+        belief_record(seeker.age, max(seeker.lines.adult_ages), admission(seeker.age, seeker.lines))
+    )
+    write_inputs(hashing, request.seeker, pool.known[0], into=written.seeker)
+    places = {place: number for number, place in enumerate(ranking.offered, start=1)}
+    for place, candidate in enumerate(ranking.candidates):
+        of_one = written.candidates.add(candidate_index=candidate.index)
+        _write_candidate(of_one, ranking, place)
+        number = places.get(place)
+        if number is not None:
+            of_one.place = number
+        sent = request.candidates[candidate.index].participant
+        write_inputs(hashing, sent, pool.known[place + 1], into=of_one.participant)
 
 
 def most_exposure(ranking: Ranking) -> float:

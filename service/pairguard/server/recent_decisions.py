@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from pairguard.store.segments.framing import Position
+
 BUCKET_SECONDS: Final = 0.25
 _LOST_SECONDS: Final = 86_400.0
 
@@ -54,7 +56,7 @@ class RecentDecisions:
         allowed: bool,
         exposure: float,
         partner_minor: float,
-        position: tuple[str, int] | None,
+        position: Position | None,
         now: float,
     ) -> None:
         """Count a decision.
@@ -64,7 +66,7 @@ class RecentDecisions:
             allowed: Whether it was ALLOW.
             exposure: What it adds to the exposure.
             partner_minor: P(minor) of the other.
-            position: Segment and end of its record; None: it is in no segment, will never be
+            position: Where its record ends; None: it is in no segment, will never be
                 imported, and counts here for a day.
             now: Seconds since 1970.
         """
@@ -116,10 +118,10 @@ class RecentDecisions:
         """How many ids have decisions that the store does not count."""
         return len(self._sums)
 
-    def _bucket(self, position: tuple[str, int] | None, now: float) -> _Bucket:
+    def _bucket(self, position: Position | None, now: float) -> _Bucket:
         while self._lost and self._lost[0].closes + _LOST_SECONDS < now:
             self._forget(self._lost.popleft())
-        segment, end = ("", 0) if position is None else position
+        segment, end = ("", 0) if position is None else (position.segment, position.end)
         buckets = self._lost if position is None else self._buckets
         last = buckets[-1] if buckets else None
         if last is None or last.segment != segment or not now < last.closes:

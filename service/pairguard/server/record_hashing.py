@@ -113,13 +113,20 @@ class RecordHashing:
         return self._hashed(message)
 
     def pair_assessment(
-        self, message: assessment_pb2.PairAssessment
+        self,
+        message: assessment_pb2.PairAssessment,
+        *,
+        into: assessment_pb2.PairAssessment | None = None,
     ) -> assessment_pb2.PairAssessment:
         """Return an answer as it may be kept, without the beliefs about the two persons.
 
         Names that nobody knows were in the answer and are not in the record.
+
+        Args:
+            message: What is answered.
+            into: Where it is put; None: into a new message.
         """
-        record = self._hashed(message)
+        record = self._hashed(message, into)
         for name in ("unknown_signals", "participant_a_assessment", "participant_b_assessment"):
             record.ClearField(name)
         return record

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from pairguard.errors import FieldViolation, InvalidInput, StoreUnavailable
 from pairguard.policy.reasons import ReasonCode
+from pairguard.server.call_facts import calling
 from pairguard.server.kept_participants import KeptParticipants
 from pairguard.server.metrics import Metrics
 from pairguard.store.ports import KeptAnswer, ParticipantStore
@@ -84,12 +85,30 @@ class Repeats:
         self._metrics = metrics
         self._clock = clock
 
-    def key_of(self, request: _Request, caller: str) -> RequestKey | None:
-        """Return what a request is kept under; None: without the key nothing can be kept."""
+    def look_up(
+        self, request: _Request, kind: type[_Response]
+    ) -> tuple[RequestKey | None, _Response | None]:
+        """Return what a request is kept under and the answer, of a kind, that it got before.
+
+        Without a key it cannot be told whether there was one, and nothing can be kept; without an
+        answer there was none.
+
+        Raises:
+            InvalidInput: Another request had the same id; ``REQUEST_ID_REUSED``.
+        """
         try:
-            hash_text = self._kept.keys.hash
+            key = self._key_of(request)
         except StoreUnavailable:
-            return None
+            return None, None
+        try:
+            answer = self._store.find_answer(key.key, now=self._clock())
+            return key, None if answer is None else self._read(answer, key, kind)
+        except StoreUnavailable:
+            self._metrics.count_store_error("find_answer")
+            return None, None
+
+    def _key_of(self, request: _Request) -> RequestKey:
+        hash_text, caller = self._kept.keys.hash, calling().name
         content = blake2b(request.SerializeToString(deterministic=True)).hexdigest()
         if not isinstance(request, pair_risk_service_pb2.ScorePairRequest):
             # Bytes alone do not tell the requests of two calls apart.
@@ -98,16 +117,6 @@ class Repeats:
             hash_text(f"answer:{len(caller)}:{caller}:{request.request_id}"),
             hash_text(f"content:{content}"),
         )
-
-    def find(self, key: RequestKey, kind: type[_Response]) -> _Response | None:
-        """Return the answer, of a kind, that a request got before; None: it did not.
-
-        Raises:
-            InvalidInput: Another request had the same id; ``REQUEST_ID_REUSED``.
-            StoreUnavailable: It cannot be told.
-        """
-        answer = self._store.find_answer(key.key, now=self._clock())
-        return None if answer is None else self._read(answer, key, kind)
 
     def keep(self, key: RequestKey, response: _Response) -> _Response:
         """Keep an answer and return it, or the one that another call kept first.

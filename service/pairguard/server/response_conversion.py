@@ -202,6 +202,14 @@ def put_into_words(reason: assessment_pb2.Reason) -> None:
         reason.analyst_text, reason.participant_text = words.analyst_text, words.participant_text
 
 
+def degrade(
+    answer: assessment_pb2.PairAssessment | pair_risk_service_pb2.RankCandidatesResponse,
+    degradation: str,
+) -> None:
+    """Say in an answer what it had to do without."""
+    answer.degradations[:] = sorted((*answer.degradations, degradation))
+
+
 def set_time(message: Timestamp, seconds: float) -> None:
     """Set a time to seconds since 1970."""
     whole = int(seconds)

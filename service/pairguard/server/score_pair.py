@@ -13,12 +13,13 @@ from pairguard.errors import StoreUnavailable
 from pairguard.policy.decision import DecisionKind
 from pairguard.server.assessing import AssessedAge, assessed_age
 from pairguard.server.call_facts import current_call
-from pairguard.server.decision_journal import DECISION_NOT_JOURNALED, DecisionJournal
+from pairguard.server.decision_journal import DecisionJournal
+from pairguard.server.decision_records import DECISION_NOT_JOURNALED
 from pairguard.server.disclosure import require_full_view
 from pairguard.server.metrics import Metrics
 from pairguard.server.repeats import HARD_REASONS, REQUEST_ID_NOT_KEPT, Repeats, RequestKey
 from pairguard.server.request_conversion import ScorePairCall, read_score_pair
-from pairguard.server.response_conversion import score_pair_response
+from pairguard.server.response_conversion import degrade, score_pair_response
 from pairguard.server.scoring import PairScoring, ScoredPair
 from pairguard.v1 import assessment_pb2
 from pairguard.v1.pair_risk_service_pb2 import ScorePairRequest, ScorePairResponse
@@ -53,12 +54,8 @@ class ScorePair:
         self._clock = clock
         self._full_view_allowed = full_view_allowed
 
-    def answer(self, request: ScorePairRequest, caller: str = "") -> ScorePairResponse:
+    def answer(self, request: ScorePairRequest) -> ScorePairResponse:
         """Answer one request.
-
-        Args:
-            request: As it came.
-            caller: Name of the calling service; "": it is not known.
 
         Raises:
             InvalidInput: The request is wrong, or its id came with another one.
@@ -72,17 +69,10 @@ class ScorePair:
             require_full_view(allowed=self._full_view_allowed)
         if not call.request_id:
             return self._decided(request, call, received)
-        key = self._repeats.key_of(request, caller)
-        if key is not None:
-            try:
-                earlier = self._repeats.find(key, ScorePairResponse)
-            except StoreUnavailable:
-                self._metrics.count_store_error("find_answer")
-                key = None
-            else:
-                if earlier is not None and self._still_stands(call, earlier):
-                    self._metrics.count_repeat()
-                    return earlier
+        key, earlier = self._repeats.look_up(request, ScorePairResponse)
+        if earlier is not None and self._still_stands(call, earlier):
+            self._metrics.count_repeat()
+            return earlier
         return self._decided(request, call, received, key, repeatable=True)
 
     def _decided(
@@ -96,9 +86,8 @@ class ScorePair:
     ) -> ScorePairResponse:
         scored = self._scoring.score(call.a, call.b)
         response = score_pair_response(scored, _ages(call, scored) if call.full_view else None)
-        answer = response.assessment
         if not self._journal.keep(request, response, scored, received=received):
-            _degrade(answer, DECISION_NOT_JOURNALED)
+            degrade(response.assessment, DECISION_NOT_JOURNALED)
         if repeatable:
             response = self._kept(key, response)
         self._observe(call, scored, tuple(response.assessment.degradations))
@@ -114,7 +103,7 @@ class ScorePair:
                 return response
         except StoreUnavailable:
             self._metrics.count_store_error("keep_answer")
-        _degrade(response.assessment, REQUEST_ID_NOT_KEPT)
+        degrade(response.assessment, REQUEST_ID_NOT_KEPT)
         return response
 
     def _still_stands(self, call: ScorePairCall, earlier: ScorePairResponse) -> bool:
@@ -138,22 +127,13 @@ class ScorePair:
         facts.policy_version = scored.generation.policy_version
         facts.degradations = degradations
         metrics.observe_pair(facts.decision, leading, decision.risk)
-        for participant in (call.a, call.b):
-            for item in participant.age_evidence:
-                metrics.count_evidence(item.kind)
-        unknown = len(judgement.a.unknown_names) + len(judgement.b.unknown_names)
-        if unknown:
-            metrics.count_unknown_signals(unknown)
-        if degradations:
-            metrics.count_degradations(degradations)
+        metrics.count_evidence((call.a, call.b))
+        metrics.count_unknown_signals((judgement.a, judgement.b))
+        metrics.count_degradations(degradations)
 
 
 def _severity(response: ScorePairResponse) -> int:
     return int(response.assessment.decision)
-
-
-def _degrade(answer: assessment_pb2.PairAssessment, degradation: str) -> None:
-    answer.degradations[:] = sorted((*answer.degradations, degradation))
 
 
 def _ages(call: ScorePairCall, scored: ScoredPair) -> tuple[AssessedAge, AssessedAge]:

@@ -131,11 +131,8 @@ class ScorePairs:
         facts.bundle_version = pool.generation.bundle_version
         facts.policy_version = pool.generation.policy_version
         facts.degradations = tuple(degradations)
-        unknown = sum(len(each.unknown_names) for each in pool.assessed)
-        if unknown:
-            self._metrics.count_unknown_signals(unknown)
-        if degradations:
-            self._metrics.count_degradations(degradations)
+        self._metrics.count_unknown_signals(pool.assessed)
+        self._metrics.count_degradations(degradations)
         return tuple(degradations)
 
 

@@ -21,16 +21,12 @@ from pairguard.risk.participant import Participant
 from pairguard.server.evidence_conversion import EvidenceReader
 from pairguard.server.generation import Generation
 from pairguard.server.journal_reading import FindDecisions
-from pairguard.server.kept_participants import (
-    KnownParticipant,
-    evidence_of,
-    open_chats_of,
-    summary_of,
-)
+from pairguard.server.kept_evidence import evidence_of
+from pairguard.server.kept_participants import KnownParticipant, open_chats_of, summary_of
 from pairguard.server.request_conversion import read_participant
 from pairguard.server.violations import Violations
 from pairguard.store.ports import ParticipantStore
-from pairguard.store.records import ids_of
+from pairguard.store.record_fields import ids_of
 from pairguard.v1 import journal_pb2, participant_pb2
 
 # What makes a chat that goes on unsafe. Budgets, reports and scores stop the next pair, not this.

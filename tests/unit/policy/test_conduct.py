@@ -19,7 +19,8 @@ from pairguard.policy.pools import Side
 from pairguard.policy.reasons import Party, ReasonCode
 from pairguard.policy.regions import Policy
 from pairguard.policy.state import KeptState, StoredState
-from pairguard.risk.pair import RiskModel, minor_adult_probability, pair_risk
+from pairguard.risk.model import RiskModel
+from pairguard.risk.pair import minor_adult_probability, pair_risk
 from pairguard.risk.participant import Participant
 from tests.domain import (
     NOW,

@@ -27,7 +27,7 @@ from pairguard.policy.reasons import ReasonCode
 from pairguard.policy.regions import Policy
 from pairguard.policy.standing import own_refusals
 from pairguard.policy.state import KeptState, StoredState
-from pairguard.risk.pair import RiskModel
+from pairguard.risk.model import RiskModel
 from pairguard.risk.participant import Participant
 from tests.domain import (
     NOW,

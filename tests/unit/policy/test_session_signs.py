@@ -26,7 +26,7 @@ from pairguard.bundle.defaults import default_catalogue
 from pairguard.policy.judgement import Judge
 from pairguard.policy.regions import Policy
 from pairguard.policy.state import StoredState
-from pairguard.risk.pair import RiskModel
+from pairguard.risk.model import RiskModel
 from pairguard.risk.participant import Participant
 from tests.domain import (
     DAY,

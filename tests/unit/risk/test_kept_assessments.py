@@ -14,7 +14,7 @@ from pairguard.age.evidence import CheckResult
 from pairguard.age.tables import AgeTables
 from pairguard.risk.behaviour import BehaviourAgeModel
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.pair import ParticipantAssessment, RiskModel
+from pairguard.risk.model import ParticipantAssessment, RiskModel
 from pairguard.risk.participant import Participant
 from pairguard.risk.trees import TreeModel
 from tests.domain import (

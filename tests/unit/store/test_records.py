@@ -23,15 +23,10 @@ from pairguard.history.changes import (
     Reviewed,
     ReviewResult,
 )
+from pairguard.store.effects import UPHELD_HARM
 from pairguard.store.ports import LEGAL_HOLD, Hold, HoldChange, JournalRecord, RecordKind
-from pairguard.store.records import (
-    UPHELD_HARM,
-    decision_record,
-    event_record,
-    evidence_record,
-    record_of,
-    unlinked,
-)
+from pairguard.store.records import decision_record, event_record, evidence_record, record_of
+from pairguard.store.unlinking import unlinked
 from pairguard.v1 import assessment_pb2, feedback_service_pb2, journal_pb2, participant_pb2
 from tests.history_changes import NOON, hashed
 

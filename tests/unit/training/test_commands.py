@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from pairguard.bundle.loading import load_bundle
-from pairguard_training import commands
 from pairguard_training.__main__ import EXIT_INTERRUPTED, EXIT_REFUSED, main
+from pairguard_training.commands import simulate
 from tests.unit.training.tables_of_rows import snapshot, tables_of_rows
 
 
@@ -116,7 +116,7 @@ def test_a_run_that_is_stopped_leaves_nothing_behind(
         (directory / "snapshots.parquet").write_bytes(b"half")
         raise error
 
-    monkeypatch.setattr(commands, "simulate", write_half_and_stop)
+    monkeypatch.setattr(simulate, "simulate", write_half_and_stop)
     code = main(["simulate", "--out", str(tmp_path / "world")])
     assert code == (EXIT_INTERRUPTED if error is KeyboardInterrupt else EXIT_REFUSED)
     assert list(tmp_path.iterdir()) == []

@@ -20,12 +20,13 @@ from pairguard.history.changes import Change, Unlinked
 from pairguard.history.row import Row
 from pairguard.store.identity import HASH_BYTES
 from pairguard.store.ports import JournalRecord, RecordKind
-from pairguard.store.records import record_of, unlinked
+from pairguard.store.records import record_of
 from pairguard.store.redis.cell_storage import CellStorage, Replacement
 from pairguard.store.redis.cells import DAMAGE, Cell, with_hold, without_holds
 from pairguard.store.redis.connections import Connections
 from pairguard.store.redis.entries import Entry
 from pairguard.store.redis.journal import Journal, Unfinished
+from pairguard.store.unlinking import unlinked
 
 _RECORDS_PER_APPEND: Final = 250
 _COMPLETION_PAUSE_SECONDS: Final = 1.0

@@ -100,15 +100,6 @@ class SegmentReader:
         """The length of the file at this moment."""
         return os.fstat(self._descriptor).st_size
 
-    def is_blank(self) -> bool:
-        """Tell whether the file is empty or all zeros: it got its name and lost its contents."""
-        position = 0
-        while data := os.pread(self._descriptor, _READ_BYTES, position):
-            if data.strip(b"\0"):
-                return False
-            position += len(data)
-        return True
-
     def read(self, start: int, *, limit_records: int, limit_bytes: int = 4_194_304) -> Stretch:
         """Read whole records from an offset on.
 

@@ -19,10 +19,11 @@ from pairguard.history.contacts import PREFIX_BYTES, prefixes_of
 from pairguard.history.sections import CONTACTS, LEDGER, ledger_of, sections_of
 from pairguard.store.identity import HASH_BYTES
 from pairguard.store.ports import RecordKind
-from pairguard.store.records import record_of, unlinked
+from pairguard.store.records import record_of
 from pairguard.store.sqlite import holds, rows
 from pairguard.store.sqlite.batches import Selection, joined, split
 from pairguard.store.sqlite.schema import transaction
+from pairguard.store.unlinking import unlinked
 
 TOMBSTONE_SECONDS: Final = 8 * 86_400.0
 """How long an erased id is remembered, for records that were on their way."""

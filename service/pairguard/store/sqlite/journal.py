@@ -17,9 +17,10 @@ from typing import Any, Final
 from pairguard.errors import StoreUnavailable
 from pairguard.history.changes import Change
 from pairguard.store.ports import JournalRecord, KeptRecord, RecordKind
-from pairguard.store.records import record_of, unlinked
+from pairguard.store.records import record_of
 from pairguard.store.sqlite import holds, rows
 from pairguard.store.sqlite.batches import Selection, joined
+from pairguard.store.unlinking import unlinked
 
 _MAX_EVENTS: Final = 1_000
 _CURSOR_DIGITS: Final = 20

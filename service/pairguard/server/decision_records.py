@@ -1,0 +1,132 @@
+"""Records of decisions as they are written down, whatever was decided.
+
+Owns what stands in every record (what was asked, by whom, under which versions), the inputs of a
+participant, and that a record which cannot be written is counted and holds up no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from time import perf_counter
+from typing import Final, Protocol
+
+from pairguard.errors import StoreUnavailable
+from pairguard.server.call_facts import calling
+from pairguard.server.current_hashing import CurrentHashing
+from pairguard.server.generation import Generation
+from pairguard.server.kept_participants import KeptParticipants, KnownParticipant
+from pairguard.server.metrics import Metrics
+from pairguard.server.record_hashing import RecordHashing
+from pairguard.server.response_conversion import set_time
+from pairguard.store.segments.framing import Position
+from pairguard.v1 import journal_pb2, pair_risk_service_pb2, participant_pb2
+
+DECISION_NOT_JOURNALED: Final = "DECISION_NOT_JOURNALED"
+"""The decision could not be recorded: it is missing in the journal, and its exposure is counted by
+this process alone."""
+
+_RECORD_VERSION: Final = 1
+
+_Request = pair_risk_service_pb2.ScorePairRequest | pair_risk_service_pb2.RankCandidatesRequest
+
+
+class JournalFile(Protocol):
+    """Where records are written before they reach the store."""
+
+    def append(self, payload: bytes) -> Position:
+        """Write a record; it survives the end of this process when this returns.
+
+        Raises:
+            StoreUnavailable: It was not written.
+        """
+
+
+class DecisionRecords:
+    """Writes records of decisions.
+
+    Args:
+        file: Where they are written.
+        kept: Where the keys come from.
+        hashing: What hashes messages.
+        metrics: Where lost records are counted.
+    """
+
+    def __init__(
+        self,
+        file: JournalFile,
+        kept: KeptParticipants,
+        hashing: CurrentHashing,
+        metrics: Metrics,
+    ) -> None:
+        self._file = file
+        self._kept = kept
+        self._hashing = hashing
+        self._metrics = metrics
+
+    def write(
+        self,
+        request: _Request,
+        fill: Callable[[journal_pb2.DecisionRecord, RecordHashing], None],
+        *,
+        decision_id: str,
+        decision_time: float,
+        generation: Generation,
+        received: float,
+    ) -> Position | None:
+        """Write a record down and return where it ends; None: it could not be written.
+
+        Args:
+            request: What was asked.
+            fill: Adds what was decided, and on what.
+            decision_id: Id of the decision.
+            decision_time: When it was made, seconds since 1970.
+            generation: What judged.
+            received: ``perf_counter`` when the request came.
+        """
+        try:
+            hashing = self._hashing.of(generation)
+            record = journal_pb2.DecisionRecord(
+                record_version=_RECORD_VERSION,
+                decision_id=decision_id,
+                caller=calling().name,
+                hash_key_id=self._kept.keys.current.key_id,
+                bundle_version=generation.bundle_version,
+                policy_version=generation.policy_version,
+            )
+            set_time(record.decision_time, decision_time)
+            if request.request_id:
+                record.request_id_hash = hashing.request_id(request.request_id)
+            if request.HasField("context"):
+                record.context.CopyFrom(hashing.context(request.context))
+            fill(record, hashing)
+            latency_nanos = int((perf_counter() - received) * 1e9)
+            record.latency.seconds, record.latency.nanos = divmod(latency_nanos, 1_000_000_000)
+            return self._file.append(record.SerializeToString())
+        except StoreUnavailable:
+            self._metrics.count_lost_decision()
+            return None
+
+
+def write_inputs(
+    hashing: RecordHashing,
+    sent: participant_pb2.Participant,
+    known: KnownParticipant,
+    *,
+    into: journal_pb2.ParticipantRecord,
+) -> None:
+    """Write what was known of a participant."""
+    hashing.participant(
+        sent,
+        history=known.summary.signals,
+        kept_evidence=[_message_of(item.content) for item in known.kept_evidence],
+        into=into.participant,
+    )
+    into.linked_evidence_ids.extend(
+        [item.evidence.hex() for item in known.kept_evidence if not item.own]
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _message_of(content: bytes) -> participant_pb2.AgeEvidence:
+    return participant_pb2.AgeEvidence.FromString(content)
