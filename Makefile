@@ -58,13 +58,13 @@ lock: $(VENV)/.locked ## write the hashed locks in requirements/ anew from pypro
 	@echo "requirements/server.txt: what the container installs"
 	@# The server loads LightGBM's shared library, never its Python package: scipy and narwhals,
 	@# which only that package imports, stay out of the image. Hence pip install --no-deps.
-	@$(COMPILE) pyproject.toml --extra server --extra redis \
+	@$(COMPILE) pyproject.toml --extra server --extra redis --extra signatures \
 		--no-emit-package scipy --no-emit-package narwhals --output-file requirements/server.txt
 	@echo "requirements/build.txt: what builds the wheel"
 	@$(COMPILE) --group build --output-file requirements/build.txt
 	@echo "requirements/dev.txt: all of it, and the tools"
-	@$(COMPILE) pyproject.toml --extra server --extra redis --extra training --group dev \
-		--output-file requirements/dev.txt
+	@$(COMPILE) pyproject.toml --extra server --extra redis --extra signatures --extra training \
+		--extra tuning --extra dask --group dev --output-file requirements/dev.txt
 
 # ---- run --------------------------------------------------------------------------------------------
 

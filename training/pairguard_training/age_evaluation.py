@@ -16,7 +16,7 @@ from pairguard.policy.judgement import Judge
 from pairguard.policy.regions import Policy
 from pairguard.policy.state import StoredState
 from pairguard.risk.features import PairFeatures
-from pairguard.risk.pair import RiskModel
+from pairguard.risk.model import RiskModel
 from pairguard_training.age_labels import age_rows
 from pairguard_training.assessing import Assessed, adult_ages_of, pair_rows
 from pairguard_training.baselines import baseline_scores, fit_baselines, person_matrix

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from pairguard.policy.regions import Policy
 from pairguard.risk.features import MemberMatrix, PairFeatures
-from pairguard.risk.pair import ParticipantAssessment, RiskModel, minor_adult_probability
+from pairguard.risk.model import ParticipantAssessment, RiskModel
+from pairguard.risk.pair import minor_adult_probability
 from pairguard.risk.participant import Participant
 from pairguard_training.progress import progress
 from pairguard_training.tables.participants import observed_seconds, participants

@@ -29,7 +29,8 @@ from pairguard.bundle.defaults import default_age_tables, default_catalogue, def
 from pairguard.policy.decision import DecisionKind, decide
 from pairguard.policy.pools import Side
 from pairguard.policy.regions import Policy
-from pairguard.risk.pair import RiskModel, minor_adult_probability, pair_risk
+from pairguard.risk.model import RiskModel
+from pairguard.risk.pair import minor_adult_probability, pair_risk
 from pairguard.risk.participant import Participant
 from pairguard_training.age_labels import age_rows
 from pairguard_training.age_prior import with_fitted_prior

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pairguard.policy.regions import Policy
-from pairguard.risk.pair import RiskModel
+from pairguard.risk.model import RiskModel
 from pairguard_training.admission_rates import AdmissionRates, admission_rates
 from pairguard_training.age_evaluation import AgeJudge, Decisions
 from pairguard_training.age_reliability import (

@@ -19,7 +19,7 @@ from pairguard.age.evidence import (
 )
 from pairguard.age.tables import AgeTables
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.pair import RiskModel
+from pairguard.risk.model import RiskModel
 from pairguard_training.age_labels import AgeRows
 from pairguard_training.assessing import assess_snapshots
 from pairguard_training.tables.reading import Tables

@@ -18,7 +18,7 @@ from pairguard.policy.regions import Policy
 from pairguard.risk.behaviour import BehaviourAgeModel
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.features import PairFeatures
-from pairguard.risk.pair import RiskModel
+from pairguard.risk.model import RiskModel
 from pairguard_training.age_labels import AgeRows, age_rows
 from pairguard_training.age_prior import FEWEST_PEOPLE, few_sides, with_fitted_prior
 from pairguard_training.assessing import Assessed, assess_snapshots, pair_rows

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairguard.policy.regions import Policy
-from pairguard.risk.pair import RiskModel
+from pairguard.risk.model import RiskModel
 from pairguard_training.assessing import adult_ages_of, assess_snapshots
 from pairguard_training.baselines import baseline_scores, fit_baselines, person_matrix
 from pairguard_training.comparison import (

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pairguard.policy.regions import Policy
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.features import PairFeatures
-from pairguard.risk.pair import RiskModel
+from pairguard.risk.model import RiskModel
 from pairguard_training.assessing import (
     Assessed,
     PairRows,

@@ -1,0 +1,1 @@
+"""The commands of ``pairguard-train``, a module each: ``add_arguments`` and ``run``."""

@@ -1,0 +1,91 @@
+"""``pairguard-train fit``: fit a bundle to tables."""
+
+from __future__ import annotations
+
+import argparse
+from argparse import Namespace
+from pathlib import Path
+
+from pairguard.bundle.loading import load_bundle
+from pairguard.bundle.manifest import MANIFEST
+from pairguard_training.bundle_build import write_fit
+from pairguard_training.catalogue_choice import fitting_catalogue, read_catalogue_file
+from pairguard_training.commands.arguments import (
+    add_age_tables_file,
+    add_replace,
+    add_tables,
+    utc_time_argument,
+)
+from pairguard_training.commands.inputs import (
+    Say,
+    chosen_age_tables,
+    missing_codes,
+    read_policy,
+    say_tables,
+)
+from pairguard_training.fitting import FitSettings, fit_model
+from pairguard_training.harm_labels import newest_time
+from pairguard_training.splitting import split_tables
+from pairguard_training.tables.csv_import import CATALOGUE_FILE
+from pairguard_training.tables.reading import read_tables
+from pairguard_training.whole_directory import whole_directory
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``pairguard-train fit``."""
+    add_tables(parser)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the bundle")
+    parser.add_argument(
+        "--catalogue",
+        type=Path,
+        help="signals.toml; without it the one beside the tables, or one made from the columns",
+    )
+    add_age_tables_file(parser)
+    parser.add_argument(
+        "--created",
+        type=utc_time_argument,
+        help="time that the bundle bears; without it the latest time in the tables, so that the "
+        "same tables and seed give the same bytes",
+    )
+    add_replace(parser)
+
+
+def run(arguments: Namespace, say: Say) -> None:
+    """Fit a bundle to tables."""
+    policy = read_policy(arguments.policy)
+    catalogue_file: Path | None = arguments.catalogue
+    if catalogue_file is None and (arguments.tables / CATALOGUE_FILE).is_file():
+        catalogue_file = arguments.tables / CATALOGUE_FILE
+    catalogue = None if catalogue_file is None else read_catalogue_file(catalogue_file)
+    say(f"reading {arguments.tables}")
+    tables = read_tables(
+        arguments.tables, catalogue=catalogue, missing_codes=missing_codes(arguments.missing)
+    )
+    say_tables(tables, say)
+    if catalogue is None:
+        catalogue = fitting_catalogue(tables.snapshots, split_tables(tables, seed=arguments.seed))
+    say(f"catalogue: {len(catalogue.signals)} signals and {len(catalogue.interests)} interests")
+    with whole_directory(arguments.out, replace=arguments.replace, mark=MANIFEST) as directory:
+        fit = fit_model(
+            tables,
+            age_tables=chosen_age_tables(arguments),
+            catalogue=catalogue,
+            policy=policy,
+            settings=FitSettings(
+                seed=arguments.seed,
+                threads=arguments.threads,
+                report_window_days=arguments.report_window_days,
+            ),
+            say=say,
+        )
+        write_fit(
+            directory,
+            fit,
+            created=arguments.created or newest_time(tables),
+            data_hash=tables.data_hash,
+            seed=arguments.seed,
+        )
+        bundle = load_bundle(directory)
+    say(f"written and verified: {arguments.out}, version {bundle.version}")
+    say(f"next: pairguard-train evaluate --tables {arguments.tables} --bundle {arguments.out}")
+    say(f"      pairguard-train publish {arguments.out} --to var/bundles")

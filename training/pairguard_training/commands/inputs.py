@@ -1,0 +1,77 @@
+"""What several commands read and tell in the same way.
+
+Owns how files that arguments name become values of the domain. It must not know any one command.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from pairguard.age.tables import AgeTables
+from pairguard.bundle.defaults import (
+    default_age_tables,
+    default_policy_text,
+)
+from pairguard.bundle.documents import read_json
+from pairguard.bundle.loading import load_bundle
+from pairguard.errors import ConfigurationRefused, PolicyRefused
+from pairguard.policy.regions import Policy
+from pairguard_training.tables.reading import Tables
+
+Say = Callable[[str], None]
+
+TABLES_MARK = "snapshots.parquet"
+
+
+def chosen_age_tables(arguments: Namespace) -> AgeTables:
+    """Return the age tables of a bundle or a file; of neither: the package's."""
+    bundle: Path | None = getattr(arguments, "bundle", None)
+    if bundle is not None:
+        return load_bundle(bundle).model.tables
+    path: Path | None = arguments.age_tables
+    if path is None:
+        return default_age_tables()
+    return AgeTables.from_mapping(
+        read_json(path.read_bytes(), path.name, reason="AGE_TABLES_INVALID")
+    )
+
+
+def say_tables(tables: Tables, say: Say) -> None:
+    """Tell how much was read, and every warning."""
+    say(
+        f"read: {tables.snapshots.height} snapshots, {tables.age_evidence.height} items of age "
+        f"evidence, {tables.pairs.height} pairs, {tables.outcomes.height} outcomes, "
+        f"{tables.age_labels.height} age labels"
+    )
+    for warning in tables.warnings:
+        say(f"warning: {warning}")
+
+
+def read_policy(path: Path | None) -> Policy:
+    """Read a policy document; without a path the package's.
+
+    Raises:
+        PolicyRefused: It cannot be read, or says what no policy may.
+    """
+    try:
+        text = default_policy_text() if path is None else path.read_text(encoding="utf-8")
+        return Policy.from_mapping(tomllib.loads(text))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PolicyRefused([f"{path}: {error}"]) from error
+
+
+def missing_codes(texts: list[str]) -> dict[str, list[float | str]]:
+    """Return codes by column from ``column=code`` texts; a code that is a number is one."""
+    codes: dict[str, list[float | str]] = {}
+    for text in texts:
+        column, equals, code = text.rpartition("=")
+        if not equals or not column:
+            raise ConfigurationRefused([f"--missing {text}: write it as column=code"])
+        try:
+            codes.setdefault(column, []).append(float(code))
+        except ValueError:
+            codes.setdefault(column, []).append(code)
+    return codes
