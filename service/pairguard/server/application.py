@@ -7,6 +7,7 @@ are made (``composition``) nor what tells it to stop (``running``).
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from wsgiref.simple_server import WSGIServer
@@ -44,6 +45,8 @@ class Parts:
 
     settings: Settings
     server: grpc.Server
+    pool: ThreadPoolExecutor
+    shares_port: bool
     generations: GenerationSlot
     store: ParticipantStore
     segments: SegmentWriter
@@ -146,6 +149,14 @@ class Application:
             else:
                 return
 
+    def submit(self, function: Callable[[], None]) -> None:
+        """Have a thread that works on calls do something, after the calls that wait.
+
+        Raises:
+            RuntimeError: They have been told to end.
+        """
+        self._parts.pool.submit(function)
+
     def drain(self) -> None:
         """Tell callers to turn elsewhere, and go on answering."""
         self._parts.health.drain()
@@ -171,7 +182,10 @@ class Application:
     def _listen_for_health(self, wanted: Address) -> None:
         server = grpc.server(
             ThreadPoolExecutor(1, thread_name_prefix="health"),
-            options=(("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 1_024)),
+            options=(
+                ("grpc.so_reuseport", int(self._parts.shares_port)),
+                ("grpc.max_receive_message_length", 1_024),
+            ),
             maximum_concurrent_rpcs=_HEALTH_CALLS,
         )
         add_HealthServicer_to_server(self._parts.health.servicer, server)

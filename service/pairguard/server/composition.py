@@ -66,6 +66,8 @@ SERVICES = tuple(
 """Full names of the contract's services."""
 
 
+_CONNECTION_GRACE_MS: Final = 60_000
+
 MAX_HEADER_BYTES: Final = 8_192
 """Names and values of the headers of a call, with 32 bytes for each of them."""
 
@@ -78,6 +80,8 @@ def compose(
     store: ParticipantStore | None = None,
     journal_file: JournalFile | None = None,
     import_in_child: bool = True,
+    shares_port: bool = False,
+    does_upkeep: bool = True,
     further_handlers: Sequence[grpc.GenericRpcHandler] = (),
 ) -> Application:
     """Put a server together.
@@ -90,6 +94,9 @@ def compose(
         journal_file: Where decisions are recorded; None: segments in the settings' directory.
         import_in_child: Take decisions over into the store in a process of its own, which opens
             the store of the settings; otherwise in a thread.
+        shares_port: Whether other processes may listen on the same port; somebody else then sees
+            to it that they are of this server.
+        does_upkeep: Whether what one process does for all is this one's.
         further_handlers: Calls that are not pairguard's, served beside them and not recorded.
     """
     metrics = Metrics(CollectorRegistry())
@@ -174,12 +181,17 @@ def compose(
     if callers is not None:
         authorization = Authorization(callers.current, metrics, clock=clock)
         interceptors.append(WrappingInterceptor(authorization.wrap))
+    pool = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="rpc")
     server = grpc.server(
-        ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="rpc"),
+        pool,
         interceptors=interceptors,
         options=(
-            # A second server on the port must fail and not take half of the calls.
-            ("grpc.so_reuseport", 0),
+            # Alone, a second server on the port must fail and not take half of the calls.
+            ("grpc.so_reuseport", int(shares_port)),
+            # New connections come to all processes alike; old ones end so that load spreads. Calls
+            # under way on them are answered.
+            ("grpc.max_connection_age_ms", int(settings.connection_age_seconds * 1e3)),
+            ("grpc.max_connection_age_grace_ms", _CONNECTION_GRACE_MS),
             ("grpc.max_receive_message_length", settings.max_request_bytes),
             # Between the two gRPC would refuse some calls and let others through, by chance.
             ("grpc.max_metadata_size", MAX_HEADER_BYTES),
@@ -218,11 +230,21 @@ def compose(
         Parts(
             settings=settings,
             server=server,
+            pool=pool,
+            shares_port=shares_port,
             generations=generations,
             store=store,
             segments=segments,
             journal_import=journal_import,
-            upkeep=Upkeep(store, reading, kept, metrics, clock=clock, retention=settings.retention),
+            upkeep=Upkeep(
+                store,
+                reading,
+                kept,
+                metrics,
+                clock=clock,
+                retention=settings.retention,
+                for_all=does_upkeep,
+            ),
             health=health,
             metrics=metrics,
             tls=tls_of(
