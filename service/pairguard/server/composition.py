@@ -22,6 +22,7 @@ from pairguard.server.application import COMPONENTS, Application, Parts
 from pairguard.server.assessing import AgeAssessing
 from pairguard.server.authorization import Authorization
 from pairguard.server.caller_file import callers_of
+from pairguard.server.caller_limits import CallerLimits
 from pairguard.server.canonical_log import CanonicalLog
 from pairguard.server.current_hashing import CurrentHashing
 from pairguard.server.decision_journal import DecisionJournal
@@ -179,7 +180,7 @@ def compose(
         WrappingInterceptor(ErrorBoundary(log).wrap),
     ]
     if callers is not None:
-        authorization = Authorization(callers.current, metrics, clock=clock)
+        authorization = Authorization(callers.current, metrics, clock=clock, limits=CallerLimits())
         interceptors.append(WrappingInterceptor(authorization.wrap))
     pool = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="rpc")
     server = grpc.server(
