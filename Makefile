@@ -14,9 +14,10 @@ PYTHON ?= python3
 SIMULATE ?=
 # More arguments for the tests: make test TEST='tests/unit -k posterior'
 TEST ?=
-# More arguments for the benchmarks and the soak: make bench BENCH='--part posterior'
+# More arguments for the benchmarks, the soak and the fuzzer: make bench BENCH='--part posterior'
 BENCH ?=
 SOAK ?=
+FUZZ ?=
 # Locks keep what they pin; `make lock UPGRADE=--upgrade` moves all pins to the newest.
 UPGRADE ?=
 
@@ -62,6 +63,8 @@ lock: $(VENV)/.locked ## write the hashed locks in requirements/ anew from pypro
 		--no-emit-package scipy --no-emit-package narwhals --output-file requirements/server.txt
 	@echo "requirements/build.txt: what builds the wheel"
 	@$(COMPILE) --group build --output-file requirements/build.txt
+	@echo "requirements/fuzz.txt: what make fuzz-guided installs besides"
+	@$(COMPILE) --group fuzz --output-file requirements/fuzz.txt
 	@echo "requirements/dev.txt: all of it, and the tools"
 	@$(COMPILE) pyproject.toml --extra server --extra redis --extra signatures --extra training \
 		--extra tuning --extra dask --group dev --output-file requirements/dev.txt
@@ -147,6 +150,15 @@ soak: $(VENV)/.editable bundle ## chats against servers that are killed, on each
 	@deploy/prerequisites.sh redis-server
 	@$(BIN)/python -m tests.soak --store sqlite $(SOAK)
 	@$(BIN)/python -m tests.soak --store redis $(SOAK)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.editable ## wrong inputs by the million, to our parsers and to a live server (FUZZ=...)
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
+
+.PHONY: fuzz-guided
+fuzz-guided: $(VENV)/.editable ## the same parsers, inputs guided by coverage, a minute each (FUZZ='policy callers')
+	@$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements/fuzz.txt
+	@$(BIN)/python -m tests.fuzz.guided $(FUZZ)
 
 .PHONY: clean
 clean: ## remove the environment, caches and what `make run` made
