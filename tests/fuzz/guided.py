@@ -37,10 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         lines = [line for line in ended.stderr.splitlines() if line.strip()]
         done = next((line for line in reversed(lines) if line.startswith("Done ")), "no end")
-        print(f"{name:26} {done if ended.returncode == 0 else 'FOUND'}", flush=True)
+        _say(f"{name:26} {done if ended.returncode == 0 else 'FOUND'}")
         if ended.returncode != 0:
             failed.append(name)
-            print("\n".join(lines[-25:]), flush=True)
+            _say("\n".join(lines[-25:]))
     return 1 if failed else 0
 
 
@@ -64,6 +64,11 @@ def _run(name: str, seconds: int) -> None:
         arguments = [f"-max_total_time={seconds}", "-max_len=8192", "-rss_limit_mb=2048", corpus]
         atheris.Setup([sys.argv[0], *arguments], read)
         atheris.Fuzz()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
