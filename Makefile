@@ -150,6 +150,7 @@ soak: $(VENV)/.editable bundle ## chats against servers that are killed, on each
 	@deploy/prerequisites.sh redis-server
 	@$(BIN)/python -m tests.soak --store sqlite $(SOAK)
 	@$(BIN)/python -m tests.soak --store redis $(SOAK)
+	@$(BIN)/python -m tests.soak.connections
 
 .PHONY: fuzz
 fuzz: $(VENV)/.editable ## wrong inputs by the million, to our parsers and to a live server (FUZZ=...)
