@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -101,6 +102,8 @@ def check(settings: Settings) -> int:
         f"right: bundle {generation.bundle_version}, policy {generation.policy_version}, "
         f"gRPC {settings.grpc_address}"
     )
+    for sentence in generation.at(time.time()).certificate.sentences():
+        _say(f"  {sentence}")
     return EXIT_OK
 
 
@@ -142,6 +145,8 @@ def _say_serving(settings: Settings, application: Application, generation: Gener
     if generation.judge.model.harm is None:
         _say("           it has no harm model: see allow_without_harm_model in the policy")
     _say(f"  policy   {generation.policy_version}  (from {settings.policy_file or 'the package'})")
+    for sentence in generation.at(time.time()).certificate.sentences():
+        _say(f"           {sentence}")
     _say(f"  store    {settings.store}")
     _say("try it in another terminal:")
     options = _example_options(settings)
