@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from scipy.special import betaincinv
 from scipy.stats import binom
 
+from pairguard.age.admission import Admission, admission
+from pairguard.age.evidence import AgeEvidence, CheckResult, FacialAgeEstimate, Liveness
 from pairguard.errors import ConfigurationRefused
+from pairguard.policy.regions import Policy
 from pairguard_training.certification.bounds import (
     bound_with_unverified,
     fewest,
@@ -22,6 +25,16 @@ from pairguard_training.certification.bounds import (
 )
 from pairguard_training.certification.matching import accepted, derived_seed, matched
 from pairguard_training.certification.register import Register, Use
+from pairguard_training.certification.verified_people import adult_gate, minor_gate
+from tests.domain import (
+    assessed,
+    default_policy_document,
+    document_check,
+    evidence_lists,
+    live,
+    merged,
+    verified,
+)
 
 shares = st.floats(0.001, 0.5)
 
@@ -222,3 +235,46 @@ def test_a_damaged_register_is_no_new_one(tmp_path: Path, content: str) -> None:
     ):
         pass
     assert (tmp_path / "register.json").read_text(encoding="utf-8") == content
+
+
+# ---- gates ------------------------------------------------------------------------------------
+
+
+@given(evidence=evidence_lists, gate=st.floats(0, 0.2), adult_age=st.integers(18, 21))
+@settings(max_examples=150)
+def test_nobody_is_admitted_below_the_lowest_gate_that_is_counted(
+    evidence: list[AgeEvidence], gate: float, adult_age: int
+) -> None:
+    """Else a certificate would count fewer misses than there are."""
+    lines = Policy.from_mapping(
+        merged(
+            default_policy_document(),
+            {
+                "default": {
+                    "adult_age": adult_age,
+                    "gates": {
+                        "adults_max_probability_minor": gate,
+                        "adults_max_probability_minor_by_evidence": 0.3,
+                        "minors_max_probability_adult": gate,
+                        "barred_min_probability": 0.99,
+                    },
+                }
+            },
+        )
+    ).default
+    age = assessed(*evidence)
+    pool = admission(age, lines)
+
+    if pool is Admission.ADULTS:
+        assert adult_gate(age, adult_age) <= gate
+    if pool is Admission.MINORS:
+        assert minor_gate(age, adult_age) <= gate
+
+
+def test_the_lowest_gate_is_exact_where_nothing_else_stands_in_the_way() -> None:
+    adult = assessed(document_check(CheckResult.OVER), live(FacialAgeEstimate(33, Liveness.PASSED)))
+    minor = assessed(verified(15.0))
+
+    assert adult_gate(adult, 18) == adult.probability_below(18) < 0.02
+    assert minor_gate(minor, 18) == minor.probability_at_least(18) < 0.05
+    assert minor_gate(adult, 18) == adult_gate(assessed(), 18) == minor_gate(assessed(), 18) == 1.0
