@@ -114,7 +114,6 @@ class Application:
         parts.metrics.tell_generation(
             generation.bundle_version, generation.policy_version, generation.bundle_load_seconds
         )
-        parts.metrics.tell_promises_expire_time(generation.certificate.expire_time)
         parts.health.set_healthy(GENERATION)
         path = sqlite_path(settings.store)
         try:

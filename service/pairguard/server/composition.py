@@ -107,7 +107,7 @@ def compose(
             read_timeout_seconds=settings.store_read_timeout_seconds,
         )
     generations = GenerationSlot(clock, on_unkept=lambda generation: _log_unkept(log, generation))
-    metrics.watch_promises(generations.unkept_promises)
+    metrics.watch_promises(generations.unkept_promises, generations.promises_expire_time)
     recent = RecentDecisions()
     kept = KeptParticipants(store, recent)
     hashing = CurrentHashing(kept)

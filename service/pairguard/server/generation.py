@@ -102,6 +102,11 @@ class GenerationSlot:
         generation = self._generation
         return 0 if generation is None else len(generation.at(self._clock()).certificate.unkept)
 
+    def promises_expire_time(self) -> float | None:
+        """Return until when the certificate may be used, seconds since 1970; None: none is."""
+        generation = self._generation
+        return None if generation is None else generation.certificate.expire_time
+
 
 def load_generation(bundle_path: Path, policy_file: Path | None) -> Generation:
     """Load and verify both.

@@ -391,13 +391,12 @@ class Metrics:
         """Count a log line that was lost."""
         self._log_errors.inc()
 
-    def watch_promises(self, unkept: Callable[[], int]) -> None:
-        """Ask for the number of promises that are not kept whenever figures are read."""
+    def watch_promises(
+        self, unkept: Callable[[], int], expire_time: Callable[[], float | None]
+    ) -> None:
+        """Ask for what is kept, and until when, whenever figures are read: no call tells of it."""
         self._unkept_promises.set_function(lambda: float(unkept()))
-
-    def tell_promises_expire_time(self, expire_time: float | None) -> None:
-        """Tell until when the model's certificate may be used; None: the policy needs none."""
-        self._promises_expire_time.set(expire_time or 0.0)
+        self._promises_expire_time.set_function(lambda: expire_time() or 0.0)
 
     def tell_generation(
         self, bundle_version: str, policy_version: str, bundle_load_seconds: float
