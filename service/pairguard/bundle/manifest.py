@@ -102,6 +102,16 @@ class Manifest:
         """
         return f"{self.created[:10]}-{hashlib.sha256(content).hexdigest()[:12]}"
 
+    @property
+    def model_hash(self) -> str:
+        """The sha256, hexadecimal, of all that makes a score: what a certificate speaks of.
+
+        Of every file but the certificate, the report and this manifest, by name and content.
+        """
+        named = sorted(set(self.files) - {CERTIFICATE, REPORT})
+        lines = "".join(f"{name} {self.files[name]}\n" for name in named)
+        return hashlib.sha256(lines.encode("ascii")).hexdigest()
+
 
 _KEYS = tuple(Manifest.__slots__)
 

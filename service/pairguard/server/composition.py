@@ -31,7 +31,7 @@ from pairguard.server.erasing import Erasing
 from pairguard.server.event_recording import EventRecording
 from pairguard.server.evidence_recording import EvidenceRecording
 from pairguard.server.feedback_servicer import FeedbackServicer
-from pairguard.server.generation import GenerationSlot
+from pairguard.server.generation import Generation, GenerationSlot
 from pairguard.server.health import Health
 from pairguard.server.interceptors import CallRecorder, ErrorBoundary, WrappingInterceptor
 from pairguard.server.journal_import import JournalImport
@@ -114,7 +114,8 @@ def compose(
             password_path=settings.store_password_file,
             read_timeout_seconds=settings.store_read_timeout_seconds,
         )
-    generations = GenerationSlot()
+    generations = GenerationSlot(clock, on_unkept=lambda generation: _log_unkept(log, generation))
+    metrics.watch_promises(generations.unkept_promises, generations.promises_expire_time)
     recent = RecentDecisions()
     kept = KeptParticipants(store, recent)
     hashing = CurrentHashing(kept)
@@ -255,6 +256,16 @@ def compose(
             ),
             callers=callers,
         )
+    )
+
+
+def _log_unkept(log: CanonicalLog, generation: Generation) -> None:
+    facts = generation.certificate
+    log.promises_unkept(
+        facts.why,
+        len(facts.unkept),
+        bundle_version=generation.bundle_version,
+        policy_version=generation.policy_version,
     )
 
 

@@ -9,6 +9,7 @@ import gc
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 
 from prometheus_client import disable_created_metrics
@@ -104,6 +105,7 @@ def _tell_serving(
         bundle_version=generation.bundle_version,
         policy_version=generation.policy_version,
         has_harm_model=generation.judge.model.harm is not None,
+        promises=tuple(generation.at(time.time()).certificate.sentences()),
         metrics_address="" if metrics is None else str(metrics),
     )
     if supervisor is not None:
@@ -145,6 +147,8 @@ def check(settings: Settings) -> int:
         f"right: bundle {generation.bundle_version}, policy {generation.policy_version}, "
         f"gRPC {settings.grpc_address}"
     )
+    for sentence in generation.at(time.time()).certificate.sentences():
+        say(f"  {sentence}")
     return EXIT_OK
 
 
