@@ -140,7 +140,7 @@ def _records(store: ParticipantStore, limits: Limits) -> Iterator[KeptRecord]:
 
     A ranking may be a thousand times as long as an event.
     """
-    after, size = "", 64
+    after, size = "", 8
     while True:
         found = store.read_journal(after, size)
         yield from found
