@@ -63,7 +63,7 @@ def _tell(report: ExportReport, say: Say) -> None:
         f"exported, {report.unchanged} as before, {report.gone} gone; files removed: "
         f"{report.removed_files}"
     )
-    key_ids = {key for each in ledger.exported for key in each.key_ids}
+    key_ids = {key for each in ledger.exported for key in each.key_ids if key}
     if len(key_ids) > 1:
         say(
             f"warning: ids were hashed with {len(key_ids)} keys: whoever is in the tables under "

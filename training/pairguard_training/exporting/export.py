@@ -26,6 +26,7 @@ from pairguard_training.exporting.ledger import PROGRESS_FILE, Exported, Ledger,
 from pairguard_training.exporting.parts import INDEX, Files, remove_others, write_days, write_part
 from pairguard_training.exporting.reconciling import journal_problems, table_problems
 from pairguard_training.exporting.stretches import Limits, Stretch, stretches
+from pairguard_training.exporting.tally import Thing
 from pairguard_training.tables.files import EXPORT_FILE
 from pairguard_training.tables.schema import TABLES
 
@@ -36,6 +37,7 @@ _DAYS: Final = {
     "age_evidence": "day",
     "pairs": "proposed_time",
 }
+_RECORDS: Final = (Thing.DECISIONS.value, Thing.EVENTS.value, Thing.EVIDENCE.value)
 _INDEXED: Final = ("meetings", "happenings", "verifications", "links")
 
 Say = Callable[[str], None]
@@ -174,7 +176,7 @@ class _Export:
         self._told = time.monotonic()
         ledger = Ledger(own, exported)
         ledger.write(self._root / PROGRESS_FILE)
-        read = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.read.items()))
+        read = ", ".join(f"{ledger.tally.read[thing]:,} {thing}" for thing in _RECORDS)
         self._say(f"so far: {read}")
 
 
