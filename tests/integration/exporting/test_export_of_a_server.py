@@ -8,8 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pairguard.server.event_conversion import MAX_EVENT_AGE_SECONDS
 from pairguard.store.opening import open_store
 from pairguard.v1.pair_risk_service_pb2 import Candidate, RankCandidatesRequest
+from pairguard_training.exporting.assembly import EVENTS_LATE_DAYS
 from pairguard_training.exporting.export import ExportReport, export_journal
 from pairguard_training.exporting.stretches import Limits
 from pairguard_training.tables.participants import participants
@@ -80,7 +82,7 @@ def platform(
 
 def row(frame: pl.DataFrame, **values: object) -> dict[str, object]:
     """Return the one row with these values."""
-    found = frame.filter(pl.col(name) == value for name, value in values.items())
+    found = frame.filter([pl.col(name).eq(value) for name, value in values.items()])
     assert found.height == 1, frame
     return found.row(0, named=True)
 
@@ -207,6 +209,10 @@ def texts_below(folder: Path) -> set[str]:
         for column in frame.select(pl.col(pl.String)).iter_columns():
             found |= set(column.drop_nulls().to_list())
     return found
+
+
+def test_events_are_waited_for_as_long_as_the_service_takes_them() -> None:
+    assert EVENTS_LATE_DAYS * DAY == MAX_EVENT_AGE_SECONDS
 
 
 def test_a_ranking_gives_a_pair_for_each_candidate(platform: Platform) -> None:
