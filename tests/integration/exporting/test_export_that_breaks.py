@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -28,6 +29,7 @@ from pairguard.v1 import journal_pb2
 from pairguard_training.__main__ import EXIT_REFUSED, main
 from pairguard_training.exporting.export import ExportReport, export_journal
 from pairguard_training.exporting.stretches import Limits
+from pairguard_training.tables.files import EXPORT_FILE
 from pairguard_training.tables.reading import read_tables
 from tests.contract.store.adapters import HARNESSES, Harness, opened
 from tests.contract.store.told import DAY, decided, told_of_age
@@ -354,4 +356,42 @@ def test_the_command_tells_what_came_in_and_went_out(
         "next: pairguard-train check",
     ):
         assert words in said
+    assert main(["check", "--tables", str(tmp_path / "out")]) == 0
     store.close()
+
+
+def test_what_another_version_made_of_the_journal_is_made_anew(
+    store: ParticipantStore, tmp_path: Path
+) -> None:
+    fill(store, range(2))
+    out = tmp_path / "out"
+    wanted = at_once(store, out)
+    assert export(store, out).new == 0
+    ledger = json.loads((out / EXPORT_FILE).read_bytes())
+    ledger["conversion_version"] -= 1
+    (out / EXPORT_FILE).write_text(json.dumps(ledger))
+
+    result = export(store, out)
+
+    assert result.unchanged == 0
+    assert read_tables(out).data_hash == wanted
+
+
+def test_a_list_of_parts_that_is_damaged_is_refused_and_not_read_around(
+    store: ParticipantStore, tmp_path: Path
+) -> None:
+    fill(store, range(2))
+    out = tmp_path / "out"
+    export(store, out)
+    whole = (out / EXPORT_FILE).read_bytes()
+    (out / EXPORT_FILE).write_bytes(whole[:-9])
+    with pytest.raises(TablesRefused, match="not a readable list of parts"):
+        read_tables(out)
+    with pytest.raises(ConfigurationRefused, match="cannot be read"):
+        export(store, out)
+    (out / EXPORT_FILE).write_bytes(whole)
+    next((out / "pairs").rglob("*.parquet")).unlink()
+    with pytest.raises(TablesRefused, match="listed and not there"):
+        read_tables(out)
+    export(store, out)  # makes what is missing anew
+    assert read_tables(out).pairs.height == 2

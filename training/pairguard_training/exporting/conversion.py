@@ -31,6 +31,8 @@ from pairguard_training.tables.schema import (
     TableSchema,
 )
 
+CONVERSION_VERSION: Final = 1
+"""Raised with each change of what a record gives, so that what was exported before is made anew."""
 TIME: Final = pl.Datetime("us", "UTC")
 _TEXT, _FLAG, _NUMBER = pl.String(), pl.Boolean(), pl.Float64()
 

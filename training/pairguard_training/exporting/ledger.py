@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from pairguard.errors import ConfigurationRefused
+from pairguard_training.exporting.conversion import CONVERSION_VERSION
 from pairguard_training.exporting.parts import Files, write_file
 from pairguard_training.exporting.stretches import Bounds
 from pairguard_training.exporting.tally import Tally, total
@@ -119,6 +120,7 @@ class Ledger:
         """Put it in its place in one step."""
         document = {
             "format_version": FORMAT_VERSION,
+            "conversion_version": CONVERSION_VERSION,
             "files": {schema.name: sorted(self.files_of(schema.name)) for schema in TABLES},
             "rows": self.rows(),
             "newest": self.newest,
@@ -142,11 +144,11 @@ def read_ledger(path: Path) -> Ledger | None:
         document = json.loads(path.read_bytes())
         version = document["format_version"]
         if version == FORMAT_VERSION:
-            return Ledger(
-                tuple(document["store"]),
-                [Exported.from_mapping(each) for each in document["exported"]],
-                dict(document["labels"]),
-            )
+            exported = [Exported.from_mapping(each) for each in document["exported"]]
+            if document["conversion_version"] != CONVERSION_VERSION:
+                # The bounds hold; what was made of the records does not.
+                exported = [replace(each, digest="") for each in exported]
+            return Ledger(tuple(document["store"]), exported, dict(document["labels"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationRefused(
             [f"{path} cannot be read ({error}); remove its folder and export anew"]
