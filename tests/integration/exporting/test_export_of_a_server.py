@@ -354,3 +354,45 @@ def test_what_is_exported_can_be_fitted(platform: Platform) -> None:
     found = platform.tables()
     fit = fit_tables(found)
     assert fit.harm is None  # nobody was reported
+
+
+def test_whatever_comes_later_changes_nothing_that_was_known_at_a_decision(
+    platform: Platform,
+) -> None:
+    def known(found: Tables, decisions: list[str]) -> list[list[dict[str, object]]]:
+        pairs = found.pairs.filter(pl.col("pair_id").is_in(decisions)).drop("chat_started")
+        used = [*pairs["snapshot_a"].to_list(), *pairs["snapshot_b"].to_list()]
+        snapshots = found.snapshots.filter(pl.col("snapshot_id").is_in(used)).drop("cluster_id")
+        evidence = found.age_evidence.filter(pl.col("snapshot_id").is_in(used))
+        told = [
+            {name: value for name, value in each.items() if value is not None}
+            for each in snapshots.iter_rows(named=True)
+        ]
+        return [list(pairs.iter_rows(named=True)), told, list(evidence.iter_rows(named=True))]
+
+    decisions = [
+        decide(platform.server, pair(participant("a", "phone"), bare("b"))).decision_id,
+        allowed(platform.server, "c", "d"),
+    ]
+    before = known(platform.tables(), decisions)
+    happened(
+        platform.server,
+        started("chat", "c", "d", decision=decisions[1]),
+        report("complaint", "c", "d", chat="chat"),
+        about(
+            "review_verdict",
+            "verdict",
+            "d",
+            "report_event_ids: 'complaint' verdict: VERDICT_UPHELD"
+            " confirmed_age { age_years: 15 method: VERIFICATION_METHOD_MODERATOR }",
+        ),
+    )
+    keep_evidence(platform.server, "b", verified("document", 15))
+    platform.clock.now += DAY
+    decide(platform.server, pair(bare("b"), participant("e", "phone")))
+    decide(platform.server, pair(bare("d"), "e"))
+
+    found = platform.tables()
+    assert known(found, decisions) == before
+    assert row(found.age_labels, method="MODERATOR")["age_years"] == 15.0
+    assert row(found.age_labels, age_years=15.0, method="ID_DOCUMENT")

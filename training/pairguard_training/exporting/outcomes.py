@@ -58,7 +58,11 @@ class Outcomes:
 def wanted_meetings(happenings: pl.DataFrame, meetings: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """Return those meetings that events may be about, so that the others need no memory."""
     decisions = happenings.select("decision_id").drop_nulls().unique()
-    between = _keyed(happenings.filter(pl.col("kind").is_in(_OF_TWO))).select("key").unique()
+    starts = happenings.filter(pl.col("kind") == "chat_started")
+    without_chat = happenings.filter(
+        pl.col("kind").is_in(_OF_TWO), pl.col("kind") != "chat_started"
+    ).join(starts.select("chat_id").unique(), on="chat_id", how="anti")
+    between = _keyed(without_chat).select("key").unique()
     found = [
         pl.concat(
             [
