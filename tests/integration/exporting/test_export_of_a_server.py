@@ -11,6 +11,7 @@ import pytest
 from pairguard.server.event_conversion import MAX_EVENT_AGE_SECONDS
 from pairguard.store.opening import open_store
 from pairguard.v1.pair_risk_service_pb2 import Candidate, RankCandidatesRequest
+from pairguard_training.__main__ import main
 from pairguard_training.exporting.assembly import EVENTS_LATE_DAYS
 from pairguard_training.exporting.export import ExportReport, export_journal
 from pairguard_training.exporting.stretches import Limits
@@ -396,3 +397,17 @@ def test_whatever_comes_later_changes_nothing_that_was_known_at_a_decision(
     assert known(found, decisions) == before
     assert row(found.age_labels, method="MODERATOR")["age_years"] == 15.0
     assert row(found.age_labels, age_years=15.0, method="ID_DOCUMENT")
+
+
+def test_the_command_exports_beside_a_server(
+    platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    allowed(platform.server, "a", "b")
+    import_decisions(platform.server)
+    settings = platform.server.settings
+    command = ["export", "--store", settings.absolute_store, "--out", str(platform.out)]
+    if settings.key_file is not None:
+        command += ["--key-file", str(settings.key_file)]
+    assert main(command) == 0
+    assert "1 decisions, 0 events" in capsys.readouterr().out
+    assert main(["check", "--tables", str(platform.out), "--as-of", "2027-01-01"]) == 0
