@@ -21,6 +21,9 @@ EXIT_INTERRUPTED = 130
 COMMANDS: Final = {
     "simulate": ("simulate", "write a simulated platform's tables"),
     "import": ("import_csv", "write the tables of a CSV file"),
+    "export": ("export", "write the tables of a service's journal, or bring them up to date"),
+    "import-tables": ("import_tables", "write the tables of a warehouse with other names"),
+    "check": ("check", "tell every problem of tables"),
     "fit": ("fit", "fit a bundle to tables"),
     "evaluate": ("evaluate", "judge a bundle on people it has not seen"),
     "certify": ("certify", "turn promises into numbers, on people kept out of training"),
