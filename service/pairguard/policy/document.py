@@ -22,6 +22,8 @@ SCHEMA: Final = 1
 DEFAULT_RISK_BAND_EDGES: Final = (0.005, 0.02)
 """Of a document without the line, which older ones are."""
 MAX_RISK_BAND_EDGES: Final = 16
+DEFAULT_REROUTE_SHARE: Final = 0.0
+"""Of a document without the line, which older ones are: nothing is drawn."""
 
 
 class UnknownMayMeet(IntEnum):
@@ -74,6 +76,7 @@ class RegionPolicy:
     min_probability_settled: float
     checks: tuple[CheckOption, ...]
     risk_band_edges: tuple[float, ...] = DEFAULT_RISK_BAND_EDGES
+    reroute_share: float = DEFAULT_REROUTE_SHARE
 
 
 _Bounds = tuple[str, float, float]  # type, lowest, highest
@@ -112,9 +115,21 @@ _LINES: Final[dict[str, _Bounds]] = {
 }
 _REGION_SHAPE: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _TABLES: Final = frozenset(
-    {"gates", "thresholds", "holds", "history", "reports", "probing", "ranking", "age_checks"}
+    {
+        "gates",
+        "thresholds",
+        "holds",
+        "history",
+        "reports",
+        "probing",
+        "ranking",
+        "exploration",
+        "age_checks",
+    }
 )
 _RISK_BAND_EDGES: Final = "ranking.risk_band_edges"
+_REROUTE_SHARE: Final = "exploration.reroute_share"
+_OPTIONAL_LINES: Final = ("unknown_may_meet", _RISK_BAND_EDGES, _REROUTE_SHARE)
 _CHECK_LINES: Final[dict[str, _Bounds]] = {
     "threshold_years": ("number", 18, 30),
     "cost": ("number", 0, 1e6),
@@ -204,7 +219,7 @@ def _region(lines: Mapping[str, Any], place: str, problems: list[str]) -> Region
         if line.startswith("checks."):
             option = _check(line.removeprefix("checks."), value, place, problems)
             checks += [option] if option is not None else []
-        elif line not in _LINES and line not in ("unknown_may_meet", _RISK_BAND_EDGES):
+        elif line not in _LINES and line not in _OPTIONAL_LINES:
             problems.append(f"{place}.{line}: is no line of a policy")
     if values["minimum_age"] > values["adult_age"]:
         problems.append(f"{place}.minimum_age: must not lie above adult_age")
@@ -215,6 +230,14 @@ def _region(lines: Mapping[str, Any], place: str, problems: list[str]) -> Region
         checks=tuple(sorted(checks, key=lambda c: c.method.value)),
         risk_band_edges=_edges(
             lines.get(_RISK_BAND_EDGES, DEFAULT_RISK_BAND_EDGES), place, problems
+        ),
+        reroute_share=float(
+            _checked(
+                lines.get(_REROUTE_SHARE, DEFAULT_REROUTE_SHARE),
+                f"{place}.{_REROUTE_SHARE}",
+                ("number", 0, 0.2),
+                problems,
+            )
         ),
         **values,
     )
