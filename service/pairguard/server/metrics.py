@@ -16,6 +16,7 @@ from pairguard.policy.pair_columns import PairColumns
 from pairguard.risk.model import ParticipantAssessment
 from pairguard.risk.pair import PairRisk
 from pairguard.risk.participant import Participant
+from pairguard.server.shadow_metrics import ShadowMetrics
 from pairguard.store.ports import PurgeReport
 from pairguard.store.segments.importing import ImportReport
 
@@ -232,6 +233,8 @@ class Metrics:
             ("decision", "leading_reason"),
             registry=registry,
         )
+        self.shadow = ShadowMetrics(registry)
+        """Those of a challenger."""
         ProcessCollector(registry=registry)
         # Looking a child up by its labels costs more than counting with it.
         self._rpc_children: dict[tuple[str, str], Histogram] = {}

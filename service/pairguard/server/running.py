@@ -24,6 +24,7 @@ from pairguard.server.caller_file import callers_of
 from pairguard.server.composition import compose
 from pairguard.server.generation import Generation, load_generation
 from pairguard.server.settings import Settings
+from pairguard.server.shadow_loading import load_challenger
 from pairguard.server.tls import tls_of
 
 EXIT_OK: Final = 0
@@ -94,6 +95,7 @@ def check(settings: Settings) -> int:
     try:
         check_access(settings)
         generation = load_generation(settings.bundle_path, settings.policy_file)
+        challenger = load_challenger(settings, generation)
     except PairguardError as error:
         say_refused(error)
         return EXIT_REFUSED
@@ -101,6 +103,11 @@ def check(settings: Settings) -> int:
         f"right: bundle {generation.bundle_version}, policy {generation.policy_version}, "
         f"gRPC {settings.grpc_address}"
     )
+    if challenger is not None:
+        _say(
+            f"right: challenger bundle {challenger.bundle_version}, "
+            f"policy {challenger.policy_version}"
+        )
     return EXIT_OK
 
 
@@ -142,10 +149,25 @@ def _say_serving(settings: Settings, application: Application, generation: Gener
     if generation.judge.model.harm is None:
         _say("           it has no harm model: see allow_without_harm_model in the policy")
     _say(f"  policy   {generation.policy_version}  (from {settings.policy_file or 'the package'})")
+    _say_challenger(application)
     _say(f"  store    {settings.store}")
     _say("try it in another terminal:")
     options = _example_options(settings)
     _say(f"  {_python()} -m pairguard.server.example {address.to_call()}{options}")
+
+
+def _say_challenger(application: Application) -> None:
+    """Say what judges beside what serves, or why it does not."""
+    challenger, refusal = application.shadow.challenger, application.shadow.refusal
+    if challenger is not None:
+        _say(
+            f"  shadow   bundle {challenger.bundle_version}, policy {challenger.policy_version}"
+            "  (nothing of it is answered)"
+        )
+    if refusal is not None:
+        _say(f"  shadow   REFUSED ({refusal.reason}); nothing else is touched by it:")
+        for problem in getattr(refusal, "problems", (str(refusal),)):
+            _say(f"             {problem}")
 
 
 def _example_options(settings: Settings) -> str:

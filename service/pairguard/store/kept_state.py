@@ -42,7 +42,9 @@ def _write_counts(message: journal_pb2.KeptCounts, kept: KeptState) -> None:
 def read_kept(pair: journal_pb2.PairDecision) -> StoredState | None:
     """Return what the rules were told of what is kept; None: the record does not hold it all."""
     a, b = pair.participant_a, pair.participant_b
-    whole = pair.HasField("kept_between") and a.HasField("kept_counts") and b.HasField("kept_counts")
+    whole = (
+        pair.HasField("kept_between") and a.HasField("kept_counts") and b.HasField("kept_counts")
+    )
     if not whole:
         return None
     between = pair.kept_between
