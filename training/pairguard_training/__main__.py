@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "fit": ("fit", "fit a bundle to tables"),
     "evaluate": ("evaluate", "judge a bundle on people it has not seen"),
     "damage": ("damage", "show, simulated, what a wrong error model of faces does"),
+    "replay": ("replay", "show what a policy or a bundle would have decided"),
     "publish": ("publish", "make a bundle the one that serves"),
     "age-tables": (
         "age_tables",
