@@ -110,7 +110,8 @@ class JournalSource:
             self.left_out[RANKING if subject == "ranking" else UNREADABLE] += 1
             return None
         pair = message.pair
-        if not (pair.HasField("participant_a") and pair.HasField("participant_b")):
+        sides = pair.participant_a.participant, pair.participant_b.participant
+        if not all(each.participant_id for each in sides):
             self.left_out[ERASED] += 1
             return None
         if not pair.assessment.HasField("minor_adult_probability"):
