@@ -1,16 +1,17 @@
 """A challenger beside what serves: what it would have decided on the same calls.
 
-Owns that it never costs an answer anything: what was answered is put aside in a bounded queue, and
-one thread of its own judges it again. Where the queue is full, or the challenger fails, that is
-counted and nothing else. A challenger writes no holds and counts for nobody's budget. It must not
-know how it is loaded (``shadow_loading``) nor how it is written down (``shadow_journal``).
+Owns that no answer waits for it: what was answered is put aside in a bounded queue, and one thread
+of its own judges it again, some at a time and with a pause after each, since it shares the
+interpreter with the calls. Where the queue is full, or the challenger fails, that is counted and
+nothing else. A challenger writes no holds and counts for nobody's budget. It must not know how it
+is loaded (``shadow_loading``) nor how it is written down (``shadow_journal``).
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -21,7 +22,8 @@ from pairguard.server.scoring import ScoredPair
 from pairguard.server.shadow_metrics import ShadowMetrics
 
 _MOST_WAITING: Final = 512
-_IDLE_SECONDS: Final = 0.5
+_LOOK_SECONDS: Final = 0.05
+_PAUSE_SECONDS: Final = 0.0002
 _STOP_SECONDS: Final = 10.0
 
 
@@ -30,6 +32,9 @@ class ShadowRecorder(Protocol):
 
     def add(self, scored: ScoredPair, challenger: Generation, judgement: Judgement) -> None:
         """Take one in; it is written together with others."""
+
+    def flush_if_due(self) -> None:
+        """Write what was taken in a while ago."""
 
     def flush(self) -> None:
         """Write what was taken in."""
@@ -62,13 +67,14 @@ class Shadow:
         self._metrics = metrics
         self._on_refusal = on_refusal
         self._one_call_in = one_call_in
-        self._waiting: queue.Queue[ScoredPair] = queue.Queue(most_waiting)
+        self._most_waiting = most_waiting
+        self._waiting: deque[ScoredPair] = deque()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._challenger: Generation | None = None
         self.refusal: PairguardError | None = None
         """Why the challenger that is wanted was refused; None: it was not."""
-        metrics.watch(self._waiting.qsize)
+        metrics.watch(self._waiting.__len__)
 
     @property
     def challenger(self) -> Generation | None:
@@ -98,10 +104,11 @@ class Shadow:
         """Have something judged again that was answered; never waits and never fails."""
         if self._challenger is None or not self._is_chosen(scored.decision_id):
             return
-        try:
-            self._waiting.put_nowait(scored)
-        except queue.Full:
+        # Calls at once may overshoot by as many; there is nothing to wait for here.
+        if len(self._waiting) >= self._most_waiting:
             self._metrics.count_dropped()
+        else:
+            self._waiting.append(scored)
 
     def stop(self) -> None:
         """End the thread after what it is at; what still waits is left out and counted."""
@@ -115,16 +122,14 @@ class Shadow:
         return self._one_call_in == 1 or int(decision_id[1:13], 16) % self._one_call_in == 0
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                scored = self._waiting.get(timeout=_IDLE_SECONDS)
-            except queue.Empty:
-                self._recorder.flush()
-                continue
-            self._judge(scored)
-            time.sleep(0)  # lets calls that wait for the interpreter have it
+        # To be woken for each call would take the interpreter from it at the worst moment.
+        while not self._stopping.wait(_LOOK_SECONDS):
+            while self._waiting and not self._stopping.is_set():
+                self._judge(self._waiting.popleft())
+                time.sleep(_PAUSE_SECONDS)
+            self._recorder.flush_if_due()
         self._recorder.flush()
-        for _ in range(self._waiting.qsize()):
+        for _ in range(len(self._waiting)):
             self._metrics.count_dropped()
 
     def _judge(self, scored: ScoredPair) -> None:

@@ -7,6 +7,7 @@ last few. It names no participant: its decisions do. It must not know how a chal
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from pairguard.errors import StoreUnavailable
@@ -20,7 +21,7 @@ from pairguard.server.shadow_metrics import ShadowMetrics
 from pairguard.v1 import journal_pb2
 
 MOST_TOGETHER: Final = 64
-_MOST_SECONDS: Final = 2.0
+_MOST_SECONDS: Final = 1.0
 
 
 class ShadowJournal:
@@ -37,19 +38,24 @@ class ShadowJournal:
         self._live: Generation | None = None
         self._challenger: Generation | None = None
         self._decisions: list[journal_pb2.ShadowDecision] = []
-        self._first_time = self._last_time = 0.0
+        self._begun = 0.0
+        self._last_time = 0.0
 
     def add(self, scored: ScoredPair, challenger: Generation, judgement: Judgement) -> None:
         """Take in what the challenger would have decided; it is written with others."""
-        same = self._live is scored.generation and self._challenger is challenger
-        if not same or scored.decision_time > self._first_time + _MOST_SECONDS:
+        if self._live is not scored.generation or self._challenger is not challenger:
             self.flush()
         if not self._decisions:
             self._live, self._challenger = scored.generation, challenger
-            self._first_time = scored.decision_time
+            self._begun = time.monotonic()
         self._last_time = scored.decision_time
         self._decisions.append(_decision(scored, judgement))
         if len(self._decisions) >= MOST_TOGETHER:
+            self.flush()
+
+    def flush_if_due(self) -> None:
+        """Write what was taken in once the first of it is a second old."""
+        if self._decisions and time.monotonic() - self._begun >= _MOST_SECONDS:
             self.flush()
 
     def flush(self) -> None:

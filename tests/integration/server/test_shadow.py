@@ -209,7 +209,7 @@ def test_a_stuck_challenger_delays_no_answer_and_what_is_left_out_is_counted(
 ) -> None:
     stuck = _Stuck()
     with listening(bundle, tmp_path, policy=lenient_policy(), shadow_bundle_path=bundle) as server:
-        server.application.shadow._waiting.maxsize = 8
+        server.application.shadow._most_waiting = 8
         server.application.load()
         with_challenger(server, stuck)
         answers = [decide(server, pair(f"a{n}", f"b{n}")) for n in range(20)]

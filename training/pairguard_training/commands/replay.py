@@ -32,6 +32,7 @@ from pairguard_training.replaying.self_check import Served
 from pairguard_training.replaying.tables_source import table_decisions, table_outcomes
 from pairguard_training.replaying.tally import Replay, replay
 from pairguard_training.tables.reading import read_tables
+from pairguard_training.truth import read_truth
 
 _STORE_SECONDS = 5.0  # nobody waits for an answer here
 
@@ -66,7 +67,7 @@ def run(arguments: Namespace, say: Say) -> None:
     bundle = load_bundle(arguments.bundle)
     judge = Judge(bundle.model, policy)
     served = _served(arguments, judge, bundle.version)
-    about = {
+    about: dict[str, Any] = {
         "bundle_version": bundle.version,
         "policy_version": policy.version,
         "logged_bundle_version": served.bundle_version,
@@ -74,13 +75,13 @@ def run(arguments: Namespace, say: Say) -> None:
     }
     say(f"deciding again with bundle {bundle.version} under policy {policy.version}")
     if arguments.tables is not None:
-        found, data_hash = _over_tables(arguments, judge, policy, served, say)
+        found, of_data = _over_tables(arguments, judge, policy, served, say)
         left_out, shadow = {}, ShadowCounts()
-        about |= {"source": "tables", "data_hash": data_hash}
+        about |= {"source": "tables", **of_data}
     else:
         found, source = _over_journal(arguments, judge, served, say)
         left_out, shadow = dict(source.left_out), source.shadow
-        about |= {"source": "journal", "data_hash": ""}
+        about |= {"source": "journal", "data_hash": "", "simulated": False}
     print(f"\n{replay_text(found)}")
     _print_rest(left_out, shadow)
     if arguments.out is not None:
@@ -102,7 +103,7 @@ def _served(arguments: Namespace, judge: Judge, bundle_version: str) -> Served:
 
 def _over_tables(
     arguments: Namespace, judge: Judge, policy: Policy, served: Served, say: Say
-) -> tuple[Replay, str]:
+) -> tuple[Replay, dict[str, Any]]:
     say(f"reading {arguments.tables}")
     tables = read_tables(
         arguments.tables,
@@ -110,17 +111,20 @@ def _over_tables(
         missing_codes=missing_codes(arguments.missing),
     )
     say_tables(tables, say)
+    truth = read_truth(arguments.tables, tables)
+    if truth.simulated:
+        say("SIMULATED data: no figure below speaks of a real platform")
     since, until = _times(arguments)
     found = replay(
         (each for each in table_decisions(tables) if since <= each.time < until),
         judge,
-        table_outcomes(tables, policy, window_days=arguments.report_window_days),
+        table_outcomes(tables, truth, policy, window_days=arguments.report_window_days),
         # Tables name versions, but not what was kept: nothing can be expected to come out the same.
         served=None if arguments.logged_bundle is None else served,
         draws=arguments.resamples,
         seed=arguments.seed,
     )
-    return found, tables.data_hash
+    return found, {"data_hash": tables.data_hash, "simulated": truth.simulated}
 
 
 def _over_journal(

@@ -242,7 +242,7 @@ def _off_policy(found: OffPolicy) -> list[str]:
         lines += [
             (
                 f"  mixed pairs allowed of 1,000 decisions, {found.mixed_known} on pairs of known "
-                "ages, whoever they are:"
+                "ages (who was checked is not everybody):"
             ),
             f"    {shown(found.mixed_logged)} -> {shown(found.mixed_allowed)}",
         ]

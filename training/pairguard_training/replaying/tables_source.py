@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from pairguard.policy.decision import DecisionKind
@@ -22,6 +21,7 @@ from pairguard_training.replaying.outcomes import SECONDS_PER_DAY, Outcomes
 from pairguard_training.splitting import split_tables
 from pairguard_training.tables.participants import participants
 from pairguard_training.tables.reading import Tables
+from pairguard_training.truth import Truth
 
 _CHUNK: Final = 2_000
 
@@ -71,43 +71,34 @@ def _kind(decision: str | None, started: bool | None) -> DecisionKind | None:  #
     return DecisionKind.__members__.get(decision)
 
 
-def table_outcomes(tables: Tables, policy: Policy, *, window_days: float) -> Outcomes:
-    """Return what the tables tell of the pairs, with mixed ones by the ages of the age labels."""
+def table_outcomes(tables: Tables, truth: Truth, policy: Policy, *, window_days: float) -> Outcomes:
+    """Return what the tables tell of the pairs, and which of known ages are mixed.
+
+    Args:
+        tables: The data set.
+        truth: Its ages.
+        policy: Whose adult ages count.
+        window_days: How long after a proposal a report counts.
+    """
     met = harm_rows(tables, report_window_days=window_days)
     rows = zip(met.pair_ids, met.seconds.tolist(), met.harmed.tolist(), strict=True)
     return Outcomes(
         harmed={pair_id: proposed for pair_id, proposed, harmed in rows if harmed},
         window_seconds=window_days * SECONDS_PER_DAY,
         known_until=None if tables.outcomes.is_empty() else newest_time(tables).timestamp(),
-        mixed=_mixed(tables, policy),
+        mixed=_mixed(tables, truth, policy),
     )
 
 
-def _mixed(tables: Tables, policy: Policy) -> dict[str, bool]:
-    """Return whether each pair is mixed whose two ages are known from labels."""
-    labels = tables.age_labels.select("participant_id", "age_years", "verified_time")
-    people = tables.snapshots.select("snapshot_id", "participant_id", "region")
-    known = people.join(labels, on="participant_id", how="inner")
-    of_snapshot = {
-        snapshot_id: (age, verified.timestamp() if verified else None, region or "")
-        for snapshot_id, age, verified, region in known.select(
-            "snapshot_id", "age_years", "verified_time", "region"
-        ).iter_rows()
-    }
+def _mixed(tables: Tables, truth: Truth, policy: Policy) -> dict[str, bool]:
+    """Return whether each pair is mixed whose two ages are known."""
+    regions = dict(tables.snapshots.select("snapshot_id", "region").iter_rows())
     found = {}
-    columns = tables.pairs.select("pair_id", "snapshot_a", "snapshot_b", "proposed_time")
-    for pair_id, one, other, proposed in columns.iter_rows():
-        a, b = of_snapshot.get(one), of_snapshot.get(other)
-        if a is None or b is None:
-            continue
-        adult_ages = policy.for_pair(a[2], b[2]).adult_ages
-        now = proposed.timestamp()
-        minors = [np.array([_age(each, now) < age for age in adult_ages]) for each in (a, b)]
-        found[pair_id] = bool((minors[0] != minors[1]).any())
+    for pair_id, one, other in tables.pairs.select(
+        "pair_id", "snapshot_a", "snapshot_b"
+    ).iter_rows():
+        a, b = truth.ages.get(one), truth.ages.get(other)
+        if a is not None and b is not None:
+            ages = policy.for_pair(regions[one] or "", regions[other] or "").adult_ages
+            found[pair_id] = any((a < adult_age) is not (b < adult_age) for adult_age in ages)
     return found
-
-
-def _age(label: tuple[float, float | None, str], now: float) -> float:
-    """Return an age at a time; a label without a time speaks of any."""
-    years, verified, _ = label
-    return years if verified is None else years + (now - verified) / (365.2425 * SECONDS_PER_DAY)
