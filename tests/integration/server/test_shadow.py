@@ -16,6 +16,7 @@ from pairguard.store.ports import RecordKind
 from pairguard.v1.assessment_pb2 import DECISION_ALLOW, DECISION_BLOCK, DECISION_REROUTE
 from pairguard.v1.journal_pb2 import DecisionRecord, ShadowDecision
 from pairguard.v1.pair_risk_service_pb2 import GetDecisionRequest
+from pairguard_training.replaying.journal_source import JournalSource
 from tests.domain import NOW
 from tests.integration.server.platform_calls import (
     bare,
@@ -141,6 +142,13 @@ def test_a_challenger_that_would_hold_somebody_holds_nobody(bundle: Path, tmp_pa
         assert record.shadow.policy_version == "challenger-1"
         assert record.shadow.bundle_version == record.bundle_version
         assert record.shadow.decisions[0].challenger_decision == DECISION_BLOCK
+        source = JournalSource(server.application._parts.store)
+        assert len([*source.decisions()]) == 3
+        versions = (record.bundle_version, "challenger-1")
+        assert source.shadow.transitions == {
+            (*versions, "REROUTE", "BLOCK"): 2,
+            (*versions, "ALLOW", "REROUTE"): 1,
+        }
 
 
 def test_what_the_challenger_decides_counts_for_nobodys_budget(
