@@ -21,6 +21,7 @@ from pairguard.store.ports import KeptRecord, ParticipantStore, RecordKind
 from pairguard.v1.assessment_pb2 import DECISION_ALLOW
 from pairguard.v1.journal_pb2 import DecisionRecord
 from pairguard_training.__main__ import main
+from pairguard_training.replaying import journal_source
 from pairguard_training.replaying.deciding_again import decide_again
 from pairguard_training.replaying.journal_source import ERASED, UNREADABLE, JournalSource
 from pairguard_training.replaying.outcomes import journal_outcomes
@@ -45,7 +46,13 @@ from tests.integration.server.platform_calls import (
     started,
     verified,
 )
-from tests.integration.server.running_server import Running, lenient_policy, serving
+from tests.integration.server.running_server import (
+    Running,
+    lenient_policy,
+    serving,
+    until,
+)
+from tests.redis_server import running_redis
 from tests.unit.server.requests import ADULT, FACE, evidence
 
 SHARE = "0.2"
@@ -111,10 +118,12 @@ class Recorded:
 
     def __init__(self, records: Sequence[KeptRecord]) -> None:
         self._records = sorted(records, key=lambda each: each.cursor)
+        self.reads = 0
 
     def read_journal(
         self, after: str, limit: int, *, kinds: frozenset[RecordKind] | None = None
     ) -> tuple[KeptRecord, ...]:
+        self.reads += 1
         found = [
             each
             for each in self._records
@@ -268,6 +277,23 @@ def test_what_decided_decides_the_same_again_to_the_bit(world: World) -> None:
     assert not found.carried
 
 
+def test_a_version_that_was_used_twice_is_found_out(world: World) -> None:
+    another = world.judge_under({"default": {"thresholds": {"reroute_harm": 0.0}}})
+    decisions = [*source_of(world.records).decisions()]
+    served = Served(another, decisions[0].bundle_version, decisions[0].policy_version)
+    outcomes = journal_outcomes(store_of(world.records), window_days=14)
+
+    check = replay(decisions, world.judge, outcomes, served=served, draws=5, seed=1).self_check
+
+    allowed = sum(each.kind is DecisionKind.ALLOW for each in decisions)
+    assert check.differing["decision"] >= allowed > 0
+    assert check.same + sum(check.differing.values()) == check.compared
+    assert len(check.examples) == 5
+    others = replace(served, policy_version="another")
+    unmade = replay(decisions, world.judge, outcomes, served=others, draws=5, seed=1).self_check
+    assert (unmade.compared, unmade.other_versions) == (0, len(decisions))
+
+
 def test_older_records_come_out_the_same_by_what_their_reasons_tell(world: World) -> None:
     judge = world.judge
     source = source_of([without_kept_state(each) for each in world.records])
@@ -367,6 +393,18 @@ def test_what_cannot_be_replayed_is_counted_by_why(world: World) -> None:
     assert count == len(decisions) - 1
 
 
+def test_a_journal_is_read_a_batch_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_source, "BATCH", 10)
+    recorded = Recorded(world.records)
+    decisions = JournalSource(cast("ParticipantStore", recorded)).decisions()
+
+    first = [logged.decision_id for logged, _ in zip(decisions, range(15), strict=False)]
+
+    assert recorded.reads == 2
+    whole = [logged.decision_id for logged in source_of(world.records).decisions()]
+    assert first == whole[:15]
+
+
 def test_the_command_tells_all_of_it(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -397,3 +435,22 @@ def test_a_store_that_is_not_there_is_refused_and_not_made(
 
     assert "there is no" in capsys.readouterr().err
     assert not missing.exists()
+
+
+def test_a_journal_in_redis_is_replayed_too(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running_redis() as redis:
+        with serving(bundle, tmp_path, policy=lenient_policy(), store=redis.url) as server:
+            assert until(lambda: server.health("readiness") == "SERVING")
+            for n in range(6):
+                decide(server, pair(f"a{n}", f"b{n}" if n % 2 else bare(f"b{n}")))
+            import_decisions(server)
+            key_file = server.settings.key_file
+        journal = ["--journal", redis.url, "--key-file", str(key_file)]
+        texts = ["--bundle", str(bundle), "--policy", str(tmp_path / "policy.toml")]
+
+        assert main(["replay", *journal, *texts, "--resamples", "5"]) == 0
+
+    said = capsys.readouterr().out
+    assert "self-check: 6 of 6 decisions" in said
