@@ -366,6 +366,7 @@ def test_a_candidate_that_allows_less_allows_nothing_new(world: World) -> None:
         "BLOCK",
     }
     assert found.newly_allowed == 0
+    assert found.reasons["(turned away by chance)", "MINOR_ADULT_RISK"] == found.explored
     assert found.harmed is not None
     assert found.harmed.met == found.harmed.stopped > 10
     assert found.off_policy.value is None

@@ -188,6 +188,8 @@ def _outcomes(found: Replay) -> list[str]:
     harmed = found.harmed
     if harmed is None:
         return ["harm: unknown: no outcome was ever recorded"]
+    if not harmed.met:
+        return ["harm: not known yet: of no pair that met has the report window closed"]
     lines = [
         (
             f"harm reported of {harmed.harmed} of {harmed.met} pairs that met and whose window has "

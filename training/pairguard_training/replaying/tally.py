@@ -28,6 +28,7 @@ PERHAPS: Final = "ALLOW?"
 """It would be ALLOW unless something that was kept and not logged forbade it."""
 UNLOGGED: Final = "not logged"
 NO_REASON: Final = "(no reason logged)"
+BY_CHANCE: Final = "(turned away by chance)"
 ALL: Final = "all"
 LIKELY_MINOR, UNSURE, LIKELY_ADULT = "likely minor", "unsure", "likely adult"
 
@@ -218,9 +219,9 @@ def _after(again: DecidedAgain) -> str:
 
 
 def _leading(logged: LoggedDecision) -> str:
-    if logged.explored or not logged.reasons:
-        return NO_REASON
-    return logged.reasons[0].code.value
+    if logged.explored:
+        return BY_CHANCE
+    return logged.reasons[0].code.value if logged.reasons else NO_REASON
 
 
 def _terms(
