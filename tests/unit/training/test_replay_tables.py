@@ -16,8 +16,9 @@ from pairguard.policy.judgement import Judge
 from pairguard.policy.regions import Policy
 from pairguard_training.__main__ import main
 from pairguard_training.replaying.deciding_again import decide_again
+from pairguard_training.replaying.result import Replay
 from pairguard_training.replaying.tables_source import table_decisions, table_outcomes
-from pairguard_training.replaying.tally import PERHAPS, Replay, replay
+from pairguard_training.replaying.tally import PERHAPS, replay
 from pairguard_training.tables.reading import read_tables
 from pairguard_training.tables.writing import write_frame
 from pairguard_training.truth import read_truth

@@ -26,11 +26,12 @@ from pairguard_training.commands.inputs import Say, missing_codes, read_policy, 
 from pairguard_training.harm_labels import REPORT_WINDOW_DAYS
 from pairguard_training.replaying.journal_source import JournalSource, ShadowCounts
 from pairguard_training.replaying.outcomes import journal_outcomes
+from pairguard_training.replaying.result import Replay
 from pairguard_training.replaying.result_json import replay_json
 from pairguard_training.replaying.result_text import replay_text
 from pairguard_training.replaying.self_check import Served
 from pairguard_training.replaying.tables_source import table_decisions, table_outcomes
-from pairguard_training.replaying.tally import Replay, replay
+from pairguard_training.replaying.tally import replay
 from pairguard_training.tables.reading import read_tables
 from pairguard_training.truth import read_truth
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from pairguard.bundle.documents import canonical_json
 from pairguard_training.replaying.journal_source import ShadowCounts
+from pairguard_training.replaying.result import Replay
 from pairguard_training.replaying.result_text import POOL_IGNORED
-from pairguard_training.replaying.tally import Replay
 
 _DIGITS: Final = 6
 _BY_TWO: Final = ("transitions", "reasons")

@@ -12,8 +12,9 @@ from typing import Final
 from pairguard.policy.decision import DecisionKind
 from pairguard_training.figures import WIDTH, row, shown
 from pairguard_training.replaying.off_policy import OffPolicy
+from pairguard_training.replaying.result import Replay, Shares
 from pairguard_training.replaying.self_check import SelfCheck
-from pairguard_training.replaying.tally import PERHAPS, UNLOGGED, Replay, Shares
+from pairguard_training.replaying.tally import PERHAPS, UNLOGGED
 
 _NAME: Final = 32
 _CELL: Final = 24
