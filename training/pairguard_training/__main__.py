@@ -32,6 +32,7 @@ COMMANDS: Final = {
         "show, simulated, how often certificates are broken",
     ),
     "damage": ("damage", "show, simulated, what a wrong error model of faces does"),
+    "replay": ("replay", "show what a policy or a bundle would have decided"),
     "publish": ("publish", "make a bundle the one that serves"),
     "age-tables": (
         "age_tables",

@@ -25,6 +25,7 @@ from pairguard.server.health import Health
 from pairguard.server.journal_import import JournalImport
 from pairguard.server.metrics import Metrics
 from pairguard.server.settings import Settings
+from pairguard.server.shadow import Shadow
 from pairguard.server.tls import ServerTls
 from pairguard.server.upkeep import Upkeep
 from pairguard.store.opening import sqlite_path
@@ -54,6 +55,7 @@ class Parts:
     upkeep: Upkeep
     health: Health
     metrics: Metrics
+    shadow: Shadow
     tls: ServerTls | None = None
     callers: FollowedFiles[Callers] | None = None
 
@@ -80,6 +82,11 @@ class Application:
     def health(self) -> Health:
         """The health of this server."""
         return self._parts.health
+
+    @property
+    def shadow(self) -> Shadow:
+        """The challenger beside what serves."""
+        return self._parts.shadow
 
     def listen(self) -> None:
         """Take the ports and answer: health, and UNAVAILABLE to everything else.
@@ -117,6 +124,7 @@ class Application:
         parts.metrics.tell_generation(
             generation.bundle_version, generation.policy_version, generation.bundle_load_seconds
         )
+        parts.shadow.reload(generation)
         parts.health.set_healthy(GENERATION)
         path = sqlite_path(settings.store)
         try:
@@ -171,6 +179,7 @@ class Application:
         if self._waiting is not None:
             self._waiting.join()
         parts.upkeep.stop()
+        parts.shadow.stop()
         # Decisions first reach the disk, then the store, and only then is there no store.
         parts.segments.close()
         parts.journal_import.stop()

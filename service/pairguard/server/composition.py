@@ -49,6 +49,9 @@ from pairguard.server.score_pair import ScorePair
 from pairguard.server.score_pairs import BatchSlots, ScorePairs
 from pairguard.server.scoring import PairScoring
 from pairguard.server.settings import Settings
+from pairguard.server.shadow import Shadow
+from pairguard.server.shadow_journal import ShadowJournal
+from pairguard.server.shadow_loading import load_challenger
 from pairguard.server.tls import tls_of
 from pairguard.server.upkeep import Upkeep
 from pairguard.store.opening import open_store
@@ -128,6 +131,13 @@ def compose(
     full_view = settings.full_view_allowed
     repeats = Repeats(store, kept, metrics, clock=clock)
     pool_scoring = PoolScoring(generations, kept, metrics, clock=clock)
+    shadow = Shadow(
+        partial(load_challenger, settings),
+        ShadowJournal(journal_file or segments, metrics.shadow),
+        metrics.shadow,
+        on_refusal=partial(log.failure, "the challenger is refused", method=""),
+        one_call_in=settings.shadow_one_call_in,
+    )
     score_pair = ScorePair(
         PairScoring(
             generations,
@@ -140,6 +150,7 @@ def compose(
         DecisionJournal(records, recent),
         repeats,
         metrics,
+        shadow,
         clock=clock,
         full_view_allowed=full_view,
     )
@@ -255,6 +266,7 @@ def compose(
                 on_expire_time=metrics.tell_certificate_expire_time,
             ),
             callers=callers,
+            shadow=shadow,
         )
     )
 

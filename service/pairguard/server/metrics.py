@@ -16,6 +16,7 @@ from pairguard.policy.pair_columns import PairColumns
 from pairguard.risk.model import ParticipantAssessment
 from pairguard.risk.pair import PairRisk
 from pairguard.risk.participant import Participant
+from pairguard.server.shadow_metrics import ShadowMetrics
 from pairguard.store.ports import PurgeReport
 from pairguard.store.segments.importing import ImportReport
 
@@ -242,6 +243,8 @@ class Metrics:
             "Until when the model's certificate may be used, seconds since 1970; 0: none is.",
             registry=registry,
         )
+        self.shadow = ShadowMetrics(registry)
+        """Those of a challenger."""
         ProcessCollector(registry=registry)
         # Looking a child up by its labels costs more than counting with it.
         self._rpc_children: dict[tuple[str, str], Histogram] = {}
