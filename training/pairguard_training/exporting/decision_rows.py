@@ -42,6 +42,8 @@ def decision_draft(record: KeptRecord) -> Draft:
         _add_pair(draft, message)
     elif subject == "ranking":
         _add_ranking(draft, message)
+    elif subject == "shadow":
+        draft.tally.leave_out(Thing.DECISIONS, Reason.SHADOW)
     else:
         raise ValueError("a decision on nothing")
     return draft

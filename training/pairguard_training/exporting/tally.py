@@ -20,6 +20,7 @@ class Reason(StrEnum):
     UNKNOWN_WORD = "a word that this version does not know"
     ERASED = "erased"
     NO_DECISION = "nothing was decided"
+    SHADOW = "what a challenger would have decided"
     FROM_THE_FUTURE = "observed after the decision"
     INCOMPLETE = "incomplete or out of range"
     NO_PAIR = "names no pair"
