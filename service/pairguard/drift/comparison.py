@@ -85,8 +85,8 @@ class Finding:
         before: Mean of a number (of its cells' centres), or share of ``cell`` or of the unknown.
         after: The same since.
         cell: The word whose share changed most; "": not words.
-        new_share: Share of words or names that are seldom or never in the reference, above what it
-            was there; 0 where fewer than ``FEWEST_SHOWN`` people have any.
+        unlisted_share: Share of words or names that are seldom or never in the reference, above
+            what it was there; 0 where fewer than ``FEWEST_SHOWN`` people have any.
         verdict: How large it is.
         size: To sort by: 1 at the limit of "large".
     """
@@ -100,9 +100,15 @@ class Finding:
     before: float | None
     after: float | None
     cell: str
-    new_share: float
+    unlisted_share: float
     verdict: Verdict
     size: float
+
+    @property
+    def counts_unlisted(self) -> bool:
+        """Whether ``unlisted_share`` means anything."""
+        by_word = self.variable.facts.is_word or self.variable.name == OTHER
+        return by_word and not self.of_unknown
 
     @property
     def distance_unit(self) -> str:
@@ -117,6 +123,7 @@ def compare(
     *,
     worth: PerUnit = EACH_ONCE,
     same_policy: bool = True,
+    whole_weeks: bool = False,
 ) -> list[Finding]:
     """Compare counts with the reference's, the largest difference first.
 
@@ -126,11 +133,14 @@ def compare(
         counts: (layout.size,) what is.
         worth: What share of the counted values is independent at the least.
         same_policy: Whether the same policy judged; otherwise decisions are not compared.
+        whole_weeks: Whether the counts are of about whole weeks; otherwise what follows the day is
+            not compared.
     """
     places = [
         place
         for place, variable in enumerate(layout.variables)
-        if same_policy or variable.group is not Group.DECISION
+        if (same_policy or variable.group is not Group.DECISION)
+        and (whole_weeks or not variable.follows_day)
     ]
     exceeded = FALSE_ALARMS / max(3 * len(places), 1)
     findings = []
@@ -202,7 +212,7 @@ def _of_values(sides: _Sides) -> Finding:
         before=means[0],
         after=means[1],
         cell=cell,
-        new_share=_new_share(sides, before, after),
+        unlisted_share=_unlisted_share(sides, before, after),
         verdict=verdict,
         size=size,
     )
@@ -226,7 +236,7 @@ def _of_unknown(sides: _Sides) -> Finding:
         before=float(reference[1]) / before if before else None,
         after=float(live[1]) / after if after else None,
         cell="",
-        new_share=0.0,
+        unlisted_share=0.0,
         verdict=verdict,
         size=size,
     )
@@ -256,7 +266,7 @@ def _distance(sides: _Sides, centres: Array, size_rate: float) -> Measured | Non
     )
 
 
-def _new_share(sides: _Sides, before: float, after: float) -> float:
+def _unlisted_share(sides: _Sides, before: float, after: float) -> float:
     variable = sides.variable
     counts_others = variable.facts.is_word or variable.name == OTHER
     if not counts_others or not before or sides.live[-1] < FEWEST_SHOWN:

@@ -82,7 +82,7 @@ class Sighting:
         found: Sightings = {
             key: value
             for index, key in self._columns
-            if (value := values[index]) == value  # noqa: PLR0124 - false for NaN alone
+            if (value := values[index]) == value  # false for NaN alone
         }
         for name in self._categories:
             text = participant.attributes.get(name)
@@ -98,7 +98,7 @@ class Sighting:
             found[Group.KNOWN, "behaviour"] = 1.0
         if participant.age_evidence:
             found |= _of_evidence(participant.age_evidence)
-            found |= _of_vendors(_fresh(participant.age_evidence, now))
+            found |= of_vendors(participant.age_evidence, now)
         found[Group.SCORE, "probability_minor"] = assessment.age.probability_below(adult_age)
         return found
 
@@ -125,7 +125,9 @@ def of_pair(decision: Decision) -> Sightings:
 def _fresh(items: Iterable[AgeEvidence], now: float) -> tuple[AgeEvidence, ...]:
     """Return the items that are not older than ``FRESH_SECONDS``, the latest last."""
     taken = [
-        item for item in items if item.observed_time is None or now - item.observed_time < FRESH_SECONDS
+        item
+        for item in items
+        if item.observed_time is None or now - item.observed_time < FRESH_SECONDS
     ]
     return tuple(sorted(taken, key=lambda item: item.observed_time or 0.0))
 
@@ -147,10 +149,15 @@ def _of_evidence(items: Iterable[AgeEvidence]) -> Sightings:
     return found
 
 
-def _of_vendors(items: Iterable[AgeEvidence]) -> Sightings:
-    """Return what each provider said last of somebody; of several items the later ones win."""
+def of_vendors(items: Iterable[AgeEvidence], now: float) -> Sightings:
+    """Return what each provider said last of somebody, if that is not too long ago.
+
+    Args:
+        items: Evidence of one participant.
+        now: Seconds since 1970.
+    """
     found: Sightings = {}
-    for item in items:
+    for item in _fresh(items, now):
         provider = item.provider or UNNAMED
         match item.observation:
             case FacialAgeEstimate() as face:

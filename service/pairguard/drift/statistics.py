@@ -110,9 +110,7 @@ def distance_expected(reference: Array, centres: Array, size_rate: float) -> flo
     return float((spread * np.diff(centres)).sum()) * sqrt(2.0 / pi)
 
 
-def distance_bound(
-    reference: Array, centres: Array, size_rate: float, *, exceeded: float
-) -> float:
+def distance_bound(reference: Array, centres: Array, size_rate: float, *, exceeded: float) -> float:
     """Return what W1 exceeds with at most a given probability where nothing has changed."""
     shares = reference / reference.sum()
     mean = float((shares * centres).sum())

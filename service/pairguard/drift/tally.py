@@ -87,5 +87,3 @@ class Layout:
     def empty(self) -> Counts:
         """Return an array of nothing counted."""
         return np.zeros(self.size, dtype=np.int64)
-
-

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import isfinite
 from typing import Any
 
@@ -31,6 +32,8 @@ class Variable:
         centres: Mean of the reference's values in each cell, ascending; of words none.
         deviation: Standard deviation of the values, 0 where they are all the same; of words 0.
         words: Words of all cells but the last.
+        follows_day: Whether the value is mostly one of the day, as that of a school day: days
+            differ in it from each other, and only whole weeks are compared.
     """
 
     group: Group
@@ -41,6 +44,7 @@ class Variable:
     centres: tuple[float, ...] = ()
     deviation: float = 0.0
     words: tuple[str, ...] = ()
+    follows_day: bool = False
     _places: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -67,7 +71,7 @@ class Variable:
         bounds = [f"{edge:.4g}" for edge in self.edges]
         if not bounds:
             return ("any",)
-        middle = [f"{low} to {high}" for low, high in zip(bounds, bounds[1:], strict=False)]
+        middle = [f"{low} to {high}" for low, high in pairwise(bounds)]
         return (f"to {bounds[0]}", *middle, f"above {bounds[-1]}")
 
     def cell(self, value: float | str) -> int:
@@ -90,6 +94,7 @@ class Variable:
             "edges": list(self.edges),
             "centres": list(self.centres),
             "deviation": self.deviation,
+            "follows_day": self.follows_day,
         }
 
     @classmethod
@@ -108,6 +113,7 @@ class Variable:
             centres=tuple([_number(each) for each in document.get("centres", ())]),
             deviation=_number(document.get("deviation", 0.0)),
             words=tuple([_text(each) for each in document.get("words", ())]),
+            follows_day=document.get("follows_day", False) is True,
         )
 
     def _problem(self) -> str:
@@ -126,7 +132,7 @@ class Variable:
 
 
 def _ascending(values: Sequence[float]) -> bool:
-    return all(low < high for low, high in zip(values, values[1:], strict=False))
+    return all(low < high for low, high in pairwise(values))
 
 
 def _text(value: Any) -> str:

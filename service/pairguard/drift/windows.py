@@ -82,7 +82,10 @@ class Window:
     def total(self, now: float) -> Counts:
         """Return the counts of the whole window."""
         self._tile(now)
-        return np.sum([self._layout.empty(), *self._counts.values()], axis=0, dtype=np.int64)
+        total = self._layout.empty()
+        for counts in self._counts.values():
+            total += counts
+        return total
 
     def counted(self, unit: Unit, now: float) -> int:
         """Return how many of a unit the window counts."""

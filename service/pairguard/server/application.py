@@ -18,6 +18,7 @@ from prometheus_client import start_http_server
 from pairguard.errors import ConfigurationRefused, StoreUnavailable
 from pairguard.server.addresses import Address, parse_address
 from pairguard.server.callers import Callers
+from pairguard.server.drift_watch import DriftWatch
 from pairguard.server.followed_files import FollowedFiles
 from pairguard.server.generation import Generation, GenerationSlot, load_generation
 from pairguard.server.health import Health
@@ -51,6 +52,7 @@ class Parts:
     upkeep: Upkeep
     health: Health
     metrics: Metrics
+    drift: DriftWatch
     tls: ServerTls | None = None
     callers: FollowedFiles[Callers] | None = None
 
@@ -72,6 +74,11 @@ class Application:
     def metrics(self) -> Metrics:
         """The figures of this server."""
         return self._parts.metrics
+
+    @property
+    def drift(self) -> DriftWatch:
+        """What compares those who are judged with those of the training."""
+        return self._parts.drift
 
     @property
     def health(self) -> Health:
@@ -114,6 +121,7 @@ class Application:
         parts.metrics.tell_generation(
             generation.bundle_version, generation.policy_version, generation.bundle_load_seconds
         )
+        parts.drift.start()
         parts.health.set_healthy(GENERATION)
         path = sqlite_path(settings.store)
         try:
@@ -160,6 +168,7 @@ class Application:
         if self._waiting is not None:
             self._waiting.join()
         parts.upkeep.stop()
+        parts.drift.stop()
         # Decisions first reach the disk, then the store, and only then is there no store.
         parts.segments.close()
         parts.journal_import.stop()

@@ -26,6 +26,7 @@ from pairguard.server.canonical_log import CanonicalLog
 from pairguard.server.current_hashing import CurrentHashing
 from pairguard.server.decision_journal import DecisionJournal
 from pairguard.server.decision_records import DecisionRecords, JournalFile
+from pairguard.server.drift_watch import DriftWatch
 from pairguard.server.erasing import Erasing
 from pairguard.server.event_recording import EventRecording
 from pairguard.server.evidence_recording import EvidenceRecording
@@ -119,6 +120,8 @@ def compose(
     full_view = settings.full_view_allowed
     repeats = Repeats(store, kept, metrics, clock=clock)
     pool_scoring = PoolScoring(generations, kept, metrics, clock=clock)
+    drift = DriftWatch(generations, clock=clock, pairs_per_second=settings.drift_pairs_per_second)
+    metrics.watch_drift(drift.view)
     score_pair = ScorePair(
         PairScoring(
             generations,
@@ -131,6 +134,7 @@ def compose(
         DecisionJournal(records, recent),
         repeats,
         metrics,
+        drift,
         clock=clock,
         full_view_allowed=full_view,
     )
@@ -225,6 +229,7 @@ def compose(
             upkeep=Upkeep(store, reading, kept, metrics, clock=clock, retention=settings.retention),
             health=health,
             metrics=metrics,
+            drift=drift,
             tls=tls_of(
                 settings,
                 on_reload=partial(_observe_reload, metrics, "tls"),

@@ -6,8 +6,10 @@ Owns how the two become what judges, and who serves meanwhile: nobody. No answer
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pairguard.bundle.defaults import default_policy_text
 from pairguard.bundle.loading import load_bundle
@@ -25,12 +27,14 @@ class Generation:
         policy_version: Version of the policy.
         judge: The two, composed.
         bundle_load_seconds: How long loading and verifying the bundle took.
+        reference: What the bundle says its training data looked like.
     """
 
     bundle_version: str
     policy_version: str
     judge: Judge
     bundle_load_seconds: float
+    reference: Mapping[str, Any] = field(default_factory=dict)
 
 
 class GenerationSlot:
@@ -70,6 +74,7 @@ def load_generation(bundle_path: Path, policy_file: Path | None) -> Generation:
         policy_version=policy.version,
         judge=Judge(bundle.model, policy),
         bundle_load_seconds=bundle.load_seconds,
+        reference=bundle.reference,
     )
 
 

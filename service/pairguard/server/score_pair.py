@@ -16,6 +16,7 @@ from pairguard.server.call_facts import current_call
 from pairguard.server.decision_journal import DecisionJournal
 from pairguard.server.decision_records import DECISION_NOT_JOURNALED
 from pairguard.server.disclosure import require_full_view
+from pairguard.server.drift_watch import DriftWatch
 from pairguard.server.metrics import Metrics
 from pairguard.server.repeats import HARD_REASONS, REQUEST_ID_NOT_KEPT, Repeats, RequestKey
 from pairguard.server.request_conversion import ScorePairCall, read_score_pair
@@ -33,6 +34,7 @@ class ScorePair:
         journal: What records them.
         repeats: What keeps answers.
         metrics: Where decisions are counted.
+        drift: What looks at whom they are made on.
         clock: Seconds since 1970.
         full_view_allowed: Whether callers may see what is believed about an age.
     """
@@ -43,6 +45,7 @@ class ScorePair:
         journal: DecisionJournal,
         repeats: Repeats,
         metrics: Metrics,
+        drift: DriftWatch,
         *,
         clock: Callable[[], float],
         full_view_allowed: bool,
@@ -51,6 +54,7 @@ class ScorePair:
         self._journal = journal
         self._repeats = repeats
         self._metrics = metrics
+        self._drift = drift
         self._clock = clock
         self._full_view_allowed = full_view_allowed
 
@@ -130,6 +134,7 @@ class ScorePair:
         metrics.count_evidence((call.a, call.b))
         metrics.count_unknown_signals((judgement.a, judgement.b))
         metrics.count_degradations(degradations)
+        self._drift.offer(scored)
 
 
 def _severity(response: ScorePairResponse) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -29,6 +30,9 @@ FEWEST_OF_VENDOR: Final = 30
 """Of how many people on it is worth to count what a provider says."""
 MOST_VALUES: Final = 12
 """Up to so many different numbers each has a cell of its own."""
+DAY_SHARE: Final = 0.25
+"""Of a signal's variance between days: from there on days differ by nature and not by drift."""
+FEWEST_DAYS: Final = 7
 _LEVELS: Final = (0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
 
 _VENDOR_GROUPS = (
@@ -45,6 +49,8 @@ _EVIDENCE_GROUPS = (Group.EVIDENCE_KIND, Group.EVIDENCE_METHOD, Group.EVIDENCE_P
 def variables_of(catalogue: SignalCatalogue, seen: Seen) -> tuple[Variable, ...]:
     """Return every variable with its cells and counts, in the order of the groups."""
     values = _by_key(seen.participants) | _by_key(seen.pairs)
+    values = {key: found for key, found in values.items() if key[0] not in _VENDOR_GROUPS}
+    values |= _by_key(seen.vendors)
     totals = {Unit.PARTICIPANT: len(seen.participants), Unit.PAIR: len(seen.pairs)}
     found = []
     for group in Group:
@@ -56,7 +62,39 @@ def variables_of(catalogue: SignalCatalogue, seen: Seen) -> tuple[Variable, ...]
             _variable(group, name, values.get((group, name), []), totals[GROUPS[group].unit])
             for name in names
         ]
-    return tuple(found)
+    following = _following_days(seen)
+    return tuple(
+        [
+            replace(each, follows_day=True) if (each.group, each.name) in following else each
+            for each in found
+        ]
+    )
+
+
+def _following_days(seen: Seen) -> set[Key]:
+    """Return the signals of which the day tells more than ``DAY_SHARE`` (eta squared)."""
+    if len(set(seen.days)) < FEWEST_DAYS:
+        return set()
+    by_key: dict[Key, tuple[list[float], list[int]]] = {}
+    for day, each in zip(seen.days, seen.participants, strict=True):
+        for key, value in each.items():
+            if key[0] is Group.SIGNAL and not isinstance(value, str):
+                values, days = by_key.setdefault(key, ([], []))
+                values.append(value)
+                days.append(day.toordinal())
+    return {key for key, (values, days) in by_key.items() if _day_share(values, days) > DAY_SHARE}
+
+
+def _day_share(values: Sequence[float], days: Sequence[int]) -> float:
+    """Return the share of a variance that lies between days, less what chance puts there."""
+    numbers = np.array(values)
+    different, places, counts = np.unique(days, return_inverse=True, return_counts=True)
+    total = float(((numbers - numbers.mean()) ** 2).sum())
+    if total <= 0.0 or numbers.size <= different.size:
+        return 0.0
+    means = np.bincount(places, weights=numbers) / counts
+    between = float((counts * (means - numbers.mean()) ** 2).sum()) / total
+    return between - (different.size - 1) / (numbers.size - 1)
 
 
 def _by_key(sightings: Iterable[Sightings]) -> dict[Key, list[float | str]]:
@@ -107,7 +145,7 @@ def _evidence(
 ) -> list[Variable]:
     """Return who has what; what is listed seldom is one name together."""
     counts = {name: len(found) for (of, name), found in values.items() if of is group}
-    names = _most_frequent(counts, fewest=FEWEST_SHOWN, most=MOST_NAMES)
+    names: Sequence[str] = _most_frequent(counts, fewest=FEWEST_SHOWN, most=MOST_NAMES)
     if group is Group.EVIDENCE_KIND:
         names = EVIDENCE_KINDS
     listed = {(group, name) for name in names}

@@ -74,22 +74,29 @@ def findings_text(findings: Sequence[Finding], *, most: int) -> str:
 def series_text(found: Series, points: Sequence[ChangePoint], *, most: int = 25) -> str:
     """Return all days together, each day in a line, new words, and change points of vendors."""
     whole = found.whole
+    worth = whole.worth.participants * whole.participants
+    heading = (
+        f"all {len(found.days)} days together: {whole.participants} participants, worth at least "
+        f"{worth:.0f}, and {whole.pairs} pairs"
+    )
     lines = [
-        f"all {len(found.days)} days together: {whole.participants} participants (worth at least "
-        f"{whole.worth.participants * whole.participants:.0f}), {whole.pairs} pairs",
+        heading,
         findings_text(whole.findings, most=most),
     ]
     if not found.same_policy:
         lines.append("decisions are not compared: the reference was judged by another policy")
+    follow = [each.variable.name for each in whole.findings if each.variable.follows_day]
+    if follow:
+        lines.append(f"compared over all days alone, as they follow the day: {', '.join(follow)}")
     lines += ["", "day by day, beyond noise:", *(_day_line(each) for each in found.days)]
     for name, words in found.new_words.items():
         told = ", ".join(f"{word!r} ({count})" for word, count in words[:10])
         lines.append(f"not listed in the reference, {name}: {told}")
     for point in points:
         lines.append(
-            f"estimates of {point.provider}: {WORDS[point.verdict]}; largest change on {point.day}: "
-            f"{point.shift_years:+.2f} years ({point.before} before, {point.after} since; chance "
-            f"alone: up to {point.noise_years:.2f})"
+            f"estimates of {point.provider}: {WORDS[point.verdict]}; largest change on "
+            f"{point.day}: {point.shift_years:+.2f} years ({point.before} before, {point.after} "
+            f"since; chance alone: up to {point.noise_years:.2f})"
         )
     return "\n".join(lines)
 
@@ -141,7 +148,7 @@ def findings_document(findings: Iterable[Finding]) -> list[dict[str, Any]]:
             "before": each.before,
             "after": each.after,
             "cell": each.cell or None,
-            "new_share": each.new_share,
+            "unlisted_share": each.unlisted_share,
         }
         for each in findings
     ]

@@ -39,11 +39,13 @@ class Sample:
     Attributes:
         snapshots: Snapshots of participants, each participant once a day.
         participants: Whose they are.
+        days: On which day each was taken, UTC.
         pairs: Pairs of snapshots; no two of a day have a participant in common.
     """
 
     snapshots: tuple[str, ...]
     participants: tuple[str, ...]
+    days: tuple[date, ...]
     pairs: tuple[SampledPair, ...]
 
     @property
@@ -101,9 +103,7 @@ class Sampler:
         """Every day with a participant, in order."""
         return sorted(self._snapshots["day"].unique().to_list())
 
-    def sample(
-        self, *, most_participants: int, most_pairs: int, day: date | None = None
-    ) -> Sample:
+    def sample(self, *, most_participants: int, most_pairs: int, day: date | None = None) -> Sample:
         """Choose participants and pairs, of one day or of all."""
         snapshots, pairs = self._snapshots, self._pairs
         if day is not None:
@@ -112,8 +112,14 @@ class Sampler:
         return Sample(
             tuple(chosen["snapshot_id"].to_list()),
             tuple(chosen["participant_id"].to_list()),
+            tuple(chosen["day"].to_list()),
             _disjoint(pairs, most_pairs),
         )
+
+    def people(self, *, most: int) -> tuple[str, ...]:
+        """Choose a snapshot of each of up to ``most`` participants."""
+        once = self._snapshots.unique("participant_id", keep="first", maintain_order=True)
+        return tuple(once["snapshot_id"].head(most).to_list())
 
     def _shuffled(self, frame: pl.DataFrame, key: str) -> pl.DataFrame:
         return frame.sort(key)[self._generator.permutation(frame.height)]
@@ -130,5 +136,3 @@ def _disjoint(pairs: pl.DataFrame, most: int) -> tuple[SampledPair, ...]:
             met |= {(day, a), (day, b)}
             chosen.append(SampledPair((snapshot_a, snapshot_b), (a, b)))
     return tuple(chosen)
-
-

@@ -6,13 +6,14 @@ compared with it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from pairguard.drift.reference import DriftReference
 from pairguard.policy.regions import Policy
 from pairguard.risk.model import RiskModel
 from pairguard_training.drift.cells import variables_of
-from pairguard_training.drift.looking import look
+from pairguard_training.drift.looking import look, look_at_vendors
 from pairguard_training.drift.sampling import Sampler
 from pairguard_training.splitting import Part, Split
 from pairguard_training.tables.reading import Tables
@@ -20,6 +21,9 @@ from pairguard_training.tables.reading import Tables
 MOST_PARTICIPANTS: Final = 3_000
 MOST_PAIRS: Final = 2_000
 """That a reference is taken from; more would make a fit longer and the noise little smaller."""
+
+MOST_OF_VENDORS: Final = 30_000
+"""People whose evidence is looked at for what providers say: few have any that is not old."""
 
 
 def drift_reference(
@@ -36,7 +40,10 @@ def reference_of(
 ) -> DriftReference:
     """Return what the people of a sampler look like."""
     sample = sampler.sample(most_participants=MOST_PARTICIPANTS, most_pairs=MOST_PAIRS)
-    seen = look(tables, sample, model, policy, title="reference for drift")
+    seen = replace(
+        look(tables, sample, model, policy, title="reference for drift"),
+        vendors=look_at_vendors(tables, sampler.people(most=MOST_OF_VENDORS)),
+    )
     return DriftReference(
         variables=variables_of(model.catalogue, seen),
         participants=len(seen.participants),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from pairguard.drift.comparison import Finding, Verdict, compare
 from pairguard.drift.groups import Unit
@@ -18,6 +19,9 @@ from pairguard_training.drift.looking import look
 from pairguard_training.drift.sampling import Sample, Sampler, effective
 from pairguard_training.drift.words import new_words
 from pairguard_training.tables.reading import Tables
+
+FEWEST_DAYS: Final = 14
+"""From so many days on, one more or less of any weekday matters little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ def series(
     whole = Sample(
         tuple(name for each in samples.values() for name in each.snapshots),
         tuple(name for each in samples.values() for name in each.participants),
+        tuple(day for each in samples.values() for day in each.days),
         tuple(pair for each in samples.values() for pair in each.pairs),
     )
     seen = look(tables, whole, model, policy, title=f"{len(samples)} days")
@@ -98,7 +103,14 @@ def series(
         found = compare(reference, layout, counts, worth=worth, same_policy=same_policy)
         days.append(Day(day, len(sample.snapshots), len(sample.pairs), worth, tuple(found)))
     worth = _worth(whole)
-    found = compare(reference, layout, total, worth=worth, same_policy=same_policy)
+    found = compare(
+        reference,
+        layout,
+        total,
+        worth=worth,
+        same_policy=same_policy,
+        whole_weeks=len(samples) >= FEWEST_DAYS,
+    )
     return Series(
         whole=Day(None, len(whole.snapshots), len(whole.pairs), worth, tuple(found)),
         days=tuple(days),
