@@ -84,7 +84,7 @@ class Finding:
         distance: W1 of numbers in ``distance_unit``; None: not numbers, or all the same.
         before: Mean of a number (of its cells' centres), or share of ``cell`` or of the unknown.
         after: The same since.
-        cell: The word whose share changed most; "": not words.
+        cell: The word that adds most to the PSI; "": not words.
         unlisted_share: Share of words or names that are seldom or never in the reference, above
             what it was there; 0 where fewer than ``FEWEST_SHOWN`` people have any.
         verdict: How large it is.
@@ -194,7 +194,7 @@ def _of_values(sides: _Sides) -> Finding:
     cell = ""
     if before and after:
         if is_word:
-            place = int(np.abs(live / after - reference / before).argmax())
+            place = int(statistics.psi_parts(reference, live).argmax())
             cell = variable.cells[place]
             means = float(reference[place]) / before, float(live[place]) / after
         else:

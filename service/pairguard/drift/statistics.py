@@ -39,10 +39,17 @@ def psi(reference: Array, live: Array) -> float:
         reference: (cells,) counts.
         live: (cells,) counts.
     """
+    return float(psi_parts(reference, live).sum())
+
+
+def psi_parts(reference: Array, live: Array) -> Array:
+    """Return (cells,) what each cell adds to ``psi``, none of it negative."""
     taken = (reference > 0.0) | (live > 0.0)
-    before, after = reference[taken] + _HALF, live[taken] + _HALF
-    before, after = before / before.sum(), after / after.sum()
-    return float(((after - before) * np.log(after / before)).sum())
+    before = np.where(taken, reference + _HALF, 1.0)
+    after = np.where(taken, live + _HALF, 1.0)
+    before, after = before / before[taken].sum(), after / after[taken].sum()
+    parts: Array = np.where(taken, (after - before) * np.log(after / before), 0.0)
+    return parts
 
 
 def used_cells(reference: Array, live: Array) -> int:
@@ -68,10 +75,11 @@ def psi_expected(cells: int, size_rate: float) -> float:
 
 
 def psi_bound(cells: int, size_rate: float, *, exceeded: float) -> float:
-    """Return what PSI exceeds with a given probability where nothing has changed."""
-    if cells <= 1:
-        return 0.0
-    return chi_square_quantile(cells - 1, exceeded=exceeded) * size_rate
+    """Return what PSI exceeds with a given probability where nothing has changed.
+
+    Of one cell as of two: others may only have been too sparse to be told apart.
+    """
+    return chi_square_quantile(max(cells - 1, 1), exceeded=exceeded) * size_rate
 
 
 def chi_square_quantile(degrees: int, *, exceeded: float) -> float:
