@@ -179,16 +179,16 @@ class _Sides:
     worth: tuple[float, float]
     exceeded: float
 
-    def rate(self, reference: float, live: float) -> float:
-        return statistics.rate(reference * self.worth[0], live * self.worth[1])
+    def sizes(self, reference: Array, live: Array) -> tuple[float, float]:
+        """Return how many independent values counts are worth at the least."""
+        return float(reference.sum()) * self.worth[0], float(live.sum()) * self.worth[1]
 
 
 def _of_values(sides: _Sides) -> Finding:
     variable, reference, live = sides.variable, sides.reference, sides.live
     before, after = float(reference.sum()), float(live.sum())
-    size_rate = sides.rate(before, after)
     is_word = variable.facts.is_word
-    psi = _psi(*statistics.pooled_cells(reference, live, ordered=not is_word), size_rate, sides)
+    psi = _psi(*statistics.pooled_cells(reference, live, ordered=not is_word), sides)
     distance = None
     means: tuple[float | None, float | None] = (None, None)
     cell = ""
@@ -200,7 +200,7 @@ def _of_values(sides: _Sides) -> Finding:
         else:
             centres = np.array(variable.centres)
             means = float(reference @ centres) / before, float(live @ centres) / after
-            distance = _distance(sides, centres, size_rate)
+            distance = _distance(sides, centres)
     verdict, size = _judged(psi, distance, in_years=variable.facts.in_years)
     return Finding(
         variable=variable,
@@ -224,7 +224,7 @@ def _of_unknown(sides: _Sides) -> Finding:
     live = np.array([sides.live.sum(), sides.unknown], dtype=np.float64)
     before, after = float(reference.sum()), float(live.sum())
     pooled = statistics.pooled_cells(reference, live, ordered=True)
-    psi = _psi(*pooled, sides.rate(before, after), sides)
+    psi = _psi(*pooled, sides)
     verdict, size = _judged(psi, None, in_years=False)
     return Finding(
         variable=variable,
@@ -242,27 +242,37 @@ def _of_unknown(sides: _Sides) -> Finding:
     )
 
 
-def _psi(reference: Array, live: Array, size_rate: float, sides: _Sides) -> Measured:
+def _psi(reference: Array, live: Array, sides: _Sides) -> Measured:
+    """Return PSI; where Pearson's difference is within noise, whatever PSI is counts as noise."""
+    sizes = sides.sizes(reference, live)
+    size_rate = statistics.rate(*sizes)
     if size_rate == float("inf"):
         return Measured(0.0, size_rate, size_rate)
     cells = statistics.used_cells(reference, live)
-    return Measured(
-        statistics.psi(reference, live),
-        statistics.psi_expected(cells, size_rate),
-        statistics.psi_bound(cells, size_rate, exceeded=sides.exceeded),
-    )
+    value = statistics.psi(reference, live)
+    bound = statistics.psi_bound(cells, size_rate, exceeded=sides.exceeded)
+    pooled = statistics.pooled_shares(reference, live, *sizes)
+    if statistics.pearson(reference, live, pooled) <= bound:
+        bound = max(bound, value)
+    return Measured(value, statistics.psi_expected(cells, size_rate), bound)
 
 
-def _distance(sides: _Sides, centres: Array, size_rate: float) -> Measured | None:
+def _distance(sides: _Sides, centres: Array) -> Measured | None:
     """Return W1 in years or in deviations; None: the reference's values are all the same."""
     scale = 1.0 if sides.variable.facts.in_years else sides.variable.deviation
     if not scale:
         return None
-    reference = sides.reference
+    reference, live = sides.reference, sides.live
+    sizes = sides.sizes(reference, live)
+    size_rate = statistics.rate(*sizes)
+    # Of both together: where a rare value has become frequent, the reference alone varies too
+    # little to say what chance gives.
+    shares = statistics.pooled_shares(reference, live, *sizes)
+    bound = statistics.distance_bound(shares, centres, size_rate, exceeded=sides.exceeded)
     return Measured(
-        statistics.distance(reference, sides.live, centres) / scale,
-        statistics.distance_expected(reference, centres, size_rate) / scale,
-        statistics.distance_bound(reference, centres, size_rate, exceeded=sides.exceeded) / scale,
+        statistics.distance(reference, live, centres) / scale,
+        statistics.distance_expected(shares, centres, size_rate) / scale,
+        bound / scale,
     )
 
 

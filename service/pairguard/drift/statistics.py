@@ -9,14 +9,15 @@ Sources. PSI is the symmetric Kullback-Leibler divergence (Jeffreys, 1946); unde
 PSI / (1/n + 1/m) tends to chi-square with B - 1 degrees of freedom (Yurdakul and Naranjo, 2020,
 "Statistical properties of the population stability index"). W1 on the line is the area between the
 two cumulative distributions (Vallender, 1974). The bound of W1 is the concentration of a supremum
-of a Gaussian process around its mean (Borell; Tsirelson, Ibragimov and Sudakov), where the supremum
-is over functions of slope at most 1, none of which varies more than the value itself.
+of a Gaussian process around its median (Borell, 1975; Tsirelson, Ibragimov and Sudakov, 1976),
+which is at most its mean (Kwapien, 1994); the supremum is over functions of slope at most 1, none
+of which varies more than the value itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log, pi, sqrt
+from math import pi, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -50,6 +51,24 @@ def psi_parts(reference: Array, live: Array) -> Array:
     before, after = before / before[taken].sum(), after / after[taken].sum()
     parts: Array = np.where(taken, (after - before) * np.log(after / before), 0.0)
     return parts
+
+
+def pooled_shares(reference: Array, live: Array, reference_size: float, live_size: float) -> Array:
+    """Return (cells,) the shares of both sides together, each weighted by what it is worth."""
+    weight = reference_size / (reference_size + live_size)
+    shares: Array = weight * reference / reference.sum() + (1.0 - weight) * live / live.sum()
+    return shares
+
+
+def pearson(reference: Array, live: Array, pooled: Array) -> float:
+    """Return Pearson's difference of two countings, sum of (p - q)^2 / pooled share.
+
+    It has the distribution of PSI where nothing has changed and cells are full. In sparse cells it
+    keeps to it for longer: a logarithm of few makes PSI large by chance.
+    """
+    taken = pooled > 0.0
+    gap = (live / live.sum() - reference / reference.sum())[taken]
+    return float((gap**2 / pooled[taken]).sum())
 
 
 def used_cells(reference: Array, live: Array) -> int:
@@ -107,23 +126,28 @@ def distance(reference: Array, live: Array, centres: Array) -> float:
     return float((between * np.diff(centres)).sum())
 
 
-def distance_expected(reference: Array, centres: Array, size_rate: float) -> float:
+def distance_expected(shares: Array, centres: Array, size_rate: float) -> float:
     """Return about the mean of W1 where nothing has changed, in the unit of the centres.
 
     The difference of two empirical cumulative shares at a point is about normal with variance
     F (1 - F)(1/n + 1/m); its mean size is sqrt(2 / pi) of its deviation.
+
+    Args:
+        shares: (cells,) what both sides have in common.
+        centres: (cells,) ascending.
+        size_rate: ``rate`` of the two sizes.
     """
-    below = np.cumsum(reference / reference.sum())[:-1]
+    below = np.cumsum(shares)[:-1]
     spread = np.sqrt(np.clip(below * (1.0 - below), 0.0, None) * size_rate)
     return float((spread * np.diff(centres)).sum()) * sqrt(2.0 / pi)
 
 
-def distance_bound(reference: Array, centres: Array, size_rate: float, *, exceeded: float) -> float:
+def distance_bound(shares: Array, centres: Array, size_rate: float, *, exceeded: float) -> float:
     """Return what W1 exceeds with at most a given probability where nothing has changed."""
-    shares = reference / reference.sum()
     mean = float((shares * centres).sum())
     deviation = sqrt(float((shares * (centres - mean) ** 2).sum()) * size_rate)
-    return distance_expected(reference, centres, size_rate) + deviation * sqrt(-2.0 * log(exceeded))
+    normal = NormalDist().inv_cdf(1.0 - exceeded)
+    return distance_expected(shares, centres, size_rate) + normal * deviation
 
 
 def effective_size(counts: Sequence[int]) -> float:

@@ -32,6 +32,7 @@ class Variable:
         centres: Mean of the reference's values in each cell, ascending; of words none.
         deviation: Standard deviation of the values, 0 where they are all the same; of words 0.
         words: Words of all cells but the last.
+        discrete: Whether the reference's numbers in a cell are all the same, which is its centre.
         follows_day: Whether the value is mostly one of the day, as that of a school day: days
             differ in it from each other, and only whole weeks are compared.
     """
@@ -44,6 +45,7 @@ class Variable:
     centres: tuple[float, ...] = ()
     deviation: float = 0.0
     words: tuple[str, ...] = ()
+    discrete: bool = False
     follows_day: bool = False
     _places: dict[str, int] = field(init=False, repr=False, compare=False)
 
@@ -94,6 +96,7 @@ class Variable:
             "edges": list(self.edges),
             "centres": list(self.centres),
             "deviation": self.deviation,
+            "discrete": self.discrete,
             "follows_day": self.follows_day,
         }
 
@@ -113,6 +116,7 @@ class Variable:
             centres=tuple([_number(each) for each in document.get("centres", ())]),
             deviation=_number(document.get("deviation", 0.0)),
             words=tuple([_text(each) for each in document.get("words", ())]),
+            discrete=document.get("discrete", False) is True,
             follows_day=document.get("follows_day", False) is True,
         )
 

@@ -119,8 +119,11 @@ class DriftWatch:
 
     def drain(self) -> None:
         """Count what waits."""
-        while self._waiting:
-            judged = self._waiting.popleft()
+        while True:
+            try:
+                judged = self._waiting.popleft()
+            except IndexError:
+                return
             try:
                 with self._lock:
                     counting = self._followed()

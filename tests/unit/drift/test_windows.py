@@ -58,7 +58,8 @@ def test_stamps_that_go_round_make_nobody_seem_seen(pause: int) -> None:
 
 def test_nobody_is_seen_for_longer_whatever_the_pauses() -> None:
     generator = np.random.default_rng(5)
-    rolling, last, now = window(), {}, START
+    rolling, now = window(), START
+    last: dict[str, int] = {}
     for step in range(3_000):
         now += float(
             generator.choice([0.0, 5.0, 61.0, 15_000.0, 15_060.0], p=[0.5, 0.3, 0.1, 0.05, 0.05])

@@ -1,7 +1,8 @@
 """One bundle's reference beside another's.
 
 Owns how counts in other cells become counts in the same ones: within a cell, numbers are taken as
-spread evenly. It must not know what differs (``pairguard.drift.comparison``).
+spread evenly, unless they are all the same. It must not know what differs
+(``pairguard.drift.comparison``).
 """
 
 from __future__ import annotations
@@ -75,6 +76,11 @@ def _in_cells_of(variable: Variable, other: Variable) -> Counts:
         return found
     if variable.edges == other.edges:
         return counts.astype(np.int64)
+    if other.discrete:
+        found = np.zeros(len(variable.counts), dtype=np.int64)
+        for centre, count in zip(other.centres, other.counts, strict=True):
+            found[variable.cell(centre)] += count
+        return found
     below = np.interp(variable.edges, *_cumulative(other, counts))
     inside = np.diff(np.concatenate(([0.0], below, [counts.sum()])))
     return np.floor(np.maximum(inside, 0.0) + _HALF).astype(np.int64)

@@ -167,6 +167,7 @@ def _presence(group: Group, name: str, present: int, total: int) -> Variable:
         edges=(0.5,),
         centres=(0.0, 1.0),
         deviation=float((share * (1.0 - share)) ** 0.5),
+        discrete=True,
     )
 
 
@@ -207,6 +208,7 @@ def _number_variable(group: Group, name: str, values: Array, unknown: int) -> Va
         centres=tuple(centres),
         # What rounding leaves of numbers that are all the same is no deviation.
         deviation=deviation if values.min() < values.max() else 0.0,
+        discrete=bool(np.unique(values).size <= MOST_VALUES),
     )
 
 

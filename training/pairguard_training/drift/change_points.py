@@ -94,7 +94,9 @@ def _largest(group: pl.DataFrame, *, providers: int) -> ChangePoint | None:
     # Around the two means, so that the shift itself is not taken for noise.
     residual = np.concatenate((years[:cut] - years[:cut].mean(), years[cut:] - years[cut:].mean()))
     normal = NormalDist().inv_cdf(1.0 - FALSE_ALARMS / (2.0 * len(splits) * providers))
-    noise = normal * float(residual.std(ddof=2)) * sqrt(float(rates[place]))
+    spread = normal * float(residual.std(ddof=2))
+    noise = spread * sqrt(float(rates[place]))
+    least = spread * sqrt(float(rates.min()))
     shift = float(shifts[place])
     return ChangePoint(
         provider=str(group["provider"][0]),
@@ -103,13 +105,14 @@ def _largest(group: pl.DataFrame, *, providers: int) -> ChangePoint | None:
         after=int(years.size - cut),
         shift_years=shift,
         noise_years=noise,
-        verdict=_verdict(abs(shift), noise),
+        verdict=_verdict(abs(shift), noise, least),
     )
 
 
-def _verdict(size: float, noise: float) -> Verdict:
+def _verdict(size: float, noise: float, least: float) -> Verdict:
+    """Judge a shift; ``least`` is the noise on the day that leaves the most on both sides."""
     if size <= noise:
-        return Verdict.TOO_FEW if noise > YEARS_LARGE else Verdict.WITHIN_NOISE
+        return Verdict.TOO_FEW if least > YEARS_LARGE else Verdict.WITHIN_NOISE
     if size > YEARS_LARGE:
         return Verdict.LARGE
     return Verdict.MODERATE if size > YEARS_MODERATE else Verdict.SMALL
