@@ -66,7 +66,7 @@ def compared(
     bundle: Bundle, reference: DriftReference, directory: Path, **changed: Tables
 ) -> Series:
     tables = changed.get("tables") or read_tables(directory)
-    return series(reference, tables, bundle.model, default_policy(), most_a_day=25, seed=1)
+    return series(reference, tables, bundle.model, default_policy(), most_a_day=12, seed=1)
 
 
 def changed_snapshots(directory: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Tables:
@@ -103,7 +103,7 @@ def test_nothing_is_found_in_fifty_redraws_of_an_unshifted_platform(
     later_world: Path,
 ) -> None:
     tables = read_tables(later_world)
-    sample = Sampler(tables, seed=SEED).sample(most_participants=1_500, most_pairs=800)
+    sample = Sampler(tables, seed=SEED).sample(most_participants=1_000, most_pairs=250)
     seen = look(tables, sample, bundle.model, default_policy(), title="redraws")
     layout = Layout(reference.variables)
     people = [counted(layout, Unit.PARTICIPANT, each) for each in seen.participants]
@@ -117,7 +117,7 @@ def test_nothing_is_found_in_fifty_redraws_of_an_unshifted_platform(
         counts = layout.empty()
         for number in chosen:
             counts += people[number]
-        for number in generator.choice(len(pairs), 150, replace=False):
+        for number in generator.choice(len(pairs), 100, replace=False):
             counts += pairs[number]
         found = compare(reference, layout, counts, whole_weeks=True)
         comparisons += len(found)
@@ -336,11 +336,11 @@ def test_the_command_tells_what_differs_and_ends_with_one(
     for table in later_world.glob("*.parquet"):
         frame = pl.read_parquet(table)
         if table.stem == "snapshots":
-            frame = frame.with_columns(pl.col("signal.characters_per_message") * 2.0)
+            frame = frame.with_columns(pl.col("signal.characters_per_message") * 3.0)
         frame.write_parquet(shifted / table.name)
     out = tmp_path / "drift.json"
     arguments = ["drift", "--tables", str(shifted), "--bundle", str(small_bundle)]
-    arguments += ["--most-a-day", "15", "--out", str(out), "--since", "2026-01-12T00:00:00Z"]
+    arguments += ["--most-a-day", "12", "--out", str(out), "--since", "2026-01-12T00:00:00Z"]
 
     with pytest.raises(SystemExit) as ended:
         main([*arguments, "--fail-above", "0.2"])
@@ -399,7 +399,14 @@ def test_two_references_of_one_platform_differ_in_nothing_but_what_was_shifted(
     bundle: Bundle, reference: DriftReference, later_world: Path
 ) -> None:
     def made(tables: Tables) -> DriftReference:
-        return reference_of(Sampler(tables, seed=2), tables, bundle.model, default_policy())
+        return reference_of(
+            Sampler(tables, seed=2),
+            tables,
+            bundle.model,
+            default_policy(),
+            most_participants=800,
+            most_pairs=100,
+        )
 
     name = "signal.typing_errors_per_100_characters"
     shifted = changed_snapshots(later_world, lambda f: f.with_columns(pl.col(name) * 2.0))

@@ -36,10 +36,16 @@ def drift_reference(
 
 
 def reference_of(
-    sampler: Sampler, tables: Tables, model: RiskModel, policy: Policy
+    sampler: Sampler,
+    tables: Tables,
+    model: RiskModel,
+    policy: Policy,
+    *,
+    most_participants: int = MOST_PARTICIPANTS,
+    most_pairs: int = MOST_PAIRS,
 ) -> DriftReference:
     """Return what the people of a sampler look like."""
-    sample = sampler.sample(most_participants=MOST_PARTICIPANTS, most_pairs=MOST_PAIRS)
+    sample = sampler.sample(most_participants=most_participants, most_pairs=most_pairs)
     seen = replace(
         look(tables, sample, model, policy, title="reference for drift"),
         vendors=look_at_vendors(tables, sampler.people(most=MOST_OF_VENDORS)),
