@@ -31,6 +31,7 @@ COMMANDS: Final = {
         "certificate_coverage",
         "show, simulated, how often certificates are broken",
     ),
+    "drift": ("drift", "show how people differ from those that a bundle was trained on"),
     "damage": ("damage", "show, simulated, what a wrong error model of faces does"),
     "replay": ("replay", "show what a policy or a bundle would have decided"),
     "publish": ("publish", "make a bundle the one that serves"),
