@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "import": ("import_csv", "write the tables of a CSV file"),
     "fit": ("fit", "fit a bundle to tables"),
     "evaluate": ("evaluate", "judge a bundle on people it has not seen"),
+    "report": ("report", "write one page of HTML on what a bundle can do and for whom it errs"),
     "damage": ("damage", "show, simulated, what a wrong error model of faces does"),
     "publish": ("publish", "make a bundle the one that serves"),
     "age-tables": (

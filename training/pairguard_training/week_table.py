@@ -66,7 +66,7 @@ def price_text(price: Price) -> list[str]:
     lines = [
         "price: adults, each once, who are not admitted to ADULTS; of all, who are asked for a",
         "  check that would settle it, and for whom no check on offer would",
-        row("", ["stopped", "asked for a check", "no check helps"], name_width=_NAME, width=28),
+        row("", ["stopped", "asked for a check", "no check helps"], name_width=_NAME, width=26),
         _price_line(price.overall),
         f"  model-implied share of adults stopped: {price.implied_stopped:.3f}",
     ]
@@ -79,4 +79,4 @@ def price_text(price: Price) -> list[str]:
 
 def _price_line(found: PriceRow) -> str:
     cells = [counted(found.stopped), counted(found.asked), counted(found.no_route)]
-    return row(f"  {found.group}", cells, name_width=_NAME, width=28)
+    return row(f"  {found.group}", cells, name_width=_NAME, width=26)
