@@ -6,6 +6,7 @@ not told. It must not know how one is made, nor decide by it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -39,6 +40,7 @@ _WORDS: Final = {
     "k": ("k",),
     "expire_time": ("expire_time", "expires"),
 }
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)", re.ASCII)
 _MOST_ROWS = 200
 
 
@@ -103,7 +105,7 @@ def _rows(certificate: Mapping[str, Any]) -> Iterator[Row]:
             _threshold(stratum),
             _written(_first("n", stratum)),
             _written(_first("k", stratum)),
-            str(_or_not_told(_first("expire_time", stratum, told, certificate))),
+            _day(_first("expire_time", stratum, told, certificate)),
         ]
         yield Row(_STRATA.get(name, name), cells)
 
@@ -136,6 +138,12 @@ def _threshold(stratum: Mapping[str, Any]) -> str:
     if "threshold" in stratum and stratum["threshold"] is None:
         return "none found"
     return _written(_first("threshold", stratum))
+
+
+def _day(value: Any) -> str:
+    """Return the day of a time; the time itself stands in the fine print."""
+    text = str(_or_not_told(value))
+    return text[:10] if _TIME.fullmatch(text) else text
 
 
 def _fine_print(certificate: Mapping[str, Any]) -> Markup | None:

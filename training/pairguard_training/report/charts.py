@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 from pairguard_training.metrics import ReliabilityBin
 from pairguard_training.report.markup import Child, Markup, element, joined
-from pairguard_training.report.words import percent
 from pairguard_training.trade_off import TradeOffPoint
 
-WIDTH, HEIGHT = 640.0, 400.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 66.0, 18.0, 16.0, 58.0
+WIDTH, HEIGHT = 640.0, 420.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 84.0, 34.0, 42.0, 68.0
 _RIGHT_END, _LOW_END = WIDTH - _RIGHT, HEIGHT - _BOTTOM
 _TENTHS = tuple(step / 5.0 for step in range(6))
 _DECADES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -73,7 +72,7 @@ def trade_off_chart(points: Sequence[TradeOffPoint], chosen: int, *, described_b
         element("polyline", points=_points([(p.x, p.y) for p in places]), class_="curve"),
         _line(at.x_low, at.y, at.x_high, at.y, "marker", anchor="marker-stopped"),
         _line(at.x, at.y_low, at.x, at.y_high, "marker", anchor="marker-allowed"),
-        element("circle", cx=_at(at.x), cy=_at(at.y), r=6, class_="marker", anchor="marker-point"),
+        element("circle", cx=_at(at.x), cy=_at(at.y), r=6, class_="marker", id="marker-point"),
     )
 
 
@@ -115,12 +114,15 @@ def share_bar(value: float, low: float, high: float, *, scale: float) -> Markup:
         return Markup("")
 
     def x(share: float) -> float:
-        return 2.0 + (_BAR - 4.0) * min(max(share / scale, 0.0), 1.0)
+        return 2.0 + (_BAR - 14.0) * min(max(share / scale, 0.0), 1.0)
 
+    # An interval that goes on beyond the scale ends in an arrow.
+    beyond = _points([(_BAR - 12.0, 2.0), (_BAR - 2.0, 8.0), (_BAR - 12.0, 14.0)])
     return element(
         "svg",
-        _line(2, 8, _BAR - 2, 8, "rail"),
+        _line(2, 8, _BAR - 12, 8, "rail"),
         _line(x(low), 8, x(high), 8, "bar"),
+        element("polygon", points=beyond, class_="beyond") if high > scale else None,
         element("rect", x=_at(x(value) - 2), y=2, width=4, height=12, class_="tick"),
         viewBox=f"0 0 {_BAR:g} 16",
         width=int(_BAR),
@@ -155,22 +157,18 @@ def _axes(
         parts += [
             _line(x(tick), _TOP, x(tick), _LOW_END, "grid"),
             _line(_LEFT, y(tick), _RIGHT_END, y(tick), "grid"),
-            element("text", percent(tick), x=_at(x(tick)), y=_at(_LOW_END + 20), class_="tick-x"),
-            element("text", percent(tick), x=_at(_LEFT - 8), y=_at(y(tick) + 4), class_="tick-y"),
+            element("text", _tick(tick), x=_at(x(tick)), y=_at(_LOW_END + 22), class_="tick-x"),
+            element("text", _tick(tick), x=_at(_LEFT - 8), y=_at(y(tick) + 5), class_="tick-y"),
         ]
-    middle_x, middle_y = (_LEFT + _RIGHT_END) / 2.0, (_TOP + _LOW_END) / 2.0
     parts += [
-        element("text", labels[0], x=_at(middle_x), y=_at(HEIGHT - 10), class_="axis"),
-        element(
-            "text",
-            labels[1],
-            x=14,
-            y=_at(middle_y),
-            class_="axis",
-            transform=f"rotate(-90 14 {_at(middle_y)})",
-        ),
+        element("text", f"{labels[0]} →", x=_at(_RIGHT_END), y=_at(HEIGHT - 12), class_="axis end"),
+        element("text", f"↑ {labels[1]}", x=4, y=22, class_="axis"),
     ]
     return joined(parts)
+
+
+def _tick(share: float) -> str:
+    return f"{100.0 * share:g}\u00a0%"
 
 
 def _line(

@@ -72,7 +72,7 @@ def _example(example: Example) -> Markup:
             f" Chance that the pair is mixed: {probability(example.mixed)}; "
             f"of a harm report: {harm}.",
         ),
-        table(f"{example.title}: what is known", ("", "Known", "Chance of being a minor"), rows),
+        table("What is known of the two", ("", "Known", "Chance of being a minor"), rows),
         items(example.reasons),
         *checks,
         paragraph("The first may be shown: “", example.participant_text, "”", class_="quiet")

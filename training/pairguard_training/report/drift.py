@@ -5,7 +5,8 @@ the quantiles of the first, and the first Wasserstein distance, in interquartile
 first; of categories the index and the total variation. What is unknown is a bin of its own. It must
 not know live traffic.
 
-Both are computed from quantiles and shares alone, so they are close, not exact.
+Both are computed from quantiles and shares alone. Where equal values hide how many lie at a value,
+the two are taken to be as alike as what is known allows: a drift is at least what is told.
 """
 
 from __future__ import annotations
@@ -125,8 +126,13 @@ def _drift(
         if (len(old), len(new)) != (len(levels[0]), len(levels[1])):
             return None
         at = np.array(levels[0], float), np.array(levels[1], float)
-        known = _bin_shares(old, at[0], new, at[1])
-        distance = _wasserstein(old, at[0], new, at[1])
+        if np.isin(old, (0.0, 1.0)).all() and np.isin(new, (0.0, 1.0)).all():
+            ones = float(before["mean"]), float(now["mean"])
+            known = np.array([1.0 - ones[0], ones[0]]), np.array([1.0 - ones[1], ones[1]])
+            distance = abs(ones[0] - ones[1])
+        else:
+            known = _bin_shares(old, at[0], new, at[1])
+            distance = _wasserstein(old, at[0], new, at[1])
     else:
         known, distance = None, None
     if known is None:
@@ -178,21 +184,36 @@ def _category_shares(
 
 def _bin_shares(
     old: Array, old_levels: Array, new: Array, new_levels: Array
-) -> tuple[Array, Array] | None:
+) -> tuple[Array, Array]:
     """Return both shares between the first one's quantiles; equal quantiles make one bin."""
     edges = np.unique(old[1:-1])
+    least, most = _at_or_below(old, old_levels, edges)
+    least_now, most_now = _at_or_below(new, new_levels, edges)
+    # As near to each other as both ranges allow.
+    first = np.clip(least_now, least, most)
+    second = np.clip(first, least_now, most_now)
     first, second = (
-        np.diff(np.concatenate([[0.0], _below(values, levels, edges), [1.0]]))
-        for values, levels in ((old, old_levels), (new, new_levels))
+        np.maximum(np.diff(np.concatenate([[0.0], below, [1.0]])), 0.0) for below in (first, second)
     )
-    return np.maximum(first, 0.0), np.maximum(second, 0.0)
+    return first, second
 
 
-def _below(values: Array, levels: Array, edges: Array) -> Array:
-    """Return the share of values at or below each edge, from quantiles: between them, linearly."""
+def _at_or_below(values: Array, levels: Array, edges: Array) -> tuple[Array, Array]:
+    """Return the least and the highest share of values that may lie at or below each edge.
+
+    Between two quantiles it is interpolated, unless some quantiles are equal: then the values are
+    counts or the like, and how many lie between two quantiles is not told.
+    """
     distinct, last = np.unique(values[::-1], return_index=True)
     highest = levels[::-1][last]  # of equal quantiles the highest level counts
-    return np.interp(edges, distinct, highest, left=0.0, right=1.0)
+    if distinct.size == values.size:
+        below = np.interp(edges, distinct, highest, left=0.0, right=1.0)
+        return below, below
+    following = np.searchsorted(distinct, edges, side="right")
+    lowest = levels[np.searchsorted(values, distinct, side="left")]
+    least = np.concatenate([[0.0], highest])[following]
+    most = np.concatenate([lowest, [1.0]])[following]
+    return least, most
 
 
 def _wasserstein(old: Array, old_levels: Array, new: Array, new_levels: Array) -> float | None:

@@ -22,7 +22,7 @@ from pairguard.age.evidence import (
     VerifiedAge,
 )
 from pairguard.policy.judgement import Judge
-from pairguard.policy.reasons import Party
+from pairguard.policy.reasons import Party, Reason, ReasonCode
 from pairguard.policy.regions import Policy
 from pairguard.policy.state import NOTHING_KEPT, KeptState, StoredState
 from pairguard.risk.model import RiskModel
@@ -89,11 +89,11 @@ def _pairs(now: float) -> Sequence[tuple[str, tuple[_Person, _Person]]]:
         (_verified(35.0, now - 7 * _DAY),),
     )
     face = _Person(
-        "declared 19; a face was estimated at 19.5 years, alive",
+        "declared 19; a living face was estimated at 19.5 years",
         (_declared(19.0, now), _face(19.5, now)),
     )
     contradicted = _Person(
-        "declared 25; a face was estimated at 13.5 years, alive",
+        "declared 25; a living face was estimated at 13.5 years",
         (_declared(25.0, now), _face(13.5, now)),
     )
     minor = _Person(
@@ -137,7 +137,7 @@ def _example(judge: Judge, title: str, pair: tuple[_Person, _Person], now: float
         mixed=decision.risk.minor_adult_probability,
         harm=decision.risk.harm_probability,
         decision=decision.kind.name,
-        reasons=[f"{_WHOM[r.party]}: {r.analyst_text}" for r in decision.reasons],
+        reasons=_reasons(decision.reasons),
         participant_text=concerning_a[0].participant_text if concerning_a else "",
         checks=[
             f"{_WHOM[party]}: {_methods([f.option.method for f in plan.forecasts])}"
@@ -145,6 +145,18 @@ def _example(judge: Judge, title: str, pair: tuple[_Person, _Person], now: float
             if plan.forecasts
         ],
     )
+
+
+def _reasons(reasons: Sequence[Reason]) -> list[str]:
+    """Return each reason once, with whom it concerns."""
+    whom: dict[ReasonCode, list[Party]] = {}
+    for reason in reasons:
+        whom.setdefault(reason.code, []).append(reason.party)
+    texts = []
+    for code, parties in whom.items():
+        text = Reason(code, parties[0]).analyst_text
+        texts.append(f"{'Each of the two' if len(parties) > 1 else _WHOM[parties[0]]}: {text}")
+    return texts
 
 
 _WHOM = {Party.A: "First", Party.B: "Second", Party.BOTH: "Both"}

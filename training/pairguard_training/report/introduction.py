@@ -17,8 +17,14 @@ from pairguard_training.report.blocks import (
     table,
 )
 from pairguard_training.report.facts import ReportFacts
-from pairguard_training.report.markup import Child, Markup, element
-from pairguard_training.report.words import counted, day, interval_of, percent_with_interval
+from pairguard_training.report.markup import Child, Markup, element, joined
+from pairguard_training.report.words import (
+    counted,
+    day,
+    interval_of,
+    percent,
+    percent_with_interval,
+)
 
 
 def mixed_comparison(facts: ReportFacts) -> Comparison | None:
@@ -50,18 +56,20 @@ def short_section(facts: ReportFacts) -> Markup:
         missed = mixed.models[OURS]["missed_at_5_percent"]
         cards.append(
             _card(
-                percent_with_interval(missed),
-                "of mixed pairs would be let through by the pair score alone",
-                "at the threshold that stops 5 % of good pairs",
+                percent(missed.value),
+                "of mixed pairs are let through by the pair score alone, where 5 % of good pairs "
+                "are stopped",
+                interval_of(missed.low, missed.high),
             )
         )
     if evaluation.decisions is not None:
         shares = evaluation.decisions.shares
         cards.append(
             _card(
-                percent_with_interval(shares["mixed_allowed"]),
+                percent(shares["mixed_allowed"].value),
                 "of mixed pairs are allowed under the policy",
-                f"and {percent_with_interval(shares['good_allowed'])} of good pairs",
+                f"{interval_of(shares['mixed_allowed'].low, shares['mixed_allowed'].high)}; and "
+                f"{percent_with_interval(shares['good_allowed'])} of good pairs",
             )
         )
     if evaluation.rates is not None:
@@ -98,13 +106,26 @@ def short_section(facts: ReportFacts) -> Markup:
             element("em", "mixed pair"),
             " is a minor and an adult; a ",
             element("em", "good pair"),
-            " is any other. Brackets hold the interval in which the true figure lies with 95 % "
-            "confidence. Where too little is known the page says ",
+            " is any other. Beside a figure stands the interval in which the true one lies with "
+            "95 % confidence. Where too little is known the page says ",
             element("em", "unknown"),
             " and gives no number.",
         ),
         element("ul", *cards, class_="cards"),
-        items(evaluation.notes) if evaluation.notes else None,
+        joined(
+            [
+                paragraph(
+                    "What was left out or could not be measured; the ",
+                    element("em", "champion"),
+                    " is the bundle that this one is compared with, the ",
+                    element("em", "candidate"),
+                    " this one:",
+                ),
+                items(evaluation.notes),
+            ]
+        )
+        if evaluation.notes
+        else None,
     )
 
 

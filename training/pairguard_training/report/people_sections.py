@@ -214,7 +214,6 @@ def _price(price: Price) -> list[Child]:
 def _rates_table(caption: str, groups: Mapping[str, Sequence[RateRow]]) -> Markup:
     found = [row for rows in groups.values() for row in rows]
     accepted = _scale([row.false_acceptance for row in found])
-    rejected = _scale([row.false_rejection for row in found])
     return table(
         caption,
         ("Who", "Minors in the adults' pool", "Adults kept out of it"),
@@ -222,7 +221,7 @@ def _rates_table(caption: str, groups: Mapping[str, Sequence[RateRow]]) -> Marku
             groups,
             lambda row: (
                 row.group,
-                [_share(row.false_acceptance, accepted), _share(row.false_rejection, rejected)],
+                [_share(row.false_acceptance, accepted), _share(row.false_rejection, 1.0)],
             ),
         ),
     )
@@ -260,9 +259,7 @@ def _share(share: Proportion, scale: float) -> Markup:
         return joined(["nobody"])
     return joined(
         [
-            counted(share),
-            element("br"),
-            interval_of(share.low, share.high),
+            f"{counted(share)} ({interval_of(share.low, share.high)})",
             share_bar(share.share, share.low, share.high, scale=scale),
         ]
     )

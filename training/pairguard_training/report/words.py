@@ -20,7 +20,7 @@ def percent(share: float) -> str:
     """Return a share in per cent with about two digits that mean something."""
     if not math.isfinite(share):
         return UNKNOWN
-    return f"{_digits(100.0 * share)} %"
+    return f"{_digits(100.0 * share)}\u00a0%"
 
 
 def percent_with_interval(estimate: Estimate, *, signed: bool = False) -> str:
@@ -31,15 +31,15 @@ def percent_with_interval(estimate: Estimate, *, signed: bool = False) -> str:
     if not math.isfinite(estimate.low):
         return f"{value} (interval unknown)"
     if signed:
-        return f"{value} ({_signed(estimate.low)} to {_signed(estimate.high)})"
-    return f"{value} ({_digits(100.0 * estimate.low)} to {_digits(100.0 * estimate.high)} %)"
+        return f"{value} points ({_signed(estimate.low)} to {_signed(estimate.high)})"
+    return f"{value} ({_digits(100.0 * estimate.low)} to {_digits(100.0 * estimate.high)}\u00a0%)"
 
 
 def interval_of(low: float, high: float) -> str:
     """Return an interval of shares, ``2.2 to 5.7 %``."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return UNKNOWN
-    return f"{_digits(100.0 * low)} to {_digits(100.0 * high)} %"
+    return f"{_digits(100.0 * low)} to {_digits(100.0 * high)}\u00a0%"
 
 
 def counted(share: Proportion) -> str:
@@ -52,10 +52,12 @@ def number(estimate: Estimate, *, signed: bool = False) -> str:
     if not math.isfinite(estimate.value):
         return UNKNOWN
     sign = "+" if signed else ""
-    value = f"{estimate.value:{sign}.3f}"
-    if not math.isfinite(estimate.low):
-        return f"{value} (interval unknown)"
-    return f"{value} ({estimate.low:{sign}.3f} to {estimate.high:{sign}.3f})"
+    value, low, high = (
+        f"{figure:{sign}.3f}".replace("-", "\u2212")
+        for figure in (estimate.value, estimate.low, estimate.high)
+    )
+    known = math.isfinite(estimate.low)
+    return f"{value} ({low} to {high})" if known else f"{value} (interval unknown)"
 
 
 def per_thousand(share: float) -> str:
@@ -73,8 +75,8 @@ def probability(value: float | None) -> str:
     if value is None:
         return UNKNOWN
     if value < 1e-4:
-        return "under 0.01 %"
-    return "over 99.9 %" if value > 0.999 else percent(value)
+        return "under 0.01\u00a0%"
+    return "over 99.9\u00a0%" if value > 0.999 else percent(value)
 
 
 def short(text: str) -> str:
@@ -88,7 +90,7 @@ def day(seconds: float) -> str:
 
 
 def _signed(share: float) -> str:
-    return f"{100.0 * share:+.1f} points"
+    return f"{100.0 * share:+.1f}".replace("-", "\u2212")
 
 
 def _digits(value: float) -> str:
