@@ -7,6 +7,7 @@ zero byte, read from descriptor 3 and written to 4 by the browser. It opens no p
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -144,12 +145,13 @@ def chromium_page() -> Iterator[Page]:
     if shutil.which(COMMAND) is None:
         raise RuntimeError("chromium is missing: deploy/prerequisites.sh chromium installs it")
     profile = tempfile.mkdtemp(prefix="pairguard-chromium-")
-    to_read, to_write = os.pipe()
-    from_read, from_write = os.pipe()
+    # Away from 3 and 4, so that neither is overwritten before it is copied.
+    to_read, to_write = map(_moved_up, os.pipe())
+    from_read, from_write = map(_moved_up, os.pipe())
     process = subprocess.Popen(
         # The shell puts both pipes where the browser looks for them.
         [
-            *("sh", "-c", f'exec "$@" 3<&{to_read} 4>&{from_write}', "sh"),
+            *("bash", "-c", f'exec "$@" 3<&{to_read} 4>&{from_write}', "bash"),
             *(COMMAND, *_FLAGS, f"--user-data-dir={profile}"),
         ],
         pass_fds=(to_read, from_write),
@@ -170,3 +172,9 @@ def chromium_page() -> Iterator[Page]:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         shutil.rmtree(profile, ignore_errors=True)
+
+
+def _moved_up(descriptor: int) -> int:
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
+    os.close(descriptor)
+    return moved

@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 
 MODERATE, LARGE = 0.1, 0.25
 """Index from which on a drift is usually called moderate, and large."""
+_TAIL = 0.02
 _LEAST_SHARE = 1e-4  # an empty bin counts as this, so that the index is finite
 _SCORES = ("probability_minor", "minor_adult_probability", "harm_probability")
 
@@ -185,8 +186,11 @@ def _category_shares(
 def _bin_shares(
     old: Array, old_levels: Array, new: Array, new_levels: Array
 ) -> tuple[Array, Array]:
-    """Return both shares between the first one's quantiles; equal quantiles make one bin."""
-    edges = np.unique(old[1:-1])
+    """Return both shares between the first one's quantiles; equal quantiles make one bin.
+
+    In the outer hundredths a straight line between quantiles is too far from the truth.
+    """
+    edges = np.unique(old[(old_levels >= _TAIL) & (old_levels <= 1.0 - _TAIL)])
     least, most = _at_or_below(old, old_levels, edges)
     least_now, most_now = _at_or_below(new, new_levels, edges)
     # As near to each other as both ranges allow.

@@ -159,7 +159,7 @@ def purpose_section() -> Markup:
                 _decision("BLOCK", "somebody in it meets nobody until a check, review or expiry."),
             ]
         ),
-        paragraph("It is not:"),
+        paragraph("It is not:", class_="lead"),
         items(
             [
                 "proof of anybody's age. It weighs evidence that can be wrong, borrowed or forged.",
