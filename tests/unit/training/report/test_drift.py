@@ -62,8 +62,9 @@ def test_nothing_that_moved_is_told_from_a_shift() -> None:
 
 def test_chance_explains_ninety_five_in_a_hundred() -> None:
     names = [f"s{i}" for i in range(200)]
-    before = document(**{n: numbers(drawn(i)) for i, n in enumerate(names)})
-    now = document(**{n: numbers(drawn(1_000 + i)) for i, n in enumerate(names)})
+    before, now = document(), document()
+    before["columns"] = {name: numbers(drawn(i)) for i, name in enumerate(names)}
+    now["columns"] = {name: numbers(drawn(1_000 + i)) for i, name in enumerate(names)}
     found = compare_references(before, now).signals
     exceeding = sum(each.stability > each.by_chance for each in found)
     assert 2 <= exceeding <= 20  # 10 are expected
