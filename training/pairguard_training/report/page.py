@@ -13,6 +13,8 @@ from importlib.resources import files
 
 from pairguard_training.report.certificate_section import certificate_section
 from pairguard_training.report.closing import examples_section, limits_section
+from pairguard_training.report.comparison_sections import comparison_section, reliability_section
+from pairguard_training.report.drift_section import drift_section
 from pairguard_training.report.facts import ReportFacts
 from pairguard_training.report.introduction import (
     data_section,
@@ -21,13 +23,8 @@ from pairguard_training.report.introduction import (
     simulated_notice,
 )
 from pairguard_training.report.markup import Markup, constant, element, joined
-from pairguard_training.report.measured import (
-    comparison_section,
-    drift_section,
-    reliability_section,
-    threshold_section,
-)
 from pairguard_training.report.people_sections import exposure_section, slices_section
+from pairguard_training.report.threshold_section import threshold_section
 
 _CONTENTS = (
     ("short", "In short"),
