@@ -41,6 +41,7 @@ seen, publish it for the server.
   pairguard-train simulate --out var/simulated
   pairguard-train fit --tables var/simulated --out var/fitted
   pairguard-train evaluate --tables var/simulated --bundle var/fitted
+  pairguard-train report --tables var/simulated --bundle var/fitted --out var/report.html
   pairguard-train publish var/fitted --to var/bundles
 """
 

@@ -33,7 +33,7 @@ from pairguard_training.comparison import (
 from pairguard_training.judged_people import JudgedPeople, judged_people
 from pairguard_training.line_calibration import ADULT_AGE_YEARS
 from pairguard_training.pair_decisions import decide_pairs
-from pairguard_training.resampling import Estimate, with_unseen
+from pairguard_training.resampling import Estimate, with_unseen, with_unseen_difference
 from pairguard_training.splitting import Part, Split, hash_fraction
 from pairguard_training.tables.reading import Tables
 from pairguard_training.truth import Truth
@@ -166,11 +166,24 @@ class AgeJudge:
 
         estimates = sample.resamples(self.settings).estimate(measure, weights)
 
+        def trials(name: str) -> dict[str, int]:
+            asked = (mixed == 0.0, mixed == 1.0, allowed[name] == 1.0)
+            counts = [sample.where(which).disjoint for which in asked]
+            return dict(zip(_SHARES, counts, strict=True))
+
         def shares(name: str) -> dict[str, Estimate]:
-            trials = (mixed == 0.0, mixed == 1.0, allowed[name] == 1.0)
             return {
-                key: with_unseen(estimates[f"{name}/{key}"], trials=sample.where(asked).disjoint)
-                for key, asked in zip(_SHARES, trials, strict=True)
+                key: with_unseen(estimates[f"{name}/{key}"], trials=count)
+                for key, count in trials(name).items()
+            }
+
+        def differences() -> dict[str, Estimate]:
+            raw = {key: estimates[f"difference/{key}"] for key in _SHARES}
+            if self.champion is not None and self.champion.same_scores:
+                return raw
+            return {
+                key: with_unseen_difference(raw[key], trials=count)
+                for key, count in trials(OURS).items()
             }
 
         compared = CHAMPION in allowed
@@ -181,9 +194,7 @@ class AgeJudge:
             reasons={code.value: leading.count(code) for code in ReasonCode if code in leading},
             shares=shares(OURS),
             champion=shares(CHAMPION) if compared else None,
-            differences=(
-                {key: estimates[f"difference/{key}"] for key in _SHARES} if compared else None
-            ),
+            differences=differences() if compared else None,
         )
 
     def _mixed_claims(self, model: RiskModel, assessed: Assessed, pairs: JudgedPairs) -> Array:

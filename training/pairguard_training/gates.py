@@ -12,7 +12,7 @@ from typing import Any
 from pairguard_training.admission_rates import Spread
 from pairguard_training.comparison import CHAMPION, MIXED_PAIRS, OURS, Comparison
 from pairguard_training.evaluation import Evaluation
-from pairguard_training.resampling import CONFIDENCE, Estimate
+from pairguard_training.resampling import Estimate, with_unseen_difference
 
 FEWEST_MIXED_PAIRS = 30
 """Mixed pairs that share nobody below which the two bundles are not compared."""
@@ -59,10 +59,7 @@ def _difference(mixed: Comparison, percent: int, *, exact: bool) -> Estimate:
     Two bundles with the same models differ in nothing, and that is known without any pair.
     """
     found = mixed.differences[CHAMPION][f"missed_at_{percent}_percent"]
-    if exact or found.low != found.high:
-        return found
-    unseen = 1.0 - ((1.0 - CONFIDENCE) / 2.0) ** (1.0 / mixed.disjoint_positives)
-    return Estimate(found.value, max(found.low - unseen, -1.0), min(found.high + unseen, 1.0))
+    return found if exact else with_unseen_difference(found, trials=mixed.disjoint_positives)
 
 
 def _calibration_slope(evaluation: Evaluation) -> dict[str, float] | None:

@@ -53,7 +53,7 @@ class SignalDrift:
     def size(self) -> str:
         """What such an index is usually called."""
         if self.stability <= max(self.by_chance, 0.01):
-            return "none to speak of"
+            return "none seen"
         if self.stability < MODERATE:
             return "small"
         return "moderate" if self.stability < LARGE else "large"

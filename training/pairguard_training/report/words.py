@@ -27,11 +27,11 @@ def percent_with_interval(estimate: Estimate, *, signed: bool = False) -> str:
     """Return a share and its interval, ``3.8 % (2.2 to 5.7 %)``."""
     if not math.isfinite(estimate.value):
         return UNKNOWN
-    value = _signed(estimate.value) if signed else percent(estimate.value)
+    value = f"{_signed(estimate.value)} points" if signed else percent(estimate.value)
     if not math.isfinite(estimate.low):
         return f"{value} (interval unknown)"
     if signed:
-        return f"{value} points ({_signed(estimate.low)} to {_signed(estimate.high)})"
+        return f"{value} ({_signed(estimate.low)} to {_signed(estimate.high)})"
     return f"{value} ({_digits(100.0 * estimate.low)} to {_digits(100.0 * estimate.high)}\u00a0%)"
 
 

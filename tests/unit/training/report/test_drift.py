@@ -55,7 +55,7 @@ def test_nothing_that_moved_is_told_from_a_shift() -> None:
     first, second = compare_references(before, now).signals
     assert (first.name, first.size) == ("moved", "large")
     assert second.stability <= second.by_chance
-    assert second.size == "none to speak of"
+    assert second.size == "none seen"
     # A shift by one deviation is 1 / 1.349 interquartile ranges of a normal distribution.
     assert first.distance == pytest.approx(1.0 / 1.349, abs=0.08)
 
