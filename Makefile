@@ -97,7 +97,7 @@ run: $(VENV)/.editable $(if $(PAIRGUARD_BUNDLE_PATH),,bundle) ## serve on this m
 
 .PHONY: test
 test: $(VENV)/.editable ## all tests, in random order (TEST=... narrows)
-	@deploy/prerequisites.sh openssl redis-server
+	@deploy/prerequisites.sh chromium openssl redis-server
 	@$(BIN)/python -m pytest $(TEST)
 
 .PHONY: lint
