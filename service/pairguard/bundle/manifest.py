@@ -31,6 +31,8 @@ CALIBRATION: Final = "calibration.json"
 CERTIFICATE: Final = "certificate.json"
 REFERENCE: Final = "reference.json"
 REPORT: Final = "report.html"
+SIGNATURE: Final = "bundle.sig"
+"""Lies beside the manifest and is named by none: who signs a bundle does not change its version."""
 
 OPTIONAL_FILES: Final = frozenset({AGE_MODEL, HARM_MODEL, REPORT})
 
@@ -49,6 +51,12 @@ SIZE_LIMITS: Final[Mapping[str, int]] = {
     REPORT: 64 * _MEBIBYTE,
 }
 """Every file that format 1 knows, with the bytes it may have at most."""
+
+SIGNATURE_BYTES: Final = 64
+"""Length of an ed25519 signature, RFC 8032."""
+
+DIRECTORY_LIMITS: Final[Mapping[str, int]] = {**SIZE_LIMITS, SIGNATURE: SIGNATURE_BYTES}
+"""The same with the signature: everything that may lie in the directory."""
 
 REQUIRED_FILES: Final = frozenset(SIZE_LIMITS) - OPTIONAL_FILES - {MANIFEST}
 
@@ -101,6 +109,15 @@ class Manifest:
             content: The bytes that this manifest was read from or written as.
         """
         return f"{self.created[:10]}-{hashlib.sha256(content).hexdigest()[:12]}"
+
+    def model_hash(self) -> str:
+        """Return what names all that makes a score: bundles that share it answer the same.
+
+        sha256 of the canonical JSON of the files' own hashes by name, without certificate and
+        report, which come after the fit. A certificate names it to say whose it is.
+        """
+        scoring = {k: v for k, v in self.files.items() if k not in {CERTIFICATE, REPORT}}
+        return hashlib.sha256(canonical_json(scoring)).hexdigest()
 
 
 _KEYS = tuple(Manifest.__slots__)

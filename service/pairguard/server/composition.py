@@ -31,6 +31,7 @@ from pairguard.server.event_recording import EventRecording
 from pairguard.server.evidence_recording import EvidenceRecording
 from pairguard.server.feedback_servicer import FeedbackServicer
 from pairguard.server.generation import GenerationSlot
+from pairguard.server.generation_following import GenerationFollowing, Sources
 from pairguard.server.health import Health
 from pairguard.server.interceptors import CallRecorder, ErrorBoundary, WrappingInterceptor
 from pairguard.server.journal_import import JournalImport
@@ -218,7 +219,16 @@ def compose(
         Parts(
             settings=settings,
             server=server,
-            generations=generations,
+            following=GenerationFollowing(
+                Sources(
+                    settings.bundle_path, settings.policy_file, settings.bundle_public_key_file
+                ),
+                generations,
+                metrics,
+                log,
+                check_seconds=settings.reload_check_seconds,
+                clock=clock,
+            ),
             store=store,
             segments=segments,
             journal_import=journal_import,

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pairguard.bundle.defaults import default_policy_text
-from pairguard.bundle.loading import load_bundle
+from pairguard.bundle.loading import Bundle, load_bundle
+from pairguard.bundle.signature import PublicKeys, read_public_keys
 from pairguard.errors import BundleRefused, PolicyRefused
 from pairguard.policy.judgement import Judge
 from pairguard.policy.regions import Policy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Generation:
     """What judges now.
 
@@ -56,15 +57,32 @@ class GenerationSlot:
         return generation
 
 
-def load_generation(bundle_path: Path, policy_file: Path | None) -> Generation:
+def load_generation(
+    bundle_path: Path, policy_file: Path | None, *, public_key_file: Path | None = None
+) -> Generation:
     """Load and verify both.
 
     Raises:
         BundleRefused: The bundle does not verify.
         PolicyRefused: The policy does not validate or cannot be read.
+        ConfigurationRefused: The public keys cannot be used.
     """
     policy = read_policy(policy_file)
-    bundle = load_bundle(bundle_path)
+    bundle = load_bundle(bundle_path, public_keys=trusted_keys(public_key_file))
+    return compose_generation(bundle, policy)
+
+
+def trusted_keys(path: Path | None) -> PublicKeys | None:
+    """Return whose signature a bundle must have; None: a signature is not wanted.
+
+    Raises:
+        ConfigurationRefused: The keys cannot be used.
+    """
+    return None if path is None else read_public_keys(path)
+
+
+def compose_generation(bundle: Bundle, policy: Policy) -> Generation:
+    """Put a loaded bundle and a valid policy together."""
     return Generation(
         bundle_version=bundle.version,
         policy_version=policy.version,

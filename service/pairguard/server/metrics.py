@@ -24,6 +24,9 @@ _DURATION_BUCKETS = (
 )  # fmt: skip
 _PROBABILITY_BUCKETS = (1e-4, 1e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9, 1.0)
 
+RELOAD_RESULTS = ("used", "unchanged", "bundle_refused", "policy_refused", "failed")
+"""What may become of a changed bundle or policy."""
+
 
 class Metrics:
     """All metrics of one server, in one registry.
@@ -102,6 +105,24 @@ class Metrics:
         self._bundle_load_seconds = Gauge(
             "pairguard_bundle_load_seconds",
             "Time that loading and verifying the bundle took.",
+            registry=registry,
+        )
+        self._generation_reloads = Counter(
+            "pairguard_generation_reloads",
+            "Times that a changed bundle or policy was read, by what became of it.",
+            ("result",),
+            registry=registry,
+        )
+        for result in RELOAD_RESULTS:
+            self._generation_reloads.labels(result)
+        self._generation_load_time = Gauge(
+            "pairguard_generation_load_time_seconds",
+            "When what serves was loaded, seconds since 1970.",
+            registry=registry,
+        )
+        self._generation_stale = Gauge(
+            "pairguard_generation_stale",
+            "1 while bundle or policy as they stand cannot be used and earlier ones serve, else 0.",
             registry=registry,
         )
         self._log_errors = Counter(
@@ -233,6 +254,7 @@ class Metrics:
             registry=registry,
         )
         ProcessCollector(registry=registry)
+        self._told_versions: tuple[str | None, str | None] = (None, None)
         # Looking a child up by its labels costs more than counting with it.
         self._rpc_children: dict[tuple[str, str], Histogram] = {}
         self._decision_children: dict[tuple[str, str], Counter] = {}
@@ -385,8 +407,22 @@ class Metrics:
         self, bundle_version: str, policy_version: str, bundle_load_seconds: float
     ) -> None:
         """Name what serves now, and nothing else."""
-        self._bundle_info.clear()
-        self._bundle_info.labels(bundle_version).set(1)
-        self._policy_info.clear()
-        self._policy_info.labels(policy_version).set(1)
+        for info, version, before in (
+            (self._bundle_info, bundle_version, self._told_versions[0]),
+            (self._policy_info, policy_version, self._told_versions[1]),
+        ):
+            # The new one first: who looks in between finds two and never none.
+            info.labels(version).set(1)
+            if before not in {None, version}:
+                info.remove(before)
+        self._told_versions = (bundle_version, policy_version)
         self._bundle_load_seconds.set(bundle_load_seconds)
+
+    def tell_load_time(self, load_time: float) -> None:
+        """Tell when what serves was loaded, seconds since 1970."""
+        self._generation_load_time.set(load_time)
+
+    def observe_generation_reload(self, result: str, *, stale: bool) -> None:
+        """Count what became of a changed bundle or policy: one of ``RELOAD_RESULTS``."""
+        self._generation_reloads.labels(result).inc()
+        self._generation_stale.set(1.0 if stale else 0.0)

@@ -60,6 +60,8 @@ def serve(settings: Settings) -> int:
     # A time of creation beside each counter would nearly double what is scraped.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     application = compose(settings, log_stream=sys.stdout)
+    # From the start: a server that is told to look again must never end by it.
+    signal.signal(signal.SIGHUP, lambda _number, _frame: application.reload())
     try:
         application.listen()
         generation = application.load()
@@ -68,6 +70,7 @@ def serve(settings: Settings) -> int:
         application.stop()
         return EXIT_REFUSED
     keep_what_is_loaded()
+    application.follow(keep_what_is_loaded)
     _say_serving(settings, application, generation)
     stop.wait()
     _say("stopping: not ready any more, calls under way are answered")
@@ -93,7 +96,11 @@ def check(settings: Settings) -> int:
     """Load what the settings name without serving; return the exit code, 0 or 2."""
     try:
         check_access(settings)
-        generation = load_generation(settings.bundle_path, settings.policy_file)
+        generation = load_generation(
+            settings.bundle_path,
+            settings.policy_file,
+            public_key_file=settings.bundle_public_key_file,
+        )
     except PairguardError as error:
         say_refused(error)
         return EXIT_REFUSED

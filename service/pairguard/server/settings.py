@@ -40,6 +40,10 @@ class Settings:
     """A bundle, or a root of bundles whose ``current`` is served."""
     policy_file: Path | None = None
     """The policy document, TOML. Absent: the cautious one of the package."""
+    bundle_public_key_file: Path | None = None
+    """PEM of the keys, by one of which a bundle must be signed. Absent: no signature is wanted."""
+    reload_check_seconds: float = 2.0
+    """How often is looked whether bundle or policy have changed."""
     store: str = "sqlite:var/state/pairguard.sqlite3"
     """Where what is kept of participants is: ``sqlite:FILE`` or a ``redis://`` address."""
     store_password_file: Path | None = None
@@ -151,6 +155,7 @@ class Settings:
 
 
 BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
+    "reload_check_seconds": (0.05, 3_600),
     "worker_threads": (1, 64),
     "max_concurrent_rpcs": (1, 10_000),
     "max_request_bytes": (1_024, 64 * 1_048_576),
