@@ -29,6 +29,8 @@ from pairguard.server.tls import tls_of
 EXIT_OK: Final = 0
 EXIT_REFUSED: Final = 2
 
+_WAKE_SECONDS: Final = 0.5
+
 
 class StopSignal:
     """SIGTERM and SIGINT as something to wait for; a second one ends the drain delay."""
@@ -41,7 +43,10 @@ class StopSignal:
 
     def wait(self) -> None:
         """Return after the first."""
-        self._first.wait()
+        # Python runs handlers only when this thread wakes up, and a signal that comes just before
+        # it falls asleep does not wake it.
+        while not self._first.wait(_WAKE_SECONDS):
+            pass
 
     def wait_for_second(self, timeout_seconds: float) -> None:
         """Return after the second, or after a time."""
