@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,9 @@ class Callers:
         self._stopped.set()
         for thread in self._threads:
             thread.join(60)
+
+    def saw(self, versions: Versions) -> bool:
+        return versions in self.answered
 
     def seen(self, versions: Versions, *, after: int) -> bool:
         return versions in self.answered[after:]
@@ -171,12 +175,9 @@ def test_bundle_and_policy_change_together_and_no_call_fails(platform: Platform)
             for flip in range(1, FLIPS + 1):
                 target = (platform.versions[flip % 2], f"policy-{flip}")
                 published.add(target)
-                before = len(callers.answered)
                 publish(platform.root, platform.bundles[flip % 2])
                 platform.write_policy(target[1], in_place=flip % 3 == 0)
-                assert until(lambda t=target, b=before: callers.seen(t, after=b)), server.logged[
-                    -3:
-                ]  # type: ignore[misc]
+                assert until(partial(callers.saw, target)), server.logged[-3:]
         assert figure(server, 'pairguard_generation_reloads_total{result="used"}') == FLIPS
         assert figure(server, "pairguard_generation_stale") == 0.0
         server.signal(signal.SIGTERM)

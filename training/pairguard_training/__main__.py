@@ -24,7 +24,11 @@ COMMANDS: Final = {
     "fit": ("fit", "fit a bundle to tables"),
     "evaluate": ("evaluate", "judge a bundle on people it has not seen"),
     "damage": ("damage", "show, simulated, what a wrong error model of faces does"),
-    "publish": ("publish", "make a bundle the one that serves"),
+    "publish": ("publish", "make a bundle the one that serves, if it passes the gates"),
+    "rollback": ("rollback", "make an earlier version the one that serves"),
+    "publications": ("publications", "print what was published when, and on what grounds"),
+    "signing-key": ("signing_key", "make the pair of keys that bundles are signed with"),
+    "sign": ("sign", "put a signature beside the manifest of a bundle"),
     "age-tables": (
         "age_tables",
         "print every parameter of the age tables with its source, and what follows",
@@ -40,7 +44,7 @@ seen, publish it for the server.
   pairguard-train simulate --out var/simulated
   pairguard-train fit --tables var/simulated --out var/fitted
   pairguard-train evaluate --tables var/simulated --bundle var/fitted
-  pairguard-train publish var/fitted --to var/bundles
+  pairguard-train publish var/fitted --to var/bundles --evaluation var/simulated-metrics.json
 """
 
 

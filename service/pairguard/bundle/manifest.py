@@ -110,14 +110,15 @@ class Manifest:
         """
         return f"{self.created[:10]}-{hashlib.sha256(content).hexdigest()[:12]}"
 
+    @property
     def model_hash(self) -> str:
-        """Return what names all that makes a score: bundles that share it answer the same.
+        """The sha256, hexadecimal, of all that makes a score: what a certificate speaks of.
 
-        sha256 of the canonical JSON of the files' own hashes by name, without certificate and
-        report, which come after the fit. A certificate names it to say whose it is.
+        Of every file but the certificate, the report and this manifest, by name and content.
         """
-        scoring = {k: v for k, v in self.files.items() if k not in {CERTIFICATE, REPORT}}
-        return hashlib.sha256(canonical_json(scoring)).hexdigest()
+        named = sorted(set(self.files) - {CERTIFICATE, REPORT})
+        lines = "".join(f"{name} {self.files[name]}\n" for name in named)
+        return hashlib.sha256(lines.encode("ascii")).hexdigest()
 
 
 _KEYS = tuple(Manifest.__slots__)

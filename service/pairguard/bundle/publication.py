@@ -37,13 +37,15 @@ _LOCK: Final = ".lock"
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What must still be current when the link is turned.
+    """What must still be so when the link is turned.
 
     Attributes:
-        version: The version; None: nothing may have been published yet.
+        current: The version that is current; None: nothing may have been published yet.
+        judged: The version that is published; None: whichever it is.
     """
 
-    version: str | None
+    current: str | None
+    judged: str | None = None
 
 
 def publish(
@@ -63,7 +65,7 @@ def publish(
     Args:
         root: Where versions are kept; made when it is not there.
         bundle_directory: The bundle, or a root whose current version is meant.
-        expected: What it was compared with; None: whatever is current.
+        expected: What it was judged as, and beside what; None: whatever there is.
         public_keys: Whose signature it must have; None: none is wanted.
         grounds: What the history is to say of it, JSON values.
 
@@ -72,18 +74,24 @@ def publish(
 
     Raises:
         BundleRefused: The bundle cannot be loaded or lacks the signature, or something else than
-            was expected is current (``PUBLICATION_OVERTAKEN``); the earlier version stays.
+            was expected is there (``PUBLICATION_OVERTAKEN``); the earlier version stays.
         OSError: The root cannot be written; the earlier version stays current.
     """
     files = read_bundle_files(locate_bundle(bundle_directory))
     if public_keys is not None:
         public_keys.verify(files)
     compose_model(files)
+    if expected is not None and expected.judged not in {None, files.version}:
+        raise BundleRefused(
+            f"{bundle_directory} is {files.version}, and not {expected.judged} as when it was "
+            "judged: judge it again",
+            reason="PUBLICATION_OVERTAKEN",
+        )
     with _locked(root):
         before = current_version(root)
-        if expected is not None and before != expected.version:
+        if expected is not None and before != expected.current:
             raise BundleRefused(
-                f"{before or 'nothing'} is current, and not {expected.version or 'nothing'} as "
+                f"{before or 'nothing'} is current, and not {expected.current or 'nothing'} as "
                 "when this was judged: somebody else published meanwhile; judge it again",
                 reason="PUBLICATION_OVERTAKEN",
             )

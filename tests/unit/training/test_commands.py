@@ -20,7 +20,12 @@ def test_from_nothing_to_a_published_bundle(
     assert main(["simulate", "--out", tables, *size]) == 0
     assert main(["fit", "--tables", tables, "--out", fitted]) == 0
     assert main(["evaluate", "--tables", tables, "--bundle", fitted, "--resamples", "5"]) == 0
-    assert main(["publish", fitted, "--to", root]) == 0
+    metrics = str(tmp_path / "simulated-metrics.json")
+    publish = ["publish", fitted, "--to", root, "--evaluation", metrics]
+    assert main(publish) == EXIT_REFUSED
+    for gate in ("real_data", "evaluation", "calibration", "slices"):
+        publish += ["--without-gate", gate]
+    assert main([*publish, "--why", "simulated, to try it"]) == 0
     shown = capsys.readouterr()
     for step in ("fit --tables", "publish", "SIMULATED", "PAIRGUARD_BUNDLE_PATH"):
         assert step in shown.out
