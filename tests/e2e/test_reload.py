@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -240,3 +243,40 @@ def test_a_signal_has_both_looked_at_at_once(platform: Platform) -> None:
     assert callers.failed == []
     # Whether half of the change was seen before the signal came is not promised.
     assert {policy for _, policy in callers.answered} <= {"policy-0", "policy-1", "policy-2"}
+
+
+def test_a_terminal_that_is_closed_ends_the_server_and_a_signal_alone_does_not(
+    platform: Platform,
+) -> None:
+    master, slave = os.openpty()
+    take_terminal_and_serve = (
+        "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+        "os.execv(sys.executable, [sys.executable, '-m', 'pairguard.server'])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", take_terminal_and_serve],
+        cwd=platform.directory,
+        env=platform.environment(reload_check_seconds="3600"),
+        stdin=slave,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    server = ServerProcess(process)
+    try:
+        assert server.address
+        server.signal(signal.SIGHUP)
+        reloads = 'pairguard_generation_reloads_total{result="unchanged"}'
+        assert until(lambda: figure(server, reloads) == 1.0)
+        assert process.poll() is None
+        os.close(slave)
+        os.close(master)
+        assert server.exit_code() == 0
+        assert server.said[-1] == "stopped"
+    finally:
+        process.kill()
+        server.exit_code()
+        for stream in (process.stdout, process.stderr):
+            assert stream is not None
+            stream.close()

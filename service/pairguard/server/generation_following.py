@@ -37,6 +37,7 @@ _SWITCH_SECONDS: Final = 5e-4
 """How long loading may keep the interpreter from a call that wants it; Python's own is ten times
 that, and each call would wait for it several times."""
 _MOST_FILES: Final = 64
+_END_SECONDS: Final = 5.0
 
 _FileSignature = tuple[int, ...] | None
 
@@ -138,11 +139,11 @@ class GenerationFollowing:
         self._asked.set()
 
     def stop(self) -> None:
-        """End the thread, after what it is loading."""
+        """End the thread, after what it is loading; a disk that hangs is not waited for."""
         self._stopped = True
         self._asked.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_END_SECONDS)
 
     def _follow(self) -> None:
         while not self._stopped:

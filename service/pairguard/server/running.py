@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -33,7 +34,11 @@ _WAKE_SECONDS: Final = 0.5
 
 
 class StopSignal:
-    """SIGTERM and SIGINT as something to wait for; a second one ends the drain delay."""
+    """SIGTERM and SIGINT as something to wait for; a second one ends the drain delay.
+
+    SIGHUP is one of them where the terminal is gone, as when its window was closed. Otherwise it
+    means: look again at bundle and policy.
+    """
 
     def __init__(self) -> None:
         self._first = threading.Event()
@@ -52,6 +57,18 @@ class StopSignal:
         """Return after the second, or after a time."""
         self._second.wait(timeout_seconds)
 
+    def take_hang_up(self, reload: Callable[[], None]) -> None:
+        """Call something at each SIGHUP that does not say that the terminal is gone."""
+        had_terminal = _has_terminal()
+
+        def hang_up(number: int, frame: FrameType | None) -> None:
+            if had_terminal and not _has_terminal():
+                self._receive(number, frame)
+            else:
+                reload()
+
+        signal.signal(signal.SIGHUP, hang_up)
+
     def _receive(self, _number: int, _frame: FrameType | None) -> None:
         (self._second if self._first.is_set() else self._first).set()
 
@@ -65,8 +82,8 @@ def serve(settings: Settings) -> int:
     # A time of creation beside each counter would nearly double what is scraped.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     application = compose(settings, log_stream=sys.stdout)
-    # From the start: a server that is told to look again must never end by it.
-    signal.signal(signal.SIGHUP, lambda _number, _frame: application.reload())
+    # From the start: a server that is told to look again must not end by it.
+    stop.take_hang_up(application.reload)
     try:
         application.listen()
         generation = application.load()
@@ -85,6 +102,14 @@ def serve(settings: Settings) -> int:
     sys.stdout.flush()
     _say("stopped")
     return EXIT_OK
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def keep_what_is_loaded() -> None:
