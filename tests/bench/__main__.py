@@ -21,6 +21,7 @@ from tests.bench.known_people import known_requests, record_people
 from tests.bench.large_store import participants_report
 from tests.bench.pools import pools_report
 from tests.bench.posterior import posterior_report
+from tests.bench.reload import reload_report
 from tests.bench.requests import bare_requests, platform_requests
 from tests.bench.server_process import NULL_METHOD, measured_server
 from tests.redis_server import running_redis
@@ -166,6 +167,11 @@ def _participants(given: argparse.Namespace) -> None:
             )
 
 
+def _reload(given: argparse.Namespace) -> None:
+    _say("ScorePair by three callers with pauses, while bundles take turns")
+    _say(reload_report(given.bundle, reloads=given.rounds, seed=_SEED))
+
+
 _PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "posterior": _posterior,
     "judging": _judging,
@@ -173,6 +179,7 @@ _PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "events": _events,
     "pools": _pools,
     "participants": _participants,
+    "reload": _reload,
 }
 
 

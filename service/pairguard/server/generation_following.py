@@ -177,6 +177,8 @@ class GenerationFollowing:
             if self._signature() != signature:
                 # Written while it was read: what was read may be of two versions.
                 self._moving = self._signature()
+                if asked:
+                    self._asked.set()
                 return
             self._tried = signature
             self._take(loaded, start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -360,3 +361,16 @@ def test_a_signature_is_published_with_its_bundle_and_may_come_later(
     assert publish(root, bundle_directory, public_keys=keys) == version
     assert load_bundle(root, public_keys=keys).version == version
     assert [path.name for path in root.glob(".*")] == [".lock"]
+
+
+def test_a_damaged_version_is_mended_by_deleting_it_and_publishing_again(
+    root: Path, bundle_directory: Path
+) -> None:
+    version = publish(root, bundle_directory)
+    (root / version / "calibration.json").write_text("{}")
+    with pytest.raises(BundleRefused):
+        publish(root, bundle_directory)
+    shutil.rmtree(root / version)
+    assert publish(root, bundle_directory) == version
+    assert load_bundle(root).version == version
+    assert len(read_history(root)) == 1
