@@ -14,9 +14,10 @@ PYTHON ?= python3
 SIMULATE ?=
 # More arguments for the tests: make test TEST='tests/unit -k posterior'
 TEST ?=
-# More arguments for the benchmarks and the soak: make bench BENCH='--part posterior'
+# More arguments for the benchmarks, the soak and the fuzzer: make bench BENCH='--part posterior'
 BENCH ?=
 SOAK ?=
+FUZZ ?=
 # Locks keep what they pin; `make lock UPGRADE=--upgrade` moves all pins to the newest.
 UPGRADE ?=
 
@@ -62,6 +63,10 @@ lock: $(VENV)/.locked ## write the hashed locks in requirements/ anew from pypro
 		--no-emit-package scipy --no-emit-package narwhals --output-file requirements/server.txt
 	@echo "requirements/build.txt: what builds the wheel"
 	@$(COMPILE) --group build --output-file requirements/build.txt
+	@echo "requirements/peers.txt: what make bench-peers measures beside us"
+	@$(COMPILE) --group peers --output-file requirements/peers.txt
+	@echo "requirements/fuzz.txt: what make fuzz-guided installs besides"
+	@$(COMPILE) --group fuzz --output-file requirements/fuzz.txt
 	@echo "requirements/dev.txt: all of it, and the tools"
 	@$(COMPILE) pyproject.toml --extra server --extra redis --extra signatures --extra training \
 		--extra tuning --extra dask --group dev --output-file requirements/dev.txt
@@ -148,13 +153,33 @@ bench: $(VENV)/.editable bundle ## what calls, events and large stores cost (BEN
 	@deploy/prerequisites.sh redis-server
 	@$(BIN)/python -m tests.bench $(BENCH)
 
+$(VENV)-peers/.locked: requirements/peers.txt
+	@echo "installing MLServer into $(VENV)-peers"
+	@$(PYTHON) -m venv --clear $(VENV)-peers
+	@$(VENV)-peers/bin/pip install --quiet --no-deps --require-hashes -r requirements/peers.txt
+	@touch $@
+
+.PHONY: bench-peers
+bench-peers: $(VENV)/.editable $(VENV)-peers/.locked bundle ## the same model with ready features in MLServer and in a bare server
+	@$(BIN)/python -m tests.bench --part peers --peer-python $(VENV)-peers/bin/python $(BENCH)
+
 .PHONY: soak
 soak: $(VENV)/.editable bundle ## chats against servers that are killed, on each store, then a recount (SOAK=...)
 	@deploy/prerequisites.sh redis-server
 	@$(BIN)/python -m tests.soak --store sqlite $(SOAK)
 	@$(BIN)/python -m tests.soak --store redis $(SOAK)
+	@$(BIN)/python -m tests.soak.connections
+
+.PHONY: fuzz
+fuzz: $(VENV)/.editable ## wrong inputs by the million, to our parsers and to a live server (FUZZ=...)
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
+
+.PHONY: fuzz-guided
+fuzz-guided: $(VENV)/.editable ## the same parsers, inputs guided by coverage, a minute each (FUZZ='policy callers')
+	@$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements/fuzz.txt
+	@$(BIN)/python -m tests.fuzz.guided $(FUZZ)
 
 .PHONY: clean
 clean: ## remove the environment, caches and what `make run` made
-	rm -rf $(VENV) var build dist .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf $(VENV) $(VENV)-peers var build dist .mypy_cache .pytest_cache .ruff_cache \
 		.hypothesis .import_linter_cache

@@ -35,10 +35,19 @@ def test_the_client_loads_no_numerical_library(tmp_path: Path) -> None:
 
 
 def test_the_server_loads_no_training_library(tmp_path: Path) -> None:
-    loaded = loaded_by("import pairguard.server.__main__", tmp_path)
+    loaded = loaded_by("import pairguard.server.__main__, pairguard.server.running", tmp_path)
 
     assert {"pairguard", "grpc", "numpy"} <= loaded
     assert not loaded & (TRAINING_LIBRARIES | {"pairguard_training"})
+
+
+def test_the_supervisor_loads_neither_transport_nor_model(tmp_path: Path) -> None:
+    loaded = loaded_by(
+        "import pairguard.server.__main__, pairguard.server.processes.supervisor", tmp_path
+    )
+
+    assert {"pairguard", "prometheus_client"} <= loaded
+    assert not loaded & (TRAINING_LIBRARIES | {"grpc", "google", "numpy"})
 
 
 @pytest.mark.parametrize("package", ["age", "risk", "policy"])
@@ -49,8 +58,13 @@ def test_the_domain_loads_no_transport(tmp_path: Path, package: str) -> None:
 
 
 def test_training_loads_no_transport(tmp_path: Path) -> None:
-    loaded = loaded_by("import pairguard_training.__main__", tmp_path)
+    loaded = loaded_by(
+        "from pairguard_training.__main__ import COMMANDS, _command\n"
+        "for module, _ in COMMANDS.values(): _command(module)",
+        tmp_path,
+    )
 
+    assert "lightgbm" in loaded
     assert not loaded & {"grpc", "prometheus_client"}
 
 

@@ -66,4 +66,9 @@ def test_only_the_commands_read_the_environment() -> None:
         )
     }
 
-    assert readers == {"admin/__main__.py", "server/__main__.py", "server/probe.py"}
+    assert readers == {
+        "admin/__main__.py",
+        "server/__main__.py",
+        "server/probe.py",
+        "server/processes/worker.py",
+    }

@@ -19,8 +19,11 @@ from tests.bench.events import events_report
 from tests.bench.judging import judging_report
 from tests.bench.known_people import known_requests, record_people
 from tests.bench.large_store import participants_report
+from tests.bench.latency import latency_report
+from tests.bench.peers import peers_report
 from tests.bench.pools import pools_report
 from tests.bench.posterior import posterior_report
+from tests.bench.processes import processes_report
 from tests.bench.reload import reload_report
 from tests.bench.requests import bare_requests, platform_requests
 from tests.bench.server_process import NULL_METHOD, measured_server
@@ -38,6 +41,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=2_000, help="timed calls a measurement")
     parser.add_argument("--requests", type=int, default=5_000, help="different requests")
     parser.add_argument("--participants", type=int, default=1_000_000, help="of a large store")
+    parser.add_argument("--peer-python", type=Path, help="a Python that has MLServer")
     parser.add_argument("--part", choices=("all", *_PARTS), default="all")
     given = parser.parse_args()
     for name, measure in _PARTS.items():
@@ -150,6 +154,44 @@ def _pools(given: argparse.Namespace) -> None:
             break  # what is kept is read in one trip, so that a store differs by that alone
 
 
+def _latency(given: argparse.Namespace) -> None:
+    cpus = sorted(os.sched_getaffinity(0))
+    server_cpu, load_cpus = (cpus[0], frozenset(cpus[1:])) if len(cpus) > 1 else (None, None)
+    with tempfile.TemporaryDirectory() as workplace:
+        store = f"sqlite:{Path(workplace) / 'pairguard.sqlite3'}"
+        with measured_server(given.bundle, Path(workplace), server_cpu, store=store) as measured:
+            _say(
+                latency_report(
+                    measured,
+                    rounds=max(given.rounds // 3, 3),
+                    seconds=5.0,
+                    seed=_SEED,
+                    load_cpus=load_cpus,
+                )
+            )
+
+
+def _processes(given: argparse.Namespace) -> None:
+    _say(processes_report(given.bundle, rounds=given.rounds, calls=given.calls, seed=_SEED))
+
+
+def _peers(given: argparse.Namespace) -> None:
+    if given.peer_python is None:
+        _say("peers: not measured; make bench-peers installs MLServer and measures it")
+        return
+    with tempfile.TemporaryDirectory() as workplace:
+        _say(
+            peers_report(
+                given.bundle,
+                given.peer_python,
+                Path(workplace),
+                rounds=given.rounds,
+                calls=given.calls,
+                seed=_SEED,
+            )
+        )
+
+
 def _participants(given: argparse.Namespace) -> None:
     for name, _kind, store in _stores():
         if name == "nothing kept":
@@ -178,6 +220,9 @@ _PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "server": _server,
     "events": _events,
     "pools": _pools,
+    "latency": _latency,
+    "processes": _processes,
+    "peers": _peers,
     "participants": _participants,
     "reload": _reload,
 }

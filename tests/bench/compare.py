@@ -123,7 +123,7 @@ def compare(
         raise ValueError(f"at least one round is needed, not {rounds}")
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
-        max_workers=1, mp_context=spawn, initializer=_confine, initargs=(load_cpus,)
+        max_workers=1, mp_context=spawn, initializer=confine, initargs=(load_cpus,)
     ) as load_process:
 
         def measure(measured: Subject) -> LoadResult:
@@ -207,7 +207,8 @@ def report(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
-def _confine(cpus: frozenset[int] | None) -> None:
+def confine(cpus: frozenset[int] | None) -> None:
+    """Keep this process to some processors; None: to none in particular."""
     if cpus is not None:
         os.sched_setaffinity(0, cpus)
 

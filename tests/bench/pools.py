@@ -51,7 +51,7 @@ def pools_report(measured: Measured, bundle_path: Path, *, rounds: int, seed: in
         rounds: Measurements of each kind, which take turns.
         seed: Of who is in the pools.
     """
-    people = _people(seed)
+    people = people_of(seed)
     with grpc.insecure_channel(
         measured.address,
         options=[("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", 2**24)],
@@ -161,7 +161,7 @@ def _bare_trees(bundle_path: Path, people: Sequence[Participant]) -> Callable[[]
     """Return what measures LightGBM's own package: seconds of a thread for one ready row."""
     directory = bundle_path / "current" if (bundle_path / "current").exists() else bundle_path
     model = lightgbm.Booster(model_file=str(directory / "harm_model.txt"))
-    rows = _ready_rows(load_bundle(bundle_path).model, people)
+    rows = ready_rows(load_bundle(bundle_path).model, people)
 
     def seconds() -> float:
         began = time.thread_time()
@@ -172,7 +172,7 @@ def _bare_trees(bundle_path: Path, people: Sequence[Participant]) -> Callable[[]
     return seconds
 
 
-def _ready_rows(model: RiskModel, people: Sequence[Participant]) -> Array:
+def ready_rows(model: RiskModel, people: Sequence[Participant]) -> Array:
     """Return the rows of pairs of these people."""
     if model.harm is None:
         raise ValueError("the bundle has no harm model")
@@ -191,7 +191,8 @@ def _ready_rows(model: RiskModel, people: Sequence[Participant]) -> Array:
     )
 
 
-def _people(seed: int) -> list[Participant]:
+def people_of(seed: int) -> list[Participant]:
+    """Return people as a platform tells of them."""
     found = []
     for body in platform_requests(_PEOPLE // 2, seed=seed, now=time.time()):
         request = ScorePairRequest.FromString(body)

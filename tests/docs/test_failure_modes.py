@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from pairguard.server.metrics import Metrics
+from pairguard.server.processes.merged_metrics import SupervisorMetrics
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "failure-modes.md").read_text(encoding="utf-8")
@@ -57,7 +58,8 @@ def test_every_metric_that_is_named_is_there() -> None:
     Metrics(registry)
     known = {
         f"{family.name}_total" if family.type == "counter" else family.name
-        for family in registry.collect()
+        for each in (registry, SupervisorMetrics(dict).registry)
+        for family in each.collect()
     }
 
     named = set(re.findall(r"`(pairguard_\w+)`", PAGE))

@@ -245,6 +245,36 @@ def test_a_signal_has_both_looked_at_at_once(platform: Platform) -> None:
     assert {policy for _, policy in callers.answered} <= {"policy-0", "policy-1", "policy-2"}
 
 
+def test_a_signal_to_a_supervisor_has_every_worker_look(platform: Platform) -> None:
+    settings = platform.environment(reload_check_seconds="3600", worker_processes="2")
+    with started(platform.directory, settings) as server:
+        assert server.address
+        assert until(lambda: figure(server, "pairguard_workers_serving") == 2.0)
+        with under_load(server) as callers:
+            platform.write_policy("policy-1")
+            publish(platform.root, platform.bundles[1])
+            server.signal(signal.SIGHUP)
+            for worker in "01":
+                for info, version in (
+                    ("bundle", platform.versions[1]),
+                    ("policy", "policy-1"),
+                ):
+                    name = f'pairguard_{info}_info{{version="{version}",worker="{worker}"}}'
+                    assert until(partial(is_told, server, name)), name
+        server.signal(signal.SIGTERM)
+        assert server.exit_code() == 0
+
+    assert callers.failed == []
+    assert set(callers.answered) <= {
+        (platform.versions[0], "policy-0"),
+        (platform.versions[1], "policy-1"),
+    }
+
+
+def is_told(server: ServerProcess, name: str) -> bool:
+    return figure(server, name) == 1.0
+
+
 def test_a_terminal_that_is_closed_ends_the_server_and_a_signal_alone_does_not(
     platform: Platform,
 ) -> None:

@@ -23,6 +23,11 @@ COMMANDS: Final = {
     "import": ("import_csv", "write the tables of a CSV file"),
     "fit": ("fit", "fit a bundle to tables"),
     "evaluate": ("evaluate", "judge a bundle on people it has not seen"),
+    "certify": ("certify", "turn promises into numbers, on people kept out of training"),
+    "certificate-coverage": (
+        "certificate_coverage",
+        "show, simulated, how often certificates are broken",
+    ),
     "damage": ("damage", "show, simulated, what a wrong error model of faces does"),
     "publish": ("publish", "make a bundle the one that serves, if it passes the gates"),
     "rollback": ("rollback", "make an earlier version the one that serves"),

@@ -17,6 +17,9 @@ from typing import Any, Final
 from pairguard.age.evidence import CheckMethod
 from pairguard.age.next_check import CheckOption
 from pairguard.errors import PolicyRefused
+from pairguard.policy.line_values import Bounds, checked
+from pairguard.policy.promise_lines import PROMISE_LINES, promises_of, widest_numbers
+from pairguard.policy.promises import Promise, PromiseKind
 
 SCHEMA: Final = 1
 DEFAULT_RISK_BAND_EDGES: Final = (0.005, 0.02)
@@ -37,7 +40,9 @@ class RegionPolicy:
     """The lines of one region, or of several merged. Ages in years, probabilities in [0, 1].
 
     Attributes are those of ``default.toml``, where each has its comment; ``adult_ages`` holds more
-    than one age only after a merge.
+    than one age only after a merge. ``promises`` are those asked for; ``unkept`` are the kinds that
+    no certificate keeps (``pairguard.policy.certified_lines``); the ``certified_`` numbers are how
+    far a certificate may widen, 0: not at all.
     """
 
     adult_ages: frozenset[int]
@@ -74,10 +79,14 @@ class RegionPolicy:
     min_probability_settled: float
     checks: tuple[CheckOption, ...]
     risk_band_edges: tuple[float, ...] = DEFAULT_RISK_BAND_EDGES
+    promises: frozenset[Promise] = frozenset()
+    unkept: frozenset[PromiseKind] = frozenset()
+    certified_reroute_minor_adult: float = 0.0
+    certified_adults_max_probability_minor: float = 0.0
+    certified_minors_max_probability_adult: float = 0.0
 
 
-_Bounds = tuple[str, float, float]  # type, lowest, highest
-_LINES: Final[dict[str, _Bounds]] = {
+_LINES: Final[dict[str, Bounds]] = {
     "adult_age": ("integer", 18, 21),
     "minimum_age": ("integer", 13, 18),
     "minors_may_meet": ("boolean", 0, 1),
@@ -115,7 +124,7 @@ _TABLES: Final = frozenset(
     {"gates", "thresholds", "holds", "history", "reports", "probing", "ranking", "age_checks"}
 )
 _RISK_BAND_EDGES: Final = "ranking.risk_band_edges"
-_CHECK_LINES: Final[dict[str, _Bounds]] = {
+_CHECK_LINES: Final[dict[str, Bounds]] = {
     "threshold_years": ("number", 18, 30),
     "cost": ("number", 0, 1e6),
     "document_free": ("boolean", 0, 1),
@@ -192,7 +201,7 @@ def _region(lines: Mapping[str, Any], place: str, problems: list[str]) -> Region
             problems.append(f"{place}.{line}: is missing")
             values[name] = low
         else:
-            values[name] = _checked(lines[line], f"{place}.{line}", (kind, low, high), problems)
+            values[name] = checked(lines[line], f"{place}.{line}", (kind, low, high), problems)
     unknown = lines.get("unknown_may_meet")
     if not isinstance(unknown, str) or unknown not in UnknownMayMeet.__members__:
         problems.append(
@@ -204,7 +213,7 @@ def _region(lines: Mapping[str, Any], place: str, problems: list[str]) -> Region
         if line.startswith("checks."):
             option = _check(line.removeprefix("checks."), value, place, problems)
             checks += [option] if option is not None else []
-        elif line not in _LINES and line not in ("unknown_may_meet", _RISK_BAND_EDGES):
+        elif line not in _LINES.keys() | PROMISE_LINES | {"unknown_may_meet", _RISK_BAND_EDGES}:
             problems.append(f"{place}.{line}: is no line of a policy")
     if values["minimum_age"] > values["adult_age"]:
         problems.append(f"{place}.minimum_age: must not lie above adult_age")
@@ -216,6 +225,8 @@ def _region(lines: Mapping[str, Any], place: str, problems: list[str]) -> Region
         risk_band_edges=_edges(
             lines.get(_RISK_BAND_EDGES, DEFAULT_RISK_BAND_EDGES), place, problems
         ),
+        promises=promises_of(lines, place, problems),
+        **widest_numbers(lines, values, place, problems),
         **values,
     )
 
@@ -250,7 +261,7 @@ def _check(name: str, value: object, place: str, problems: list[str]) -> CheckOp
         if line == "available" and line not in table:
             values[line] = True
         else:
-            values[line] = _checked(table.get(line), f"{where}.{line}", bounds, problems)
+            values[line] = checked(table.get(line), f"{where}.{line}", bounds, problems)
     if not values["available"]:
         return None
     return CheckOption(
@@ -259,25 +270,6 @@ def _check(name: str, value: object, place: str, problems: list[str]) -> CheckOp
         cost=float(values["cost"]),
         document_free=bool(values["document_free"]),
     )
-
-
-def _checked(value: object, place: str, bounds: _Bounds, problems: list[str]) -> Any:
-    """Return a value of the right type and within bounds, or remember what would be right."""
-    kind, low, high = bounds
-    if kind == "boolean":
-        if isinstance(value, bool):
-            return value
-        problems.append(f"{place}: must be true or false")
-        return False
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind == "integer" and not isinstance(value, int):
-        is_number = False
-    # Compared before anything is made of it: a whole number can be too large for a float.
-    if is_number and low <= value <= high:  # type: ignore[operator]
-        return value
-    what = "a whole number" if kind == "integer" else "a number"
-    problems.append(f"{place}: must be {what} from {low:g} to {high:g}")
-    return low
 
 
 def is_region_code(code: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pairguard.age.next_check import CheckOption
 from pairguard.policy.document import RegionPolicy, is_region_code, parse_document
+from pairguard.policy.promises import strictest_promises
 
 _SMALLER_IS_STRICTER: Final = frozenset(
     {
@@ -40,6 +41,9 @@ _SMALLER_IS_STRICTER: Final = frozenset(
         "min_reporter_share",
         "min_decisions_per_day",
         "max_partner_minor_mean",
+        "certified_reroute_minor_adult",
+        "certified_adults_max_probability_minor",
+        "certified_minors_max_probability_adult",
     }
 )
 _LARGER_IS_STRICTER: Final = frozenset(
@@ -135,11 +139,16 @@ class Policy:
 
 
 def strictest(a: RegionPolicy, b: RegionPolicy) -> RegionPolicy:
-    """Return the stricter of each line; adult ages are joined, checks must be open to both."""
+    """Return the stricter of each line; adult ages are joined, checks must be open to both.
+
+    The promises of both are to be kept, and what is not kept of either is not kept.
+    """
     values: dict[str, Any] = {
         "adult_ages": a.adult_ages | b.adult_ages,
         "checks": _open_to_both(a.checks, b.checks),
         "risk_band_edges": joined_edges((a, b)),
+        "promises": strictest_promises(a.promises | b.promises),
+        "unkept": a.unkept | b.unkept,
     }
     for line in fields(RegionPolicy):
         mine, theirs = getattr(a, line.name), getattr(b, line.name)

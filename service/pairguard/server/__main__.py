@@ -11,7 +11,8 @@ import sys
 
 from pairguard import __version__
 from pairguard.errors import ConfigurationRefused
-from pairguard.server.running import EXIT_REFUSED, check, say_refused, serve
+from pairguard.server.announcement import say_refused
+from pairguard.server.exit_codes import EXIT_REFUSED
 from pairguard.server.settings import read_settings
 
 
@@ -35,6 +36,13 @@ def main() -> int:
     except ConfigurationRefused as error:
         say_refused(error)
         return EXIT_REFUSED
+    if settings.worker_processes > 1 and not arguments.check_config:
+        from pairguard.server.processes.supervisor import supervise  # noqa: PLC0415 - as below
+
+        return supervise(settings, os.environ)
+    # A supervisor serves nothing itself and does without gRPC and models.
+    from pairguard.server.running import check, serve  # noqa: PLC0415
+
     return check(settings) if arguments.check_config else serve(settings)
 
 

@@ -46,6 +46,8 @@ class Parts:
 
     settings: Settings
     server: grpc.Server
+    pool: ThreadPoolExecutor
+    shares_port: bool
     following: GenerationFollowing
     store: ParticipantStore
     segments: SegmentWriter
@@ -156,6 +158,14 @@ class Application:
             else:
                 return
 
+    def submit(self, function: Callable[[], None]) -> None:
+        """Have a thread that works on calls do something, after the calls that wait.
+
+        Raises:
+            RuntimeError: They have been told to end.
+        """
+        self._parts.pool.submit(function)
+
     def drain(self) -> None:
         """Tell callers to turn elsewhere, and go on answering."""
         self._parts.health.drain()
@@ -182,7 +192,10 @@ class Application:
     def _listen_for_health(self, wanted: Address) -> None:
         server = grpc.server(
             ThreadPoolExecutor(1, thread_name_prefix="health"),
-            options=(("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 1_024)),
+            options=(
+                ("grpc.so_reuseport", int(self._parts.shares_port)),
+                ("grpc.max_receive_message_length", 1_024),
+            ),
             maximum_concurrent_rpcs=_HEALTH_CALLS,
         )
         add_HealthServicer_to_server(self._parts.health.servicer, server)

@@ -16,6 +16,7 @@ from pairguard.age.posterior import AgeAssessment, contributions
 from pairguard.age.told import distinct_evidence
 from pairguard.errors import StoreUnavailable
 from pairguard.policy.checks import CheckPlan
+from pairguard.policy.promises import PromiseKind
 from pairguard.policy.reasons import ReasonCode
 from pairguard.risk.model import ParticipantAssessment
 from pairguard.risk.participant import Participant
@@ -23,7 +24,10 @@ from pairguard.server.call_facts import current_call
 from pairguard.server.generation import Generation, GenerationSlot
 from pairguard.server.kept_participants import KeptParticipants
 from pairguard.server.metrics import Metrics
+from pairguard.server.model_certificate import CERTIFICATE_NOT_USABLE
 from pairguard.server.scoring import STORE_UNAVAILABLE
+
+_OF_GATES = frozenset({PromiseKind.MINORS_ADMITTED, PromiseKind.ADULTS_ADMITTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +106,17 @@ class AgeAssessing:
             BundleRefused: No bundle is loaded yet.
         """
         generation, now = self._generations.current, self._clock()
-        degradations: tuple[str, ...] = ()
+        degradations: list[str] = []
         known = participant
         try:
             known = self._kept.read_one(participant, now).participant
         except StoreUnavailable:
             self._metrics.count_store_error("read")
-            degradations = (STORE_UNAVAILABLE,)
+            degradations.append(STORE_UNAVAILABLE)
+        lines = generation.judge.policy.for_participant(known.located_region)
+        if lines.unkept & _OF_GATES:
+            degradations.append(CERTIFICATE_NOT_USABLE)
+        degradations.sort()
         assessment = generation.judge.model.assess_participant(known, now)
         assessed = assessed_age(
             generation, known, assessment, sent=participant.age_evidence, full_view=full_view
@@ -119,9 +127,9 @@ class AgeAssessing:
         self._metrics.count_evidence((participant,))
         self._metrics.count_unknown_signals((assessment,))
         if degradations:
-            facts.degradations = degradations
+            facts.degradations = tuple(degradations)
             self._metrics.count_degradations(degradations)
-        return AnsweredAge(assessed, generation, assessment.unknown_names, degradations)
+        return AnsweredAge(assessed, generation, assessment.unknown_names, tuple(degradations))
 
 
 def assessed_age(

@@ -7,15 +7,22 @@ presents is kept, logged or answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import grpc
 
 from pairguard.server.call_facts import current_call
+from pairguard.server.caller_limits import CallerLimits
 from pairguard.server.callers import Caller, Callers, Scope
-from pairguard.server.errors import CallerRefused, RequestUnreadable, ScopeMissing
+from pairguard.server.errors import (
+    CallerLimited,
+    CallerRefused,
+    RequestUnreadable,
+    ScopeMissing,
+)
 from pairguard.server.interceptors import behaviour_of, handler_like
 from pairguard.server.metrics import Metrics
 
@@ -46,39 +53,67 @@ class Authorization:
         callers: Returns who may call, now.
         metrics: Where calls are counted by caller.
         clock: Seconds since 1970.
+        limits: What each may ask at once and in a second.
     """
 
     def __init__(
-        self, callers: Callable[[], Callers], metrics: Metrics, *, clock: Callable[[], float]
+        self,
+        callers: Callable[[], Callers],
+        metrics: Metrics,
+        *,
+        clock: Callable[[], float],
+        limits: CallerLimits,
     ) -> None:
         self._callers = callers
         self._metrics = metrics
         self._clock = clock
+        self._limits = limits
 
     def wrap(self, method: str, handler: _Handler) -> _Handler:
         """Return a handler that answers known callers alone, for a call of the contract."""
         behaviour, read = behaviour_of(handler), handler.request_deserializer
-        scope, count = SCOPES.get(method), self._metrics.count_authorization
+        scope = SCOPES.get(method)
 
-        def call(content: Any, context: grpc.ServicerContext) -> Any:
-            try:
-                caller = self._caller(context)
-            except CallerRefused as error:
-                count("", error.reason)
-                raise
-            current_call.get().caller = caller
-            if scope is None or scope not in caller.scopes:
-                refused = ScopeMissing(scope or "none")
-                count(caller.name, refused.reason)
-                raise refused
-            count(caller.name, _GRANTED)
+        def answer(content: Any, context: grpc.ServicerContext) -> Any:
             try:
                 request = content if read is None else read(content)
             except Exception:  # noqa: BLE001 - protobuf's own, and it has nothing to tell
                 raise RequestUnreadable from None
             return behaviour(request, context)
 
-        return handler_like(handler, call, request_deserializer=None)
+        def call(content: Any, context: grpc.ServicerContext) -> Any:
+            with self._admitted(scope, context):
+                return answer(content, context)
+
+        def stream(content: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+            with self._admitted(scope, context):
+                yield from answer(content, context)
+
+        admitted = stream if handler.response_streaming else call
+        return handler_like(handler, admitted, request_deserializer=None)
+
+    @contextmanager
+    def _admitted(self, scope: Scope | None, context: grpc.ServicerContext) -> Iterator[None]:
+        """Let a call through that its caller may make; it counts to its share until the end."""
+        count = self._metrics.count_authorization
+        try:
+            caller = self._caller(context)
+        except CallerRefused as error:
+            count("", error.reason)
+            raise
+        current_call.get().caller = caller
+        if scope is None or scope not in caller.scopes:
+            refused = ScopeMissing(scope or "none")
+            count(caller.name, refused.reason)
+            raise refused
+        with ExitStack() as share:
+            try:
+                share.enter_context(self._limits.call(caller))
+            except CallerLimited as error:
+                count(caller.name, error.reason)
+                raise
+            count(caller.name, _GRANTED)
+            yield
 
     def _caller(self, context: grpc.ServicerContext) -> Caller:
         callers = self._callers()

@@ -16,16 +16,21 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
-from math import inf, isnan, nan
+from math import inf, isfinite, isnan, nan
 from typing import Any, Final
 
 from pairguard.errors import ConfigurationRefused
 
 MAX_ENTRIES: Final = 256
-_LINES: Final = frozenset({"name", "sha256", "certificate", "scopes", "expire"})
+_LINES: Final = frozenset(
+    {"name", "sha256", "certificate", "scopes", "expire"}
+    | {"max_calls_per_second", "max_concurrent_calls"}
+)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEX_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _MAX_CERTIFICATE_NAME: Final = 256
+_LEAST_RATE: Final = 0.01
+_MOST_CALLS: Final = 1_000_000
 
 
 class Scope(StrEnum):
@@ -54,11 +59,20 @@ class Caller:
         name: As the operator named it; "": callers are not told apart.
         scopes: What it may do.
         expire_time: Seconds since 1970 from which on it is refused; infinite: never.
+        max_calls_per_second: How many calls it may begin in a second; infinite: any number.
+        max_concurrent_calls: How many may be worked on at once; infinite: any number.
     """
 
     name: str
     scopes: frozenset[Scope]
     expire_time: float = inf
+    max_calls_per_second: float = inf
+    max_concurrent_calls: float = inf
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether anything of it is."""
+        return min(self.max_calls_per_second, self.max_concurrent_calls) < inf
 
 
 ANYBODY: Final = Caller("", frozenset(Scope))
@@ -136,6 +150,8 @@ def parse_callers(text: str) -> Callers:
             table["name"],
             frozenset(Scope(scope) for scope in table["scopes"]),
             _expire_time(table.get("expire")),
+            float(table.get("max_calls_per_second", inf)),
+            float(table.get("max_concurrent_calls", inf)),
         )
         if "sha256" in table:
             digest = bytes.fromhex(table["sha256"])
@@ -182,7 +198,23 @@ def _table_problems(table: Mapping[str, Any]) -> list[str]:
         problems.append(f"scopes: must be a list of {', '.join(Scope)}")
     if isnan(_expire_time(table.get("expire"))):
         problems.append("expire: must be a date, or a date and time with a time zone")
+    return problems + _limit_problems(table)
+
+
+def _limit_problems(table: Mapping[str, Any]) -> list[str]:
+    rate, concurrent = (
+        table.get(name, 1) for name in ("max_calls_per_second", "max_concurrent_calls")
+    )
+    problems = []
+    if not (_is_number(rate) and _LEAST_RATE <= rate <= _MOST_CALLS):
+        problems.append(f"max_calls_per_second: must be from {_LEAST_RATE} to {_MOST_CALLS}")
+    if not (_is_number(concurrent) and concurrent == int(concurrent) and concurrent >= 1):
+        problems.append("max_concurrent_calls: must be a whole number of at least 1")
     return problems
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _expire_time(value: object) -> float:

@@ -88,6 +88,11 @@ class CanonicalLog:
             duration_seconds=round(duration_seconds, 6),
         )
 
+    def promises_unkept(self, problem: str, count: int, **versions: str) -> None:
+        """Write that promises of the policy are kept by no certificate."""
+        message = "promises of the policy are not kept: its own numbers count"
+        self._write("warning", message, problem=problem, promises=count, **versions)
+
     def failure(self, message: str, error: BaseException, *, method: str) -> None:
         """Write what kind of error came from where, without its text, which may hold anything."""
         self._write(

@@ -22,6 +22,7 @@ from pairguard.server.application import COMPONENTS, Application, Parts
 from pairguard.server.assessing import AgeAssessing
 from pairguard.server.authorization import Authorization
 from pairguard.server.caller_file import callers_of
+from pairguard.server.caller_limits import CallerLimits
 from pairguard.server.canonical_log import CanonicalLog
 from pairguard.server.current_hashing import CurrentHashing
 from pairguard.server.decision_journal import DecisionJournal
@@ -30,7 +31,7 @@ from pairguard.server.erasing import Erasing
 from pairguard.server.event_recording import EventRecording
 from pairguard.server.evidence_recording import EvidenceRecording
 from pairguard.server.feedback_servicer import FeedbackServicer
-from pairguard.server.generation import GenerationSlot
+from pairguard.server.generation import Generation, GenerationSlot
 from pairguard.server.generation_following import GenerationFollowing, Sources
 from pairguard.server.health import Health
 from pairguard.server.interceptors import CallRecorder, ErrorBoundary, WrappingInterceptor
@@ -67,6 +68,8 @@ SERVICES = tuple(
 """Full names of the contract's services."""
 
 
+_CONNECTION_GRACE_MS: Final = 60_000
+
 MAX_HEADER_BYTES: Final = 8_192
 """Names and values of the headers of a call, with 32 bytes for each of them."""
 
@@ -79,6 +82,8 @@ def compose(
     store: ParticipantStore | None = None,
     journal_file: JournalFile | None = None,
     import_in_child: bool = True,
+    shares_port: bool = False,
+    does_upkeep: bool = True,
     further_handlers: Sequence[grpc.GenericRpcHandler] = (),
 ) -> Application:
     """Put a server together.
@@ -91,6 +96,9 @@ def compose(
         journal_file: Where decisions are recorded; None: segments in the settings' directory.
         import_in_child: Take decisions over into the store in a process of its own, which opens
             the store of the settings; otherwise in a thread.
+        shares_port: Whether other processes may listen on the same port; somebody else then sees
+            to it that they are of this server.
+        does_upkeep: Whether what one process does for all is this one's.
         further_handlers: Calls that are not pairguard's, served beside them and not recorded.
     """
     metrics = Metrics(CollectorRegistry())
@@ -107,7 +115,8 @@ def compose(
             password_path=settings.store_password_file,
             read_timeout_seconds=settings.store_read_timeout_seconds,
         )
-    generations = GenerationSlot()
+    generations = GenerationSlot(clock, on_unkept=lambda generation: _log_unkept(log, generation))
+    metrics.watch_promises(generations.unkept_promises, generations.promises_expire_time)
     recent = RecentDecisions()
     kept = KeptParticipants(store, recent)
     hashing = CurrentHashing(kept)
@@ -173,14 +182,19 @@ def compose(
         WrappingInterceptor(ErrorBoundary(log).wrap),
     ]
     if callers is not None:
-        authorization = Authorization(callers.current, metrics, clock=clock)
+        authorization = Authorization(callers.current, metrics, clock=clock, limits=CallerLimits())
         interceptors.append(WrappingInterceptor(authorization.wrap))
+    pool = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="rpc")
     server = grpc.server(
-        ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="rpc"),
+        pool,
         interceptors=interceptors,
         options=(
-            # A second server on the port must fail and not take half of the calls.
-            ("grpc.so_reuseport", 0),
+            # Alone, a second server on the port must fail and not take half of the calls.
+            ("grpc.so_reuseport", int(shares_port)),
+            # New connections come to all processes alike; old ones end so that load spreads. Calls
+            # under way on them are answered.
+            ("grpc.max_connection_age_ms", int(settings.connection_age_seconds * 1e3)),
+            ("grpc.max_connection_age_grace_ms", _CONNECTION_GRACE_MS),
             ("grpc.max_receive_message_length", settings.max_request_bytes),
             # Between the two gRPC would refuse some calls and let others through, by chance.
             ("grpc.max_metadata_size", MAX_HEADER_BYTES),
@@ -219,6 +233,8 @@ def compose(
         Parts(
             settings=settings,
             server=server,
+            pool=pool,
+            shares_port=shares_port,
             following=GenerationFollowing(
                 Sources(
                     settings.bundle_path, settings.policy_file, settings.bundle_public_key_file
@@ -232,7 +248,15 @@ def compose(
             store=store,
             segments=segments,
             journal_import=journal_import,
-            upkeep=Upkeep(store, reading, kept, metrics, clock=clock, retention=settings.retention),
+            upkeep=Upkeep(
+                store,
+                reading,
+                kept,
+                metrics,
+                clock=clock,
+                retention=settings.retention,
+                for_all=does_upkeep,
+            ),
             health=health,
             metrics=metrics,
             tls=tls_of(
@@ -242,6 +266,16 @@ def compose(
             ),
             callers=callers,
         )
+    )
+
+
+def _log_unkept(log: CanonicalLog, generation: Generation) -> None:
+    facts = generation.certificate
+    log.promises_unkept(
+        facts.why,
+        len(facts.unkept),
+        bundle_version=generation.bundle_version,
+        policy_version=generation.policy_version,
     )
 
 

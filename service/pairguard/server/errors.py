@@ -26,6 +26,13 @@ DOMAIN: Final = "pairguard"
 _MAX_VIOLATION_BYTES: Final = 3_000
 
 
+class CallerLimited(PairguardError):
+    """Raise when a known caller asks for more than its share."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("the caller asks for more than it may", reason=reason)
+
+
 class CallerRefused(PairguardError):
     """Raise when a call does not say who makes it, or says so wrongly."""
 
@@ -95,6 +102,10 @@ _TABLE: Final[Mapping[type[PairguardError], tuple[int, str]]] = {
         "there is no such decision, or it is no longer kept",
     ),
     DeadlinePassed: (code_pb2.DEADLINE_EXCEEDED, "the deadline passed before the work was done"),
+    CallerLimited: (
+        code_pb2.RESOURCE_EXHAUSTED,
+        "the caller asks for more than it may; form no pair, and ask less",
+    ),
     TooManyBatches: (
         code_pb2.RESOURCE_EXHAUSTED,
         "as many batches run as may at once; send it again later",

@@ -1,20 +1,27 @@
 """One bundle and one policy, loaded and swapped together.
 
 Owns how the two become what judges, and who serves meanwhile: nobody. No answer mixes versions.
+Where the policy asks for promises, the bundle's certificate gives it numbers for as long as it
+holds; whether it does is asked of the clock for each answer.
 """
 
 from __future__ import annotations
 
+import time
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 
 from pairguard.bundle.defaults import default_policy_text
 from pairguard.bundle.loading import Bundle, load_bundle
 from pairguard.bundle.signature import PublicKeys, read_public_keys
 from pairguard.errors import BundleRefused, PolicyRefused
+from pairguard.policy.certified_lines import asks_for_promises, certified_policy
 from pairguard.policy.judgement import Judge
 from pairguard.policy.regions import Policy
+from pairguard.server.model_certificate import CertificateFacts, read_certificate, time_text
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -26,27 +33,57 @@ class Generation:
         policy_version: Version of the policy.
         judge: The two, composed.
         bundle_load_seconds: How long loading and verifying the bundle took.
+        certificate: What the certificate does for the promises of the policy.
+        certified_from: From when on it may be used, seconds since 1970.
+        uncertified: The same two without it, from ``certificate.expire_time`` on and before
+            ``certified_from``; None: it makes no difference here.
     """
 
     bundle_version: str
     policy_version: str
     judge: Judge
     bundle_load_seconds: float
+    certificate: CertificateFacts = field(default_factory=CertificateFacts)
+    certified_from: float = -inf
+    uncertified: Generation | None = None
+
+    def at(self, now: float) -> Generation:
+        """Return what judges at a time, seconds since 1970; no number is no time."""
+        if self.uncertified is None:
+            return self
+        until = self.certificate.expire_time
+        holds = until is not None and self.certified_from <= now < until
+        return self if holds else self.uncertified
 
 
 class GenerationSlot:
-    """The place of the generation that serves; empty until one was loaded."""
+    """The place of the generation that serves; empty until one was loaded.
 
-    def __init__(self) -> None:
+    Args:
+        clock: Seconds since 1970.
+        on_unkept: Called once for each generation of which an answer finds that no certificate
+            keeps a promise of the policy, at the start or when it expires.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        *,
+        on_unkept: Callable[[Generation], None] | None = None,
+    ) -> None:
         self._generation: Generation | None = None
+        self._clock = clock
+        self._on_unkept = on_unkept
+        self._told: Generation | None = None
 
     def put(self, generation: Generation) -> None:
         """Let a generation serve every call that begins from now on."""
         self._generation = generation
+        self._told = None  # what served before is not to be kept in memory by this
 
     @property
     def current(self) -> Generation:
-        """The generation that serves.
+        """The generation that serves, by the certificate if that holds now.
 
         Raises:
             BundleRefused: With reason ``BUNDLE_NOT_LOADED`` while there is none.
@@ -54,7 +91,23 @@ class GenerationSlot:
         generation = self._generation
         if generation is None:
             raise BundleRefused("no bundle is loaded", reason="BUNDLE_NOT_LOADED")
+        if generation.uncertified is not None:
+            generation = generation.at(self._clock())
+        if generation.certificate.unkept and generation is not self._told:
+            self._told = generation
+            if self._on_unkept is not None:
+                self._on_unkept(generation)
         return generation
+
+    def unkept_promises(self) -> int:
+        """Return how many promises of the policy no certificate keeps now, over all regions."""
+        generation = self._generation
+        return 0 if generation is None else len(generation.at(self._clock()).certificate.unkept)
+
+    def promises_expire_time(self) -> float | None:
+        """Return until when the certificate may be used, seconds since 1970; None: none is."""
+        generation = self._generation
+        return None if generation is None else generation.certificate.expire_time
 
 
 def load_generation(
@@ -82,12 +135,32 @@ def trusted_keys(path: Path | None) -> PublicKeys | None:
 
 
 def compose_generation(bundle: Bundle, policy: Policy) -> Generation:
-    """Put a loaded bundle and a valid policy together."""
+    """Put a verified bundle and a policy together."""
+    if not asks_for_promises(policy):
+        return _generation(bundle, policy, CertificateFacts())
+    certificate, problem = read_certificate(bundle.certificate, bundle.manifest.model_hash)
+    cautious, unkept = certified_policy(policy, certificate, usable=False)
+    if certificate is None:
+        return _generation(bundle, cautious, CertificateFacts(problem, unkept))
+    until = certificate.expire_time
+    outside = (
+        f"the certificate holds from {time_text(certificate.issue_time)} to {time_text(until)} only"
+    )
+    certified, outcomes = certified_policy(policy, certificate, usable=True)
+    return replace(
+        _generation(bundle, certified, CertificateFacts("", outcomes, until)),
+        certified_from=certificate.issue_time,
+        uncertified=_generation(bundle, cautious, CertificateFacts(outside, unkept, until)),
+    )
+
+
+def _generation(bundle: Bundle, policy: Policy, facts: CertificateFacts) -> Generation:
     return Generation(
         bundle_version=bundle.version,
         policy_version=policy.version,
         judge=Judge(bundle.model, policy),
         bundle_load_seconds=bundle.load_seconds,
+        certificate=facts,
     )
 
 

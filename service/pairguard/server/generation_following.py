@@ -211,7 +211,8 @@ class GenerationFollowing:
         ):
             return _Loaded(bundle, before.generation, signature)
         generation = compose_generation(bundle, policy)
-        warm_up(generation.judge, now=self._clock())
+        now = self._clock()
+        warm_up(generation.at(now).judge, now=now)
         return _Loaded(bundle, generation, signature)
 
     def _take(self, loaded: _Loaded, start: float) -> None:

@@ -253,6 +253,16 @@ class Metrics:
             ("decision", "leading_reason"),
             registry=registry,
         )
+        self._unkept_promises = Gauge(
+            "pairguard_promises_unkept",
+            "Promises of the policy, over all regions, that no certificate keeps now; 0: none.",
+            registry=registry,
+        )
+        self._promises_expire_time = Gauge(
+            "pairguard_promises_expire_time_seconds",
+            "Until when the model's certificate may be used, seconds since 1970; 0: none is.",
+            registry=registry,
+        )
         ProcessCollector(registry=registry)
         self._told_versions: tuple[str | None, str | None] = (None, None)
         # Looking a child up by its labels costs more than counting with it.
@@ -402,6 +412,13 @@ class Metrics:
     def count_log_error(self) -> None:
         """Count a log line that was lost."""
         self._log_errors.inc()
+
+    def watch_promises(
+        self, unkept: Callable[[], int], expire_time: Callable[[], float | None]
+    ) -> None:
+        """Ask for what is kept, and until when, whenever figures are read: no call tells of it."""
+        self._unkept_promises.set_function(lambda: float(unkept()))
+        self._promises_expire_time.set_function(lambda: expire_time() or 0.0)
 
     def tell_generation(
         self, bundle_version: str, policy_version: str, bundle_load_seconds: float

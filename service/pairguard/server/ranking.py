@@ -24,6 +24,7 @@ from pairguard.policy.regions import joined_edges
 from pairguard.policy.standing import own_refusals
 from pairguard.risk.participant import Participant
 from pairguard.server.decision_ids import new_ranking_id
+from pairguard.server.model_certificate import CERTIFICATE_NOT_USABLE
 from pairguard.server.pool_conversion import CandidateCall
 from pairguard.server.pool_scoring import PoolScoring, ReadPool
 from pairguard.server.scoring import HARM_MODEL_UNAVAILABLE, STORE_UNAVAILABLE
@@ -115,6 +116,8 @@ class CandidateRanking:
             degradations.append(STORE_UNAVAILABLE)
         if pool.generation.judge.model.harm is None:
             degradations.append(HARM_MODEL_UNAVAILABLE)
+        if any(lines.unkept for lines in pool.judgement.line_sets):
+            degradations.append(CERTIFICATE_NOT_USABLE)
         return Ranking(
             decision_id=new_ranking_id(),
             expire_time=pool.now + self._allow_expire_seconds if offered else None,

@@ -20,6 +20,7 @@ from pairguard.policy.pair_columns import CODES, PairColumns
 from pairguard.server.call_facts import current_call
 from pairguard.server.errors import DeadlinePassed, TooManyBatches
 from pairguard.server.metrics import Metrics
+from pairguard.server.model_certificate import CERTIFICATE_NOT_USABLE
 from pairguard.server.pool_conversion import read_score_pairs
 from pairguard.server.pool_scoring import PoolScoring, ReadPool
 from pairguard.server.response_conversion import DECISIONS
@@ -125,11 +126,14 @@ class ScorePairs:
         degradations = []
         if pool.generation.judge.model.harm is None:
             degradations.append(HARM_MODEL_UNAVAILABLE)
+        if any(lines.unkept for lines in pool.judgement.line_sets):
+            degradations.append(CERTIFICATE_NOT_USABLE)
         if not all(pool.readable):
             degradations.append(STORE_UNAVAILABLE)
         facts = current_call.get()
         facts.bundle_version = pool.generation.bundle_version
         facts.policy_version = pool.generation.policy_version
+        degradations.sort()
         facts.degradations = tuple(degradations)
         self._metrics.count_unknown_signals(pool.assessed)
         self._metrics.count_degradations(degradations)

@@ -21,6 +21,7 @@ from pairguard.server.decision_ids import new_pair_decision_id
 from pairguard.server.generation import Generation, GenerationSlot
 from pairguard.server.kept_participants import KeptParticipants, KnownPair
 from pairguard.server.metrics import Metrics
+from pairguard.server.model_certificate import CERTIFICATE_NOT_USABLE
 from pairguard.store.ports import Hold, ParticipantStore
 
 STORE_UNAVAILABLE: Final = "STORE_UNAVAILABLE"
@@ -110,6 +111,8 @@ class PairScoring:
             degradations.append(STORE_UNAVAILABLE)
         if decision.risk.harm_probability is None:
             degradations.append(HARM_MODEL_UNAVAILABLE)
+        if judgement.lines.unkept:
+            degradations.append(CERTIFICATE_NOT_USABLE)
         held: tuple[HeldParty, ...] = ()
         if decision.kind is DecisionKind.BLOCK:
             if not self._write(known, decision.holds, now):

@@ -87,6 +87,12 @@ class Settings:
     where callers are not told apart all of them if loopback is listened on."""
     reflection: bool | None = None
     """Describe the contract to callers. Absent: only if loopback is listened on."""
+    worker_processes: int = 1
+    """Processes that share the port, each with its own threads. 1: no others, no supervisor."""
+    worker_silence_seconds: float = 30.0
+    """After so long without a free thread a worker process is taken as stuck, and replaced."""
+    connection_age_seconds: float = 300.0
+    """After so long a connection ends, as soon as no call is under way on it."""
     worker_threads: int = 4
     """Calls that are worked on at once."""
     max_concurrent_rpcs: int = 64
@@ -156,6 +162,9 @@ class Settings:
 
 BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "reload_check_seconds": (0.05, 3_600),
+    "worker_processes": (1, 256),
+    "worker_silence_seconds": (2, 3_600),
+    "connection_age_seconds": (1, 86_400),
     "worker_threads": (1, 64),
     "max_concurrent_rpcs": (1, 10_000),
     "max_request_bytes": (1_024, 64 * 1_048_576),

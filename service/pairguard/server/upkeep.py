@@ -28,6 +28,7 @@ class Upkeep:
         metrics: Where failures are counted.
         clock: Seconds since 1970.
         retention: How long is kept what.
+        for_all: Whether this process compares and forgets; of several with one store one is enough.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Upkeep:
         *,
         clock: Callable[[], float],
         retention: Retention,
+        for_all: bool = True,
     ) -> None:
         self._store = store
         self._reading = reading
@@ -46,6 +48,7 @@ class Upkeep:
         self._metrics = metrics
         self._clock = clock
         self._retention = retention
+        self._for_all = for_all
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
 
@@ -63,7 +66,7 @@ class Upkeep:
         waited = PURGE_SECONDS
         while True:
             self._attempt("reconcile", self._reconcile)
-            if waited >= PURGE_SECONDS:
+            if self._for_all and waited >= PURGE_SECONDS:
                 waited = 0.0
                 self._attempt("purge", self._purge)
             if self._stopped.wait(RECONCILE_SECONDS):
@@ -78,7 +81,8 @@ class Upkeep:
 
     def _reconcile(self) -> None:
         now = self._clock()
-        self._reading.reconcile_pending(now)
+        if self._for_all:
+            self._reading.reconcile_pending(now)
         last = self._reading.last_chat_time()
         self._kept.chats_are_reported = last is not None and now - last < _CHATS_SECONDS
 

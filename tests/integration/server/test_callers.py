@@ -275,6 +275,31 @@ def test_tokens_are_added_and_withdrawn_without_a_restart(bundle: Path, tmp_path
         assert running.metric("pairguard_access_reloads_total", **labels) == 2
 
 
+def test_who_asks_more_than_its_share_is_refused_and_the_others_are_not(
+    bundle: Path, tmp_path: Path
+) -> None:
+    path = write(
+        tmp_path / "tokens.toml",
+        table("greedy", "g" * 43, "score", more="max_calls_per_second = 0.05"),
+        table(
+            "other", "o" * 43, "score", more="max_calls_per_second = 1000\nmax_concurrent_calls = 1"
+        ),
+    )
+    with serving(bundle, tmp_path, policy=lenient_policy(), tokens_file=path) as running:
+        greedy, other = calling(running, "g" * 43), calling(running, "o" * 43)
+        assert code_of(greedy, "ScorePair")[0] is grpc.StatusCode.OK
+        for call in ("ScorePair", "ScorePairs"):
+            assert code_of(greedy, call) == (
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                "CALLER_RATE_EXCEEDED",
+            )
+        for call in ("ScorePairs", "ScorePair", "ScorePair"):
+            assert code_of(other, call)[1] != "CALLER_CONCURRENCY_EXCEEDED"
+        # Each refused call is made twice here.
+        labels = {"caller": "greedy", "outcome": "CALLER_RATE_EXCEEDED"}
+        assert running.metric("pairguard_authorizations_total", **labels) == 4
+
+
 def test_a_broken_file_leaves_the_callers_as_they_were(bundle: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "tokens.toml", table("matchmaker", "o" * 43, "score"))
     with serving(bundle, tmp_path, policy=lenient_policy(), tokens_file=path) as running:

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from pairguard.age.evidence import CheckResult
 from pairguard.bundle.loading import load_bundle
+from pairguard.policy.certificate import parse_certificate
+from pairguard.policy.certified_lines import certified_policy
 from pairguard.policy.decision import DecisionKind
 from pairguard.policy.judgement import Judge, Judgement
 from pairguard.policy.pair_columns import CODES, PairColumns
@@ -38,6 +40,7 @@ from tests.domain import (
     verified,
 )
 from tests.unit.bundle.example import example, example_without_models
+from tests.unit.policy.certificates import ASKED, certificate_document
 
 LENIENT = {
     "thresholds": {"reroute_harm": 0.5, "block_harm": 0.5, "reroute_risk": 0.5},
@@ -53,6 +56,7 @@ POLICIES: Mapping[str, Mapping[str, Any]] = {
             "gates": {"adults_max_probability_minor": 0.0},
         }
     },
+    "certified": {"default": merged(LENIENT, ASKED)},
     "close in age": {"default": LENIENT | {"close_in_age_max_gap_years": 2}},
     "little is asked": {
         "default": {
@@ -82,8 +86,10 @@ POLICIES: Mapping[str, Mapping[str, Any]] = {
 
 @functools.cache
 def judge(policy: str, *, models: bool = True) -> Judge:
-    document = merged(default_policy_document(), dict(POLICIES[policy]))
-    return Judge(_model(models), Policy.from_mapping(document))
+    lines = Policy.from_mapping(merged(default_policy_document(), dict(POLICIES[policy])))
+    if policy == "certified":
+        lines, _ = certified_policy(lines, parse_certificate(certificate_document()), usable=True)
+    return Judge(_model(models), lines)
 
 
 @functools.cache

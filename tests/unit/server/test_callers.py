@@ -120,7 +120,16 @@ def test_a_caller_expires_at_a_moment(text: str, moment: datetime) -> None:
         (table(expire='"2027-03-01"'), "expire: must be a date"),
         (table(expire="2027-03-01T00:00:00"), "expire: must be a date"),
         (table(expire="1"), "expire: must be a date"),
-        (table(expires="2027-03-01"), "may have only the lines certificate, expire, name"),
+        (table(max_calls_per_second="0"), "max_calls_per_second: must be from 0.01 to 1000000"),
+        (table(max_calls_per_second="inf"), "max_calls_per_second: must be from"),
+        (table(max_calls_per_second="true"), "max_calls_per_second: must be from"),
+        (table(max_concurrent_calls="0"), "max_concurrent_calls: must be a whole number"),
+        (table(max_concurrent_calls="1.5"), "max_concurrent_calls: must be a whole number"),
+        (table(max_concurrent_calls='"9"'), "max_concurrent_calls: must be a whole number"),
+        (
+            table(expires="2027-03-01"),
+            "may have only the lines certificate, expire, max_calls",
+        ),
     ],
 )
 def test_a_wrong_table_is_named_by_its_place(text: str, problem: str) -> None:

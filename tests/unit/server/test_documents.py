@@ -12,6 +12,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from pairguard.client.environment import _READERS, PREFIX
 from pairguard.client.options import ClientOptions
 from pairguard.server.metrics import Metrics
+from pairguard.server.processes.merged_metrics import SupervisorMetrics
 from pairguard.server.settings import BOUNDS, Settings
 
 DOCUMENTS = Path(__file__).parents[3] / "docs"
@@ -63,7 +64,8 @@ def test_every_metric_is_explained_with_its_type_and_labels() -> None:
     metrics = Metrics(registry)
     metrics.observe_rpc("m", "OK", 0.1)
     found = {}
-    for family in registry.collect():
+    supervisor = SupervisorMetrics(dict).registry
+    for family in (*registry.collect(), *supervisor.collect()):
         if family.name.startswith("pairguard_"):
             name = f"{family.name}_total" if family.type == "counter" else family.name
             found[name] = (family.type, family.documentation)

@@ -16,6 +16,7 @@ from pairguard.errors import (
 )
 from pairguard.server.errors import (
     INTERNAL,
+    CallerLimited,
     CallerRefused,
     DeadlinePassed,
     FullViewNotAllowed,
@@ -43,6 +44,11 @@ def detail(status: status_pb2.Status, message: Message) -> None:
         (ScopeMissing("score"), code_pb2.PERMISSION_DENIED, "SCOPE_MISSING"),
         (FullViewNotAllowed(), code_pb2.PERMISSION_DENIED, "FULL_VIEW_NOT_ALLOWED"),
         (DeadlinePassed(), code_pb2.DEADLINE_EXCEEDED, "DEADLINE_PASSED"),
+        (
+            CallerLimited("CALLER_RATE_EXCEEDED"),
+            code_pb2.RESOURCE_EXHAUSTED,
+            "CALLER_RATE_EXCEEDED",
+        ),
         (TooManyBatches(), code_pb2.RESOURCE_EXHAUSTED, "TOO_MANY_BATCHES"),
         (BundleRefused(TEXT, reason="BUNDLE_MISSING"), code_pb2.UNAVAILABLE, "BUNDLE_MISSING"),
         (StoreUnavailable(TEXT), code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
