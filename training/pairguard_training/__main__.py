@@ -21,6 +21,9 @@ EXIT_INTERRUPTED = 130
 COMMANDS: Final = {
     "simulate": ("simulate", "write a simulated platform's tables"),
     "import": ("import_csv", "write the tables of a CSV file"),
+    "export": ("export", "write the tables of a service's journal, or bring them up to date"),
+    "import-tables": ("import_tables", "write the tables of a warehouse with other names"),
+    "check": ("check", "tell every problem of tables"),
     "fit": ("fit", "fit a bundle to tables"),
     "evaluate": ("evaluate", "judge a bundle on people it has not seen"),
     "certify": ("certify", "turn promises into numbers, on people kept out of training"),
@@ -29,6 +32,7 @@ COMMANDS: Final = {
         "show, simulated, how often certificates are broken",
     ),
     "damage": ("damage", "show, simulated, what a wrong error model of faces does"),
+    "replay": ("replay", "show what a policy or a bundle would have decided"),
     "publish": ("publish", "make a bundle the one that serves, if it passes the gates"),
     "rollback": ("rollback", "make an earlier version the one that serves"),
     "publications": ("publications", "print what was published when, and on what grounds"),

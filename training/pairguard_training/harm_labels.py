@@ -51,10 +51,12 @@ def harm_rows(tables: Tables, *, report_window_days: float = REPORT_WINDOW_DAYS)
     """Return the allowed, mature pairs with their labels; none where no outcomes were recorded."""
     window = pl.duration(microseconds=int(report_window_days * 86_400e6))
     end = newest_time(tables)
+    # Where starts of chats are told at all, of a pair without one nobody knows yet what came of it.
+    untold = tables.pairs["chat_started"].is_null().all()
     pairs = pairs_with_people(tables).filter(
         # Where the decision was not recorded, a chat that started says that it was allowed.
         (pl.col("decision") == "ALLOW") | (pl.col("decision").is_null() & pl.col("chat_started")),
-        pl.col("chat_started").fill_null(value=True),
+        pl.col("chat_started").fill_null(value=untold),
         (pl.col("proposed_time") + window) <= pl.lit(end),
     )
     if tables.outcomes.is_empty():

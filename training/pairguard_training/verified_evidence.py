@@ -66,7 +66,7 @@ def verified_items(tables: Tables, rows: AgeRows) -> list[VerifiedItem]:
         weight, whole, method = labels[rows.participants[row]]
         for item in person.age_evidence:
             key = person.participant_id, item.evidence_id or item
-            if key in found:
+            if key in found or item.of_linked:  # which may speak of somebody else
                 continue
             stated = min(_stated_seconds(item, now), now)
             age = age_now - (now - stated) / SECONDS_PER_YEAR

@@ -76,6 +76,13 @@ def decision_line(message: journal_pb2.DecisionRecord) -> str:
         words.append(f"ranking of {len(ranking.candidates)}, {placed} offered")
         words.append(f"seeker {_short(ranking.seeker.participant.participant_id)}")
         return "  ".join(words)
+    if message.WhichOneof("subject") == "shadow":
+        shadow = message.shadow
+        differ = sum(each.decision != each.challenger_decision for each in shadow.decisions)
+        words[1] = "shadow"
+        words.append(f"challenger on {len(shadow.decisions)}, {differ} decided otherwise")
+        words.append(f"bundle {shadow.bundle_version}, policy {shadow.policy_version}")
+        return "  ".join(words)
     pair = message.pair
     assessment = pair.assessment
     words.append(assessment_pb2.Decision.Name(assessment.decision).removeprefix("DECISION_"))

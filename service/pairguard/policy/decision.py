@@ -12,6 +12,9 @@ All rules are looked at. The most severe decision wins, and among rules of the s
 first in the order leads: so that adding evidence of danger never turns a BLOCK into a REROUTE.
 Neither waiting nor anything else in the request's context is an input.
 
+What nothing forbids may be turned away by chance, where the policy explores; what something forbids
+is never let through by it. The chance is a number that comes in, so that it can be drawn again.
+
 A reason for one participant comes from that participant's own state and region. Where only the
 partner's stricter region forbids what is kept of one, the reason is POOLS_DIFFER, as it is where
 that region changes the pool.
@@ -25,7 +28,7 @@ from enum import IntEnum
 from pairguard.age.admission import Admission, admission
 from pairguard.policy.conduct import conduct_refusals, met_recently
 from pairguard.policy.document import RegionPolicy
-from pairguard.policy.pools import Side, own_pools, pool_rules
+from pairguard.policy.pools import Pools, Side, own_pools, pool_rules
 from pairguard.policy.reasons import HOLD_REASONS, Party, Reason, ReasonCode
 from pairguard.risk.pair import PairRisk
 
@@ -58,6 +61,8 @@ class Decision:
         admission_a: Pool of the first participant under the pair's rules.
         admission_b: Pool of the second.
         holds: Holds to store; only with BLOCK.
+        allow_probability: With what probability the same rules would ALLOW the pair, in [0, 1];
+            1 or 0 where nothing was drawn at random.
     """
 
     kind: DecisionKind
@@ -66,6 +71,7 @@ class Decision:
     admission_a: Admission
     admission_b: Admission
     holds: tuple[Hold, ...] = ()
+    allow_probability: float = 0.0
 
     @property
     def exposure(self) -> float:
@@ -92,6 +98,7 @@ def decide(
     state_readable: bool = True,
     personal_block: bool = False,
     seconds_since_last_met: float | None = None,
+    draw: float | None = None,
 ) -> Decision:
     """Decide on one proposed pair.
 
@@ -103,6 +110,8 @@ def decide(
         state_readable: Whether holds, blocks and stored evidence of both could be read.
         personal_block: Whether one of the two asked never to meet the other.
         seconds_since_last_met: Since the two last met; None: never, within what is kept.
+        draw: A number drawn from [0, 1), all alike; an ALLOW is turned into a REROUTE where it lies
+            below ``reroute_share``. None: nothing is turned away by chance.
     """
     pools = admission(a.age, policy), admission(b.age, policy)
     at_home = own_pools(policy, a, b, pools)
@@ -142,11 +151,24 @@ def decide(
         if not offenders:
             findings.append(_reroute(code, Party.BOTH))
     if not findings:
-        return Decision(DecisionKind.ALLOW, (Reason(allowed_as, Party.BOTH),), risk, *pools)
+        return _allowed(policy, Reason(allowed_as, Party.BOTH), risk, pools, draw)
     # The codes stand in the order of the rules, so that swapping the two swaps only labels.
     findings.sort(key=lambda found: (-found[0], _RULE_ORDER[found[1].code], found[1].party))
     reasons = tuple(dict.fromkeys(reason for _, reason in findings))
     return Decision(findings[0][0], reasons, risk, *pools, holds=_distinct(holds))
+
+
+def _allowed(
+    policy: RegionPolicy, reason: Reason, risk: PairRisk, pools: Pools, draw: float | None
+) -> Decision:
+    """Return what is decided on a pair that nothing forbids."""
+    # Written so that a number that is none turns the pair away.
+    share = 0.0 if draw is None else policy.reroute_share
+    if draw is not None and share > 0.0 and not draw >= share:
+        kind, reason = DecisionKind.REROUTE, Reason(ReasonCode.EXPLORATION, Party.BOTH)
+    else:
+        kind = DecisionKind.ALLOW
+    return Decision(kind, (reason,), risk, *pools, allow_probability=1.0 - share)
 
 
 def _reroute(code: ReasonCode, party: Party) -> _Finding:

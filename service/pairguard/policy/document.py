@@ -25,6 +25,8 @@ SCHEMA: Final = 1
 DEFAULT_RISK_BAND_EDGES: Final = (0.005, 0.02)
 """Of a document without the line, which older ones are."""
 MAX_RISK_BAND_EDGES: Final = 16
+DEFAULT_REROUTE_SHARE: Final = 0.0
+"""Of a document without the line, which older ones are: nothing is drawn."""
 
 
 class UnknownMayMeet(IntEnum):
@@ -84,6 +86,7 @@ class RegionPolicy:
     certified_reroute_minor_adult: float = 0.0
     certified_adults_max_probability_minor: float = 0.0
     certified_minors_max_probability_adult: float = 0.0
+    reroute_share: float = DEFAULT_REROUTE_SHARE
 
 
 _LINES: Final[dict[str, Bounds]] = {
@@ -121,9 +124,21 @@ _LINES: Final[dict[str, Bounds]] = {
 }
 _REGION_SHAPE: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _TABLES: Final = frozenset(
-    {"gates", "thresholds", "holds", "history", "reports", "probing", "ranking", "age_checks"}
+    {
+        "gates",
+        "thresholds",
+        "holds",
+        "history",
+        "reports",
+        "probing",
+        "ranking",
+        "exploration",
+        "age_checks",
+    }
 )
 _RISK_BAND_EDGES: Final = "ranking.risk_band_edges"
+_REROUTE_SHARE: Final = "exploration.reroute_share"
+_OPTIONAL_LINES: Final = ("unknown_may_meet", _RISK_BAND_EDGES, _REROUTE_SHARE)
 _CHECK_LINES: Final[dict[str, Bounds]] = {
     "threshold_years": ("number", 18, 30),
     "cost": ("number", 0, 1e6),
@@ -213,7 +228,7 @@ def _region(lines: Mapping[str, Any], place: str, problems: list[str]) -> Region
         if line.startswith("checks."):
             option = _check(line.removeprefix("checks."), value, place, problems)
             checks += [option] if option is not None else []
-        elif line not in _LINES.keys() | PROMISE_LINES | {"unknown_may_meet", _RISK_BAND_EDGES}:
+        elif line not in _LINES.keys() | PROMISE_LINES and line not in _OPTIONAL_LINES:
             problems.append(f"{place}.{line}: is no line of a policy")
     if values["minimum_age"] > values["adult_age"]:
         problems.append(f"{place}.minimum_age: must not lie above adult_age")
@@ -227,6 +242,14 @@ def _region(lines: Mapping[str, Any], place: str, problems: list[str]) -> Region
         ),
         promises=promises_of(lines, place, problems),
         **widest_numbers(lines, values, place, problems),
+        reroute_share=float(
+            checked(
+                lines.get(_REROUTE_SHARE, DEFAULT_REROUTE_SHARE),
+                f"{place}.{_REROUTE_SHARE}",
+                ("number", 0, 0.2),
+                problems,
+            )
+        ),
         **values,
     )
 

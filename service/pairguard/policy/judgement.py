@@ -54,9 +54,15 @@ class Judge:
         self.planner = CheckPlanner(model.tables, policy)
 
     def judge_pair(
-        self, a: Participant, b: Participant, *, now: float, state: StoredState
+        self,
+        a: Participant,
+        b: Participant,
+        *,
+        now: float,
+        state: StoredState,
+        draw: float | None = None,
     ) -> Judgement:
-        """Judge one proposed pair at a time in seconds since 1970."""
+        """Judge one proposed pair at a time in seconds since 1970; ``draw`` as in ``decide``."""
         lines_a = self.policy.for_participant(a.located_region)
         lines_b = self.policy.for_participant(b.located_region)
         lines = self.policy.stricter(lines_a, lines_b)
@@ -70,6 +76,7 @@ class Judge:
             state_readable=state.readable,
             personal_block=state.personal_block,
             seconds_since_last_met=state.seconds_since_last_met,
+            draw=draw,
         )
         checks: tuple[tuple[Party, CheckPlan], ...] = ()
         if decision.kind is not DecisionKind.ALLOW:

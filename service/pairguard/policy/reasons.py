@@ -42,6 +42,7 @@ class ReasonCode(StrEnum):
     EXPOSURE_SPENT = "EXPOSURE_SPENT"
     REROUTES_SPENT = "REROUTES_SPENT"
     PROBING = "PROBING"
+    EXPLORATION = "EXPLORATION"
     ADULTS_MEET = "ADULTS_MEET"
     MINORS_MEET = "MINORS_MEET"
     CLOSE_IN_AGE = "CLOSE_IN_AGE"
@@ -160,6 +161,10 @@ _TEXTS: dict[ReasonCode, tuple[str, str]] = {
     ),
     ReasonCode.PROBING: (
         "Many decisions within a day, but hardly a chat started or hardly a partner but minors.",
+        _NOT_THIS_ONE,
+    ),
+    ReasonCode.EXPLORATION: (
+        "Nothing forbids the pair; it was turned away by chance, to learn from.",
         _NOT_THIS_ONE,
     ),
     ReasonCode.ADULTS_MEET: ("Both participants are admitted to the adults' pool.", _MATCHED),

@@ -56,6 +56,7 @@ _LARGER_IS_STRICTER: Final = frozenset(
         "recent_partner_minutes",
         "min_started_share",
         "min_probability_settled",
+        "reroute_share",
     }
 )
 
@@ -69,6 +70,7 @@ class Policy:
         version: The document's own name for itself.
         default: The lines of a region that is not configured.
         regions: The configured regions by code.
+        explores: Whether any region turns pairs away by chance.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Policy:
         self.default = default
         self.regions = dict(regions)
         self._everywhere = reduce(strictest, self.regions.values(), default)
+        self.explores = self._everywhere.reroute_share > 0.0
         self._countries = {
             country: self._country(country)
             for country in {code.partition("-")[0] for code in self.regions}

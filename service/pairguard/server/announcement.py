@@ -54,7 +54,7 @@ def serving_lines(
         lines.append("           it has no harm model: see allow_without_harm_model in the policy")
     policy = settings.policy_file or "the package"
     lines.append(f"  policy   {serving.policy_version}  (from {policy})")
-    lines += [f"           {sentence}" for sentence in serving.promises]
+    lines += serving.remarks
     lines.append(f"  store    {settings.store}")
     lines.append("try it in another terminal:")
     options = _example_options(settings)

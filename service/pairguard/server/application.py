@@ -26,6 +26,7 @@ from pairguard.server.health import Health
 from pairguard.server.journal_import import JournalImport
 from pairguard.server.metrics import Metrics
 from pairguard.server.settings import Settings
+from pairguard.server.shadow import Shadow
 from pairguard.server.tls import ServerTls
 from pairguard.server.upkeep import Upkeep
 from pairguard.store.opening import sqlite_path
@@ -55,6 +56,7 @@ class Parts:
     upkeep: Upkeep
     health: Health
     metrics: Metrics
+    shadow: Shadow
     tls: ServerTls | None = None
     callers: FollowedFiles[Callers] | None = None
 
@@ -81,6 +83,11 @@ class Application:
     def health(self) -> Health:
         """The health of this server."""
         return self._parts.health
+
+    @property
+    def shadow(self) -> Shadow:
+        """The challenger beside what serves."""
+        return self._parts.shadow
 
     def listen(self) -> None:
         """Take the ports and answer: health, and UNAVAILABLE to everything else.
@@ -114,6 +121,7 @@ class Application:
         """
         settings, parts = self._parts.settings, self._parts
         generation = parts.following.load()
+        parts.shadow.reload(generation)
         parts.health.set_healthy(GENERATION)
         path = sqlite_path(settings.store)
         try:
@@ -134,7 +142,14 @@ class Application:
         Args:
             on_change: Called after each change of what judges, in a thread of its own.
         """
-        self._parts.following.start(on_change)
+        shadow = self._parts.shadow
+
+        def changed(generation: Generation) -> None:
+            # What its settings do not name of a challenger is that of what serves.
+            shadow.reload(generation)
+            on_change()
+
+        self._parts.following.start(changed)
 
     def reload(self) -> None:
         """Look at bundle and policy at once; returns before that is done."""
@@ -181,6 +196,7 @@ class Application:
         if self._waiting is not None:
             self._waiting.join()
         parts.upkeep.stop()
+        parts.shadow.stop()
         # Decisions first reach the disk, then the store, and only then is there no store.
         parts.segments.close()
         parts.journal_import.stop()

@@ -50,6 +50,9 @@ from pairguard.server.score_pair import ScorePair
 from pairguard.server.score_pairs import BatchSlots, ScorePairs
 from pairguard.server.scoring import PairScoring
 from pairguard.server.settings import Settings
+from pairguard.server.shadow import Shadow
+from pairguard.server.shadow_journal import ShadowJournal
+from pairguard.server.shadow_loading import load_challenger
 from pairguard.server.tls import tls_of
 from pairguard.server.upkeep import Upkeep
 from pairguard.store.opening import open_store
@@ -129,6 +132,13 @@ def compose(
     full_view = settings.full_view_allowed
     repeats = Repeats(store, kept, metrics, clock=clock)
     pool_scoring = PoolScoring(generations, kept, metrics, clock=clock)
+    shadow = Shadow(
+        partial(load_challenger, settings),
+        ShadowJournal(journal_file or segments, metrics.shadow),
+        metrics.shadow,
+        on_refusal=partial(log.failure, "the challenger is refused", method=""),
+        one_call_in=settings.shadow_one_call_in,
+    )
     score_pair = ScorePair(
         PairScoring(
             generations,
@@ -141,6 +151,7 @@ def compose(
         DecisionJournal(records, recent),
         repeats,
         metrics,
+        shadow,
         clock=clock,
         full_view_allowed=full_view,
     )
@@ -265,6 +276,7 @@ def compose(
                 on_expire_time=metrics.tell_certificate_expire_time,
             ),
             callers=callers,
+            shadow=shadow,
         )
     )
 

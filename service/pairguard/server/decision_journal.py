@@ -13,6 +13,7 @@ from pairguard.server.recent_decisions import RecentDecisions
 from pairguard.server.record_hashing import RecordHashing
 from pairguard.server.response_conversion import reasons_of
 from pairguard.server.scoring import ScoredPair
+from pairguard.store.kept_state import write_kept
 from pairguard.v1 import journal_pb2, pair_risk_service_pb2
 
 
@@ -92,8 +93,8 @@ def _write(
         write_inputs(hashing, sent, who, into=written)
     if decision.risk.harm_raw_score is not None:
         pair.harm_raw_score = decision.risk.harm_raw_score
-    # No decision is drawn at random: the policy would always decide so.
-    pair.allow_probability = float(decision.kind is DecisionKind.ALLOW)
+    pair.allow_probability = decision.allow_probability
     pair.participant_a_probability_minor = pair.participant_a.assessment.probability_minor
     pair.participant_b_probability_minor = pair.participant_b.assessment.probability_minor
     pair.exposure = decision.exposure
+    write_kept(pair, known.state)

@@ -26,7 +26,8 @@ DECISION_NOT_JOURNALED: Final = "DECISION_NOT_JOURNALED"
 """The decision could not be recorded: it is missing in the journal, and its exposure is counted by
 this process alone."""
 
-_RECORD_VERSION: Final = 1
+RECORD_VERSION: Final = 1
+"""Of the meaning of records of decisions."""
 
 _Request = pair_risk_service_pb2.ScorePairRequest | pair_risk_service_pb2.RankCandidatesRequest
 
@@ -87,7 +88,7 @@ class DecisionRecords:
         try:
             hashing = self._hashing.of(generation)
             record = journal_pb2.DecisionRecord(
-                record_version=_RECORD_VERSION,
+                record_version=RECORD_VERSION,
                 decision_id=decision_id,
                 caller=calling().name,
                 hash_key_id=self._kept.keys.current.key_id,

@@ -109,7 +109,7 @@ class GenerationFollowing:
         self._asked = threading.Event()
         self._stopped = False
         self._thread: threading.Thread | None = None
-        self._on_change: Callable[[], None] = lambda: None
+        self._on_change: Callable[[Generation], None] = lambda _: None
 
     def load(self) -> Generation:
         """Load both for the first time and let them serve.
@@ -124,11 +124,12 @@ class GenerationFollowing:
         self._serve(loaded)
         return loaded.generation
 
-    def start(self, on_change: Callable[[], None]) -> None:
+    def start(self, on_change: Callable[[Generation], None]) -> None:
         """Begin to look, in a thread.
 
         Args:
-            on_change: Called after each change of what serves, in that thread.
+            on_change: Called with what serves after each change of it, in that thread, and each
+                time that somebody asked.
         """
         self._on_change = on_change
         self._thread = threading.Thread(target=self._follow, name="generation", daemon=True)
@@ -181,7 +182,7 @@ class GenerationFollowing:
                     self._asked.set()
                 return
             self._tried = signature
-            self._take(loaded, start)
+            self._take(loaded, start, asked=asked)
         except PairguardError as error:
             self._tried = signature
             result = "policy_refused" if isinstance(error, PolicyRefused) else "bundle_refused"
@@ -215,16 +216,20 @@ class GenerationFollowing:
         warm_up(generation.at(now).judge, now=now)
         return _Loaded(bundle, generation, signature)
 
-    def _take(self, loaded: _Loaded, start: float) -> None:
+    def _take(self, loaded: _Loaded, start: float, *, asked: bool) -> None:
         before = self._loaded
-        if before is not None and loaded.generation is before.generation:
-            self._loaded = loaded
-            self._tell("unchanged", start, stale=False)
-            return
-        self._serve(loaded)
-        self._tell("used", start, stale=False)
+        changed = before is None or loaded.generation is not before.generation
         del before  # so that nothing here keeps it while the rest is cleaned up
-        self._on_change()
+        if changed:
+            self._serve(loaded)
+        else:
+            self._loaded = loaded
+        self._tell("used" if changed else "unchanged", start, stale=False)
+        if changed or asked:
+            try:
+                self._on_change(loaded.generation)
+            except Exception as error:  # noqa: BLE001 - what serves is served already
+                self._log.failure("what follows a reload failed", error, method="")
 
     def _serve(self, loaded: _Loaded) -> None:
         self._loaded = loaded
@@ -233,7 +238,7 @@ class GenerationFollowing:
         self._metrics.tell_generation(
             generation.bundle_version, generation.policy_version, generation.bundle_load_seconds
         )
-        self._metrics.tell_load_time(self._clock())
+        self._metrics.generation.tell_load_time(self._clock())
 
     def _tell(
         self,
@@ -245,7 +250,7 @@ class GenerationFollowing:
         problems: tuple[str, ...] = (),
     ) -> None:
         self._stale = stale
-        self._metrics.observe_generation_reload(result, stale=stale)
+        self._metrics.generation.observe_reload(result, stale=stale)
         generation = self._generations.current
         self._log.reload(
             result,

@@ -83,7 +83,7 @@ class JournalReading:
             StoreUnavailable: It cannot be told.
         """
         decision = self.find_decisions([decision_id], certain=True).get(decision_id)
-        if decision is None:
+        if decision is None or decision.WhichOneof("subject") == "shadow":
             raise DecisionNotFound
         for reason in reasons_of(decision.pair.assessment):
             put_into_words(reason)

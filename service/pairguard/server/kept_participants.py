@@ -37,6 +37,7 @@ _NOBODY: Final = (bytes(HASH_BYTES),)
 _MOST_READS: Final = 64
 """Trips to find those few of many participants whose rows are damaged."""
 _CACHED: Final = 4_096
+_DRAW: Final = "exploration:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,18 @@ class KeptParticipants:
         if keys is None:
             keys = self._keys = self._store.keys
         return keys
+
+    def draw(self, decision_id: str) -> float | None:
+        """Return a number in [0, 1) drawn for a decision; None: there is no key to draw it with.
+
+        Nobody without the key can foresee it, whoever has it can draw it again.
+        """
+        try:
+            drawn = self.keys.hash(_DRAW + decision_id)
+        except StoreUnavailable:
+            return None
+        # 53 bits are what a number between 0 and 1 holds.
+        return (int.from_bytes(drawn[:8]) >> 11) * 2.0**-53
 
     def read_pair(self, a: Participant, b: Participant, now: float) -> KnownPair:
         """Return two participants with what is kept; where that cannot be read, the state says so.

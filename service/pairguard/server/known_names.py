@@ -12,8 +12,18 @@ from types import MappingProxyType
 
 from pairguard.age.tables import AgeTables
 from pairguard.risk.catalogue import SignalCatalogue
+from pairguard.risk.participant import (
+    DEVICE_SIGNAL,
+    HIDDEN_LOCATION_SIGNALS,
+    TAMPERED_CAPTURE_SIGNALS,
+)
 from pairguard.risk.signal import Signal, SignalSource
 
+# They count whatever a catalogue has, so that a record has to tell them.
+_READ_BY_RULES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    dict.fromkeys((*TAMPERED_CAPTURE_SIGNALS, *HIDDEN_LOCATION_SIGNALS), (0.0, 1.0))
+    | {DEVICE_SIGNAL: (-inf, inf)}
+)
 _NO_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType({})
 _NO_CATEGORIES: Mapping[str, frozenset[str]] = MappingProxyType({})
 
@@ -38,10 +48,11 @@ class KnownNames:
 
     @classmethod
     def of(cls, catalogue: SignalCatalogue, tables: AgeTables) -> KnownNames:
-        """Return the names of a catalogue and of age tables."""
+        """Return the names of a catalogue, of age tables, and of what rules read without either."""
         numbers = catalogue.number_columns
+        in_catalogue = {s.name: _range(s) for s in numbers if s.source is SignalSource.REQUEST}
         return cls(
-            ranges={s.name: _range(s) for s in numbers if s.source is SignalSource.REQUEST},
+            ranges={**_READ_BY_RULES, **in_catalogue},
             categories={s.name: frozenset(s.categories) for s in catalogue.category_columns},
             interests=frozenset(catalogue.interests),
             providers=frozenset(tables.face_providers)

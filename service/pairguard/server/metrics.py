@@ -16,6 +16,8 @@ from pairguard.policy.pair_columns import PairColumns
 from pairguard.risk.model import ParticipantAssessment
 from pairguard.risk.pair import PairRisk
 from pairguard.risk.participant import Participant
+from pairguard.server.generation_metrics import GenerationMetrics
+from pairguard.server.shadow_metrics import ShadowMetrics
 from pairguard.store.ports import PurgeReport
 from pairguard.store.segments.importing import ImportReport
 
@@ -23,9 +25,6 @@ _DURATION_BUCKETS = (
     1e-4, 2e-4, 3e-4, 5e-4, 7e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 5.0
 )  # fmt: skip
 _PROBABILITY_BUCKETS = (1e-4, 1e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9, 1.0)
-
-RELOAD_RESULTS = ("used", "unchanged", "bundle_refused", "policy_refused", "failed")
-"""What may become of a changed bundle or policy."""
 
 
 class Metrics:
@@ -107,24 +106,7 @@ class Metrics:
             "Time that loading and verifying the bundle took.",
             registry=registry,
         )
-        self._generation_reloads = Counter(
-            "pairguard_generation_reloads",
-            "Times that a changed bundle or policy was read, by what became of it.",
-            ("result",),
-            registry=registry,
-        )
-        for result in RELOAD_RESULTS:
-            self._generation_reloads.labels(result)
-        self._generation_load_time = Gauge(
-            "pairguard_generation_load_time_seconds",
-            "When what serves was loaded, seconds since 1970.",
-            registry=registry,
-        )
-        self._generation_stale = Gauge(
-            "pairguard_generation_stale",
-            "1 while bundle or policy as they stand cannot be used and earlier ones serve, else 0.",
-            registry=registry,
-        )
+        self.generation = GenerationMetrics(registry)
         self._log_errors = Counter(
             "pairguard_log_write_errors",
             "Log lines that could not be written.",
@@ -263,6 +245,8 @@ class Metrics:
             "Until when the model's certificate may be used, seconds since 1970; 0: none is.",
             registry=registry,
         )
+        self.shadow = ShadowMetrics(registry)
+        """Those of a challenger."""
         ProcessCollector(registry=registry)
         self._told_versions: tuple[str | None, str | None] = (None, None)
         # Looking a child up by its labels costs more than counting with it.
@@ -434,12 +418,3 @@ class Metrics:
                 info.remove(before)
         self._told_versions = (bundle_version, policy_version)
         self._bundle_load_seconds.set(bundle_load_seconds)
-
-    def tell_load_time(self, load_time: float) -> None:
-        """Tell when what serves was loaded, seconds since 1970."""
-        self._generation_load_time.set(load_time)
-
-    def observe_generation_reload(self, result: str, *, stale: bool) -> None:
-        """Count what became of a changed bundle or policy: one of ``RELOAD_RESULTS``."""
-        self._generation_reloads.labels(result).inc()
-        self._generation_stale.set(1.0 if stale else 0.0)

@@ -127,7 +127,7 @@ def _write_candidate(written: journal_pb2.RankingCandidate, ranking: Ranking, pl
     if risk.harm is not None and risk.harm_raw is not None:
         written.harm_probability = risk.harm.item(place)
         written.harm_raw_score = risk.harm_raw.item(place)
-    # No decision is drawn at random: the policy would always decide so.
+    # Nothing in a ranking is drawn at random: the policy would always decide so.
     written.allow_probability = float(kind is DecisionKind.ALLOW)
     written.reason_codes.extend(columns.reason_codes(place))
 

@@ -26,6 +26,7 @@ from pairguard.server.hang_up import take_hang_up
 from pairguard.server.processes.link import SupervisorLink
 from pairguard.server.processes.messages import Serving
 from pairguard.server.settings import Settings
+from pairguard.server.shadow_loading import load_challenger
 from pairguard.server.tls import tls_of
 
 _WAKE_SECONDS: Final = 0.5
@@ -115,7 +116,10 @@ def _tell_serving(
         bundle_version=generation.bundle_version,
         policy_version=generation.policy_version,
         has_harm_model=generation.judge.model.harm is not None,
-        promises=tuple(generation.at(time.time()).certificate.sentences()),
+        remarks=(
+            *(f"           {each}" for each in generation.at(time.time()).certificate.sentences()),
+            *_challenger_lines(application),
+        ),
         metrics_address="" if metrics is None else str(metrics),
     )
     if supervisor is not None:
@@ -155,6 +159,7 @@ def check(settings: Settings) -> int:
             settings.policy_file,
             public_key_file=settings.bundle_public_key_file,
         )
+        challenger = load_challenger(settings, generation)
     except PairguardError as error:
         say_refused(error)
         return EXIT_REFUSED
@@ -164,6 +169,11 @@ def check(settings: Settings) -> int:
     )
     for sentence in generation.at(time.time()).certificate.sentences():
         say(f"  {sentence}")
+    if challenger is not None:
+        say(
+            f"right: challenger bundle {challenger.bundle_version}, "
+            f"policy {challenger.policy_version}"
+        )
     return EXIT_OK
 
 
@@ -183,3 +193,19 @@ def check_access(settings: Settings) -> None:
 
 def _ignore(_used: bool) -> None:  # noqa: FBT001 - nothing is read again
     return
+
+
+def _challenger_lines(application: Application) -> list[str]:
+    """Return what judges beside what serves, or why it does not."""
+    challenger, refusal = application.shadow.challenger, application.shadow.refusal
+    lines = []
+    if challenger is not None:
+        lines.append(
+            f"  shadow   bundle {challenger.bundle_version}, policy {challenger.policy_version}"
+            "  (nothing of it is answered)"
+        )
+    if refusal is not None:
+        lines.append(f"  shadow   REFUSED ({refusal.reason}); nothing else is touched by it:")
+        problems = getattr(refusal, "problems", (str(refusal),))
+        lines += [f"             {problem}" for problem in problems]
+    return lines

@@ -21,6 +21,7 @@ from pairguard.server.repeats import HARD_REASONS, REQUEST_ID_NOT_KEPT, Repeats,
 from pairguard.server.request_conversion import ScorePairCall, read_score_pair
 from pairguard.server.response_conversion import degrade, score_pair_response
 from pairguard.server.scoring import PairScoring, ScoredPair
+from pairguard.server.shadow import Shadow
 from pairguard.v1 import assessment_pb2
 from pairguard.v1.pair_risk_service_pb2 import ScorePairRequest, ScorePairResponse
 
@@ -33,6 +34,7 @@ class ScorePair:
         journal: What records them.
         repeats: What keeps answers.
         metrics: Where decisions are counted.
+        shadow: What lets a challenger judge them again, afterwards.
         clock: Seconds since 1970.
         full_view_allowed: Whether callers may see what is believed about an age.
     """
@@ -43,6 +45,7 @@ class ScorePair:
         journal: DecisionJournal,
         repeats: Repeats,
         metrics: Metrics,
+        shadow: Shadow,
         *,
         clock: Callable[[], float],
         full_view_allowed: bool,
@@ -51,6 +54,7 @@ class ScorePair:
         self._journal = journal
         self._repeats = repeats
         self._metrics = metrics
+        self._shadow = shadow
         self._clock = clock
         self._full_view_allowed = full_view_allowed
 
@@ -91,6 +95,7 @@ class ScorePair:
         if repeatable:
             response = self._kept(key, response)
         self._observe(call, scored, tuple(response.assessment.degradations))
+        self._shadow.offer(scored)
         return response
 
     def _kept(self, key: RequestKey | None, response: ScorePairResponse) -> ScorePairResponse:

@@ -57,6 +57,7 @@ class ScoredPair:
         judgement: Beliefs and decision.
         held: Whoever is held now, by an earlier or by this decision.
         degradations: What had to be done without, sorted.
+        draw: What was drawn for the decision, in [0, 1); None: nothing.
     """
 
     decision_id: str
@@ -67,6 +68,7 @@ class ScoredPair:
     judgement: Judgement
     held: tuple[HeldParty, ...]
     degradations: tuple[str, ...]
+    draw: float | None = None
 
 
 class PairScoring:
@@ -104,7 +106,8 @@ class PairScoring:
         Raises:
             BundleRefused: No bundle is loaded yet.
         """
-        generation, now, known, judgement = self._judged(a, b)
+        decision_id = new_pair_decision_id()
+        generation, now, known, judgement, draw = self._judged(a, b, drawn_for=decision_id)
         decision = judgement.decision
         degradations = []
         if not known.state.readable:
@@ -119,7 +122,7 @@ class PairScoring:
                 degradations.append(HOLD_NOT_STORED)
             held = _held((known.a.holds, known.b.holds), decision.holds, now)
         return ScoredPair(
-            decision_id=new_pair_decision_id(),
+            decision_id=decision_id,
             decision_time=now,
             expire_time=(
                 now + self._allow_expire_seconds if decision.kind is DecisionKind.ALLOW else None
@@ -129,28 +132,32 @@ class PairScoring:
             judgement=judgement,
             held=held,
             degradations=tuple(sorted(degradations)),
+            draw=draw,
         )
 
     def judge(self, a: Participant, b: Participant) -> Judgement:
-        """Judge a pair by what is known now, without deciding anything.
+        """Judge a pair by what is known now, without deciding anything: nothing is drawn.
 
         Raises:
             BundleRefused: No bundle is loaded yet.
         """
-        return self._judged(a, b)[-1]
+        return self._judged(a, b)[3]
 
     def _judged(
-        self, a: Participant, b: Participant
-    ) -> tuple[Generation, float, KnownPair, Judgement]:
+        self, a: Participant, b: Participant, *, drawn_for: str = ""
+    ) -> tuple[Generation, float, KnownPair, Judgement, float | None]:
         generation = self._generations.current
         now = self._clock()
         known = self._kept.read_pair(a, b, now)
         if not known.state.readable:
             self._metrics.count_store_error("read")
+        draw = None
+        if drawn_for and generation.judge.policy.explores:
+            draw = self._kept.draw(drawn_for)
         judgement = generation.judge.judge_pair(
-            known.a.participant, known.b.participant, now=now, state=known.state
+            known.a.participant, known.b.participant, now=now, state=known.state, draw=draw
         )
-        return generation, now, known, judgement
+        return generation, now, known, judgement, draw
 
     def _write(self, known: KnownPair, holds: tuple[NewHold, ...], now: float) -> bool:
         """Return whether all holds are durable; one that fails does not keep the other back."""

@@ -44,6 +44,14 @@ class Settings:
     """PEM of the keys, by one of which a bundle must be signed. Absent: no signature is wanted."""
     reload_check_seconds: float = 2.0
     """How often is looked whether bundle or policy have changed."""
+    shadow_bundle_path: Path | None = None
+    """A challenger's bundle, or a root of bundles. Absent: that of ``bundle_path``, where
+    ``shadow_policy_file`` names a challenger."""
+    shadow_policy_file: Path | None = None
+    """A challenger's policy document. Absent: that which serves, where ``shadow_bundle_path`` names
+    a challenger."""
+    shadow_one_call_in: int = 1
+    """Of so many calls a challenger judges one."""
     store: str = "sqlite:var/state/pairguard.sqlite3"
     """Where what is kept of participants is: ``sqlite:FILE`` or a ``redis://`` address."""
     store_password_file: Path | None = None
@@ -165,6 +173,7 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "worker_processes": (1, 256),
     "worker_silence_seconds": (2, 3_600),
     "connection_age_seconds": (1, 86_400),
+    "shadow_one_call_in": (1, 1_000_000),
     "worker_threads": (1, 64),
     "max_concurrent_rpcs": (1, 10_000),
     "max_request_bytes": (1_024, 64 * 1_048_576),

@@ -79,6 +79,7 @@ class DecisionRecord(_message.Message):
     LATENCY_FIELD_NUMBER: _builtins.int
     PAIR_FIELD_NUMBER: _builtins.int
     RANKING_FIELD_NUMBER: _builtins.int
+    SHADOW_FIELD_NUMBER: _builtins.int
     record_version: _builtins.int
     """Version of the meaning of this record, 1 or more. Raised when a field changes its meaning, not
     when one is added.
@@ -115,6 +116,10 @@ class DecisionRecord(_message.Message):
     def ranking(self) -> Global___RankingDecision:
         """A ranking of candidates."""
 
+    @_builtins.property
+    def shadow(self) -> Global___ShadowDecisions:
+        """What a challenger would have decided on pairs; nothing of it was answered or did anything."""
+
     def __init__(
         self,
         *,
@@ -130,12 +135,13 @@ class DecisionRecord(_message.Message):
         latency: _duration_pb2.Duration | None = ...,
         pair: Global___PairDecision | None = ...,
         ranking: Global___RankingDecision | None = ...,
+        shadow: Global___ShadowDecisions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "decision_time", b"decision_time", "latency", b"latency", "pair", b"pair", "ranking", b"ranking", "subject", b"subject"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "decision_time", b"decision_time", "latency", b"latency", "pair", b"pair", "ranking", b"ranking", "shadow", b"shadow", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_version", b"bundle_version", "caller", b"caller", "context", b"context", "decision_id", b"decision_id", "decision_time", b"decision_time", "hash_key_id", b"hash_key_id", "latency", b"latency", "pair", b"pair", "policy_version", b"policy_version", "ranking", b"ranking", "record_version", b"record_version", "request_id_hash", b"request_id_hash", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_version", b"bundle_version", "caller", b"caller", "context", b"context", "decision_id", b"decision_id", "decision_time", b"decision_time", "hash_key_id", b"hash_key_id", "latency", b"latency", "pair", b"pair", "policy_version", b"policy_version", "ranking", b"ranking", "record_version", b"record_version", "request_id_hash", b"request_id_hash", "shadow", b"shadow", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["pair", "ranking"]  # noqa: Y015
+    _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["pair", "ranking", "shadow"]  # noqa: Y015
     _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_subject) -> _WhichOneofReturnType_subject | None: ...
 
@@ -155,11 +161,13 @@ class PairDecision(_message.Message):
     PARTICIPANT_A_PROBABILITY_MINOR_FIELD_NUMBER: _builtins.int
     PARTICIPANT_B_PROBABILITY_MINOR_FIELD_NUMBER: _builtins.int
     EXPOSURE_FIELD_NUMBER: _builtins.int
+    KEPT_BETWEEN_FIELD_NUMBER: _builtins.int
     harm_raw_score: _builtins.float
     """Raw score of the harm model before calibration, in log-odds. Absent: no usable harm model."""
     allow_probability: _builtins.float
     """Propensity: the probability, 0-1, with which the logging policy would ALLOW this pair. 1 or 0
-    where the decision was not drawn at random. Absent: unknown; off-policy figures leave it out.
+    where the decision was not drawn at random; between them where an ALLOW could have been turned
+    into a REROUTE by chance. Absent: unknown; off-policy figures leave it out.
     """
     participant_a_probability_minor: _builtins.float
     """Probability, 0-1, that participant a is under the adult age of the pair. Absent: not assessed."""
@@ -183,6 +191,10 @@ class PairDecision(_message.Message):
         and without the words of its reasons, which follow from their codes and are told by GetDecision.
         """
 
+    @_builtins.property
+    def kept_between(self) -> Global___KeptBetween:
+        """What was kept between the two, as the rules were told. Absent: not recorded."""
+
     def __init__(
         self,
         *,
@@ -194,10 +206,11 @@ class PairDecision(_message.Message):
         participant_a_probability_minor: _builtins.float | None = ...,
         participant_b_probability_minor: _builtins.float | None = ...,
         exposure: _builtins.float | None = ...,
+        kept_between: Global___KeptBetween | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_probability", b"_allow_probability", "_exposure", b"_exposure", "_harm_raw_score", b"_harm_raw_score", "_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "allow_probability", b"allow_probability", "assessment", b"assessment", "exposure", b"exposure", "harm_raw_score", b"harm_raw_score", "participant_a", b"participant_a", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b", b"participant_b", "participant_b_probability_minor", b"participant_b_probability_minor"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_probability", b"_allow_probability", "_exposure", b"_exposure", "_harm_raw_score", b"_harm_raw_score", "_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "allow_probability", b"allow_probability", "assessment", b"assessment", "exposure", b"exposure", "harm_raw_score", b"harm_raw_score", "kept_between", b"kept_between", "participant_a", b"participant_a", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b", b"participant_b", "participant_b_probability_minor", b"participant_b_probability_minor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_probability", b"_allow_probability", "_exposure", b"_exposure", "_harm_raw_score", b"_harm_raw_score", "_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "allow_probability", b"allow_probability", "assessment", b"assessment", "exposure", b"exposure", "harm_raw_score", b"harm_raw_score", "participant_a", b"participant_a", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b", b"participant_b", "participant_b_probability_minor", b"participant_b_probability_minor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_probability", b"_allow_probability", "_exposure", b"_exposure", "_harm_raw_score", b"_harm_raw_score", "_participant_a_probability_minor", b"_participant_a_probability_minor", "_participant_b_probability_minor", b"_participant_b_probability_minor", "allow_probability", b"allow_probability", "assessment", b"assessment", "exposure", b"exposure", "harm_raw_score", b"harm_raw_score", "kept_between", b"kept_between", "participant_a", b"participant_a", "participant_a_probability_minor", b"participant_a_probability_minor", "participant_b", b"participant_b", "participant_b_probability_minor", b"participant_b_probability_minor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allow_probability: _TypeAlias = _typing.Literal["allow_probability"]  # noqa: Y015
     _WhichOneofArgType__allow_probability: _TypeAlias = _typing.Literal["_allow_probability", b"_allow_probability"]  # noqa: Y015
@@ -221,6 +234,38 @@ class PairDecision(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__participant_b_probability_minor) -> _WhichOneofReturnType__participant_b_probability_minor | None: ...
 
 Global___PairDecision: _TypeAlias = PairDecision  # noqa: Y015
+
+@_typing.final
+class KeptBetween(_message.Message):
+    """What is kept between the two participants of a pair, as the rules were told."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    READABLE_FIELD_NUMBER: _builtins.int
+    PERSONAL_BLOCK_FIELD_NUMBER: _builtins.int
+    SECONDS_SINCE_LAST_MET_FIELD_NUMBER: _builtins.int
+    readable: _builtins.bool
+    """Whether what is kept of the two could be read. False: it counts as unread, never as empty."""
+    personal_block: _builtins.bool
+    """Whether one of the two asked never to meet the other."""
+    seconds_since_last_met: _builtins.float
+    """Seconds since the two met last, 0 or more. Absent: they never did, within what is kept."""
+    def __init__(
+        self,
+        *,
+        readable: _builtins.bool = ...,
+        personal_block: _builtins.bool = ...,
+        seconds_since_last_met: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seconds_since_last_met", b"_seconds_since_last_met", "seconds_since_last_met", b"seconds_since_last_met"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seconds_since_last_met", b"_seconds_since_last_met", "personal_block", b"personal_block", "readable", b"readable", "seconds_since_last_met", b"seconds_since_last_met"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__seconds_since_last_met: _TypeAlias = _typing.Literal["seconds_since_last_met"]  # noqa: Y015
+    _WhichOneofArgType__seconds_since_last_met: _TypeAlias = _typing.Literal["_seconds_since_last_met", b"_seconds_since_last_met"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seconds_since_last_met) -> _WhichOneofReturnType__seconds_since_last_met | None: ...
+
+Global___KeptBetween: _TypeAlias = KeptBetween  # noqa: Y015
 
 @_typing.final
 class RankingDecision(_message.Message):
@@ -383,6 +428,7 @@ class ParticipantRecord(_message.Message):
     ASSESSMENT_FIELD_NUMBER: _builtins.int
     AGE_PROBABILITIES_FIELD_NUMBER: _builtins.int
     LINKED_EVIDENCE_IDS_FIELD_NUMBER: _builtins.int
+    KEPT_COUNTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def participant(self) -> _participant_pb2.Participant:
         """The inputs as used: ids hashed; sent and kept evidence together, each item once; signals after
@@ -406,6 +452,10 @@ class ParticipantRecord(_message.Message):
         person: they could restrict and not admit. Empty: none.
         """
 
+    @_builtins.property
+    def kept_counts(self) -> Global___KeptCounts:
+        """What else was kept of the participant, as the rules were told. Absent: not recorded."""
+
     def __init__(
         self,
         *,
@@ -413,14 +463,186 @@ class ParticipantRecord(_message.Message):
         assessment: _assessment_pb2.AgeAssessment | None = ...,
         age_probabilities: _abc.Iterable[_builtins.float] | None = ...,
         linked_evidence_ids: _abc.Iterable[_builtins.str] | None = ...,
+        kept_counts: Global___KeptCounts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assessment", b"assessment", "participant", b"participant"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assessment", b"assessment", "kept_counts", b"kept_counts", "participant", b"participant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_probabilities", b"age_probabilities", "assessment", b"assessment", "linked_evidence_ids", b"linked_evidence_ids", "participant", b"participant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_probabilities", b"age_probabilities", "assessment", b"assessment", "kept_counts", b"kept_counts", "linked_evidence_ids", b"linked_evidence_ids", "participant", b"participant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ParticipantRecord: _TypeAlias = ParticipantRecord  # noqa: Y015
+
+@_typing.final
+class KeptCounts(_message.Message):
+    """What is kept of one participant beside its evidence and its `history.*`, as the rules were told:
+    over all of its ids, together with what the process had decided and not imported yet.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HELD_FOR_FIELD_NUMBER: _builtins.int
+    CHATS_COUNTED_FIELD_NUMBER: _builtins.int
+    DECISIONS_24H_FIELD_NUMBER: _builtins.int
+    ALLOWED_24H_FIELD_NUMBER: _builtins.int
+    REROUTES_24H_FIELD_NUMBER: _builtins.int
+    EXPOSURE_24H_FIELD_NUMBER: _builtins.int
+    CHATS_STARTED_24H_FIELD_NUMBER: _builtins.int
+    PARTNER_MINOR_MEAN_24H_FIELD_NUMBER: _builtins.int
+    REPORTERS_30D_FIELD_NUMBER: _builtins.int
+    PARTNERS_30D_FIELD_NUMBER: _builtins.int
+    UPHELD_HARM_FIELD_NUMBER: _builtins.int
+    chats_counted: _builtins.bool
+    """Whether the platform reports chats, so that none started means none."""
+    decisions_24h: _builtins.float
+    """Decisions that were asked for within 24 hours, 0 or more."""
+    allowed_24h: _builtins.float
+    """ALLOW among them, 0 or more."""
+    reroutes_24h: _builtins.float
+    """Any other among them, 0 or more."""
+    exposure_24h: _builtins.float
+    """Sum of what they added to the exposure, 0 or more."""
+    chats_started_24h: _builtins.float
+    """Chats started within 24 hours, 0 or more."""
+    partner_minor_mean_24h: _builtins.float
+    """Mean probability, 0-1, that the partners proposed within 24 hours were minors. Absent: no
+    partner was proposed.
+    """
+    reporters_30d: _builtins.float
+    """Distinct reporters within 30 days who met the participant, 0 or more, cleared reports left out."""
+    partners_30d: _builtins.float
+    """Distinct partners within 30 days, 0 or more."""
+    upheld_harm: _builtins.bool
+    """Whether a review upheld a harm within 365 days."""
+    @_builtins.property
+    def held_for(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Reasons of the holds that had not ended, as UPPER_SNAKE codes. Empty: not held."""
+
+    def __init__(
+        self,
+        *,
+        held_for: _abc.Iterable[_builtins.str] | None = ...,
+        chats_counted: _builtins.bool = ...,
+        decisions_24h: _builtins.float = ...,
+        allowed_24h: _builtins.float = ...,
+        reroutes_24h: _builtins.float = ...,
+        exposure_24h: _builtins.float = ...,
+        chats_started_24h: _builtins.float = ...,
+        partner_minor_mean_24h: _builtins.float | None = ...,
+        reporters_30d: _builtins.float = ...,
+        partners_30d: _builtins.float = ...,
+        upheld_harm: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_partner_minor_mean_24h", b"_partner_minor_mean_24h", "partner_minor_mean_24h", b"partner_minor_mean_24h"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_partner_minor_mean_24h", b"_partner_minor_mean_24h", "allowed_24h", b"allowed_24h", "chats_counted", b"chats_counted", "chats_started_24h", b"chats_started_24h", "decisions_24h", b"decisions_24h", "exposure_24h", b"exposure_24h", "held_for", b"held_for", "partner_minor_mean_24h", b"partner_minor_mean_24h", "partners_30d", b"partners_30d", "reporters_30d", b"reporters_30d", "reroutes_24h", b"reroutes_24h", "upheld_harm", b"upheld_harm"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__partner_minor_mean_24h: _TypeAlias = _typing.Literal["partner_minor_mean_24h"]  # noqa: Y015
+    _WhichOneofArgType__partner_minor_mean_24h: _TypeAlias = _typing.Literal["_partner_minor_mean_24h", b"_partner_minor_mean_24h"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__partner_minor_mean_24h) -> _WhichOneofReturnType__partner_minor_mean_24h | None: ...
+
+Global___KeptCounts: _TypeAlias = KeptCounts  # noqa: Y015
+
+@_typing.final
+class ShadowDecisions(_message.Message):
+    """What a challenger would have decided on pairs, by the inputs and at the time of the decisions that
+    were answered. Written after those, some in one record; some may be missing.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUNDLE_VERSION_FIELD_NUMBER: _builtins.int
+    POLICY_VERSION_FIELD_NUMBER: _builtins.int
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    bundle_version: _builtins.str
+    """Version of the challenger's bundle. Never empty."""
+    policy_version: _builtins.str
+    """Version of the challenger's policy. Never empty."""
+    @_builtins.property
+    def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShadowDecision]:
+        """One for each pair, in the order in which they were answered."""
+
+    def __init__(
+        self,
+        *,
+        bundle_version: _builtins.str = ...,
+        policy_version: _builtins.str = ...,
+        decisions: _abc.Iterable[Global___ShadowDecision] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_version", b"bundle_version", "decisions", b"decisions", "policy_version", b"policy_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShadowDecisions: _TypeAlias = ShadowDecisions  # noqa: Y015
+
+@_typing.final
+class ShadowDecision(_message.Message):
+    """What a challenger would have decided on one pair."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    CHALLENGER_DECISION_FIELD_NUMBER: _builtins.int
+    CHALLENGER_REASON_CODES_FIELD_NUMBER: _builtins.int
+    CHALLENGER_MINOR_ADULT_PROBABILITY_FIELD_NUMBER: _builtins.int
+    CHALLENGER_HARM_PROBABILITY_FIELD_NUMBER: _builtins.int
+    CHALLENGER_RISK_SCORE_FIELD_NUMBER: _builtins.int
+    CHALLENGER_ALLOW_PROBABILITY_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """Id of the decision that was answered. Never empty."""
+    decision: _assessment_pb2.Decision.ValueType
+    """What was answered."""
+    challenger_decision: _assessment_pb2.Decision.ValueType
+    """What the challenger would have decided."""
+    challenger_minor_adult_probability: _builtins.float
+    """Probability, 0-1, of a mixed pair by the challenger. Always set."""
+    challenger_harm_probability: _builtins.float
+    """Probability, 0-1, of harm by the challenger. Absent: it has no usable harm model."""
+    challenger_risk_score: _builtins.float
+    """Risk score, 0-1, by the challenger. Always set."""
+    challenger_allow_probability: _builtins.float
+    """Probability, 0-1, with which the challenger would ALLOW this pair; see PairDecision. Always set."""
+    @_builtins.property
+    def challenger_reason_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Codes of the challenger's reasons, each once, the leading one first. At least one."""
+
+    def __init__(
+        self,
+        *,
+        decision_id: _builtins.str = ...,
+        decision: _assessment_pb2.Decision.ValueType = ...,
+        challenger_decision: _assessment_pb2.Decision.ValueType = ...,
+        challenger_reason_codes: _abc.Iterable[_builtins.str] | None = ...,
+        challenger_minor_adult_probability: _builtins.float | None = ...,
+        challenger_harm_probability: _builtins.float | None = ...,
+        challenger_risk_score: _builtins.float | None = ...,
+        challenger_allow_probability: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_challenger_allow_probability", b"_challenger_allow_probability", "_challenger_harm_probability", b"_challenger_harm_probability", "_challenger_minor_adult_probability", b"_challenger_minor_adult_probability", "_challenger_risk_score", b"_challenger_risk_score", "challenger_allow_probability", b"challenger_allow_probability", "challenger_harm_probability", b"challenger_harm_probability", "challenger_minor_adult_probability", b"challenger_minor_adult_probability", "challenger_risk_score", b"challenger_risk_score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_challenger_allow_probability", b"_challenger_allow_probability", "_challenger_harm_probability", b"_challenger_harm_probability", "_challenger_minor_adult_probability", b"_challenger_minor_adult_probability", "_challenger_risk_score", b"_challenger_risk_score", "challenger_allow_probability", b"challenger_allow_probability", "challenger_decision", b"challenger_decision", "challenger_harm_probability", b"challenger_harm_probability", "challenger_minor_adult_probability", b"challenger_minor_adult_probability", "challenger_reason_codes", b"challenger_reason_codes", "challenger_risk_score", b"challenger_risk_score", "decision", b"decision", "decision_id", b"decision_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__challenger_allow_probability: _TypeAlias = _typing.Literal["challenger_allow_probability"]  # noqa: Y015
+    _WhichOneofArgType__challenger_allow_probability: _TypeAlias = _typing.Literal["_challenger_allow_probability", b"_challenger_allow_probability"]  # noqa: Y015
+    _WhichOneofReturnType__challenger_harm_probability: _TypeAlias = _typing.Literal["challenger_harm_probability"]  # noqa: Y015
+    _WhichOneofArgType__challenger_harm_probability: _TypeAlias = _typing.Literal["_challenger_harm_probability", b"_challenger_harm_probability"]  # noqa: Y015
+    _WhichOneofReturnType__challenger_minor_adult_probability: _TypeAlias = _typing.Literal["challenger_minor_adult_probability"]  # noqa: Y015
+    _WhichOneofArgType__challenger_minor_adult_probability: _TypeAlias = _typing.Literal["_challenger_minor_adult_probability", b"_challenger_minor_adult_probability"]  # noqa: Y015
+    _WhichOneofReturnType__challenger_risk_score: _TypeAlias = _typing.Literal["challenger_risk_score"]  # noqa: Y015
+    _WhichOneofArgType__challenger_risk_score: _TypeAlias = _typing.Literal["_challenger_risk_score", b"_challenger_risk_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__challenger_allow_probability) -> _WhichOneofReturnType__challenger_allow_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__challenger_harm_probability) -> _WhichOneofReturnType__challenger_harm_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__challenger_minor_adult_probability) -> _WhichOneofReturnType__challenger_minor_adult_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__challenger_risk_score) -> _WhichOneofReturnType__challenger_risk_score | None: ...
+
+Global___ShadowDecision: _TypeAlias = ShadowDecision  # noqa: Y015
 
 @_typing.final
 class EventRecord(_message.Message):

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from pairguard.store.ports import JournalRecord, ParticipantStore, RecordKind
+from pairguard.store.records import decision_record
+from pairguard.v1 import journal_pb2
 from tests.contract.store.adapters import Harness, opened
 from tests.contract.store.told import chats, decided, journal, summary, told_of_age
 from tests.integration.store.meetings import NOON, blocked, ended, hashed, reported, started
@@ -46,6 +48,21 @@ def story(*, time: int = NOON) -> list[JournalRecord]:
         started("2", c, a, time + 65),
         blocked("2", c, a, time + 66),
     ]
+
+
+def test_a_record_of_nobody_is_kept_and_changes_nothing(store: ParticipantStore) -> None:
+    shadow = journal_pb2.DecisionRecord(decision_id="s1")
+    shadow.decision_time.seconds = NOON
+    shadow.shadow.decisions.add(decision_id="d1")
+    record = decision_record(shadow)
+
+    assert store.append([record, record]) == (True, False)
+    store.import_records("one.segment", 0, 10, [record])
+
+    (kept,) = store.read_journal("", 10)
+    assert kept.payload == record.payload
+    assert (kept.kind, kept.record_id) == (RecordKind.DECISION, "s1")
+    assert store.statistics().rows == 0
 
 
 def test_an_empty_store_has_no_records(store: ParticipantStore) -> None:

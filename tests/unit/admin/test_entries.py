@@ -51,6 +51,21 @@ def test_a_ranking_is_told_by_its_numbers() -> None:
     assert "seeker (erased)" in line
 
 
+def test_a_challenger_is_told_by_how_often_it_decided_otherwise() -> None:
+    allowed, stopped = (
+        f"decisions {{ decision: DECISION_ALLOW challenger_decision: DECISION_{name} }}"
+        for name in ("ALLOW", "REROUTE")
+    )
+    versions = "bundle_version: 'b2' policy_version: 'p2'"
+
+    line = line_of(decision(f"shadow {{ {versions} {allowed} {stopped} }}"))
+
+    assert line == (
+        "2026-11-18T11:06:40Z  shadow  d1  challenger on 2, 1 decided otherwise"
+        "  bundle b2, policy p2"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -458,7 +458,7 @@ def test_calls_get_the_interpreter_sooner_while_a_bundle_is_loaded(
 
 def test_the_thread_looks_by_itself_and_ends(serving: Following) -> None:
     told: list[Generation] = []
-    serving.following.start(lambda: told.append(serving.slot.current))
+    serving.following.start(told.append)
     try:
         serving.policy.write_text(policy_text("second"))
         for _ in range(500):

@@ -10,6 +10,11 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from pairguard.risk.catalogue import SignalCatalogue
+from pairguard.risk.participant import (
+    DEVICE_SIGNAL,
+    HIDDEN_LOCATION_SIGNALS,
+    TAMPERED_CAPTURE_SIGNALS,
+)
 from pairguard.risk.participant import Participant as ParticipantValue
 from pairguard.server.known_names import KnownNames
 from pairguard.server.record_hashing import UNLISTED_PROVIDER, RecordHashing
@@ -453,8 +458,25 @@ def test_a_contribution_names_its_evidence_as_the_record_does() -> None:
 def test_the_names_of_the_tables_are_known() -> None:
     known = KnownNames.of(CATALOGUE, TABLES)
 
-    assert known.ranges.keys() == {"wait", "vpn"}
+    by_rules = {*TAMPERED_CAPTURE_SIGNALS, *HIDDEN_LOCATION_SIGNALS, DEVICE_SIGNAL}
+    assert known.ranges.keys() == {"wait", "vpn"} | by_rules
     assert known.categories == {"client_os": frozenset({"ios", "android"})}
     assert known.interests == {"music", "art"}
     assert known.providers >= {name for _, name in TABLES.provider_checks}
     assert known.providers >= set(TABLES.face_providers)
+
+
+def test_what_the_rules_read_is_kept_whatever_the_catalogue_has() -> None:
+    sent = Participant(participant_id="p")
+    for name in ("virtual_camera", "time_zone_mismatch", "vpn", "nonsense"):
+        sent.signals[name] = 7.0
+    sent.signals["device_known_days"] = 400.5
+
+    kept = dict(HASHING.participant(sent).signals)
+
+    assert kept == {
+        "virtual_camera": 1.0,
+        "time_zone_mismatch": 1.0,
+        "vpn": 1.0,
+        "device_known_days": 400.5,
+    }

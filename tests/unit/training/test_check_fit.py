@@ -265,6 +265,8 @@ def test_the_labels_own_check_and_later_ones_are_not_counted(tmp_path: Path) -> 
             row("a2", "earlier", -40),
             row("a", "label", -31),
             row("a", "later", -5),
+            # Told of somebody with the same device, who may be another person.
+            row("a", "of-linked", -40) | {"of_linked": True},
             row("nobody", "unlabelled", -40),
         ],
         age_labels=[

@@ -105,3 +105,23 @@ def test_without_any_outcome_nothing_is_known_of_harm(tmp_path: Path) -> None:
     people = [snapshot("a"), snapshot("b")]
     tables = tables_of_rows(tmp_path, snapshots=people, pairs=[pair(), later])
     assert harm_rows(tables).harmed.size == 0
+
+
+def test_a_pair_of_which_no_start_is_told_teaches_nothing_where_starts_are_told(
+    tmp_path: Path,
+) -> None:
+    people = [snapshot(name) for name in "abcd"]
+    others = {"pair_id": "q", "snapshot_a": "c", "snapshot_b": "d"}
+
+    def learned(started: bool | None, name: str) -> list[str]:
+        tables = tables_of_rows(
+            tmp_path / name,
+            snapshots=people,
+            pairs=[pair(chat_started=None), pair(chat_started=started, **others)],
+            outcomes=[END],
+        )
+        return harm_rows(tables, report_window_days=14.0).pair_ids
+
+    assert learned(started=True, name="told") == ["q"]
+    # Where none is told of any pair, an ALLOW stands for a meeting.
+    assert learned(started=None, name="untold") == ["p", "q"]

@@ -1,19 +1,25 @@
 """Finding and reading the Parquet files of a data set.
 
-Owns where a table's files are (one file or a folder of parts) and how unreadable ones are told.
+Owns where a table's files are (one file, a folder of parts, or the parts that an export lists) and
+how unreadable ones are told.
 It must not know what the columns mean.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pairguard.errors import TablesRefused
+
+EXPORT_FILE: Final = "_export.json"
+"""Lists the parts of each table of an export; whatever else lies there is not part of it."""
 _READ_CHUNK_BYTES = 1 << 20
 
 
@@ -21,8 +27,15 @@ def table_files(directory: Path, name: str) -> tuple[Path, ...]:
     """Return the files of one table in a fixed order; empty when the table is absent.
 
     A table is ``NAME.parquet`` or every ``*.parquet`` below a folder ``NAME`` (files and folders
-    whose names start with ``_`` or ``.`` are left out, as other readers do).
+    whose names start with ``_`` or ``.`` are left out, as other readers do). Beside the list of an
+    export it is what the list names: an export that was cut short may have left more.
+
+    Raises:
+        TablesRefused: The list of an export cannot be read.
     """
+    listed = _listed(directory)
+    if listed is not None:
+        return tuple(directory / path for path in sorted(listed.get(name, [])))
     single = directory / f"{name}.parquet"
     folder = directory / name
     files = [single] if single.is_file() else []
@@ -34,6 +47,23 @@ def table_files(directory: Path, name: str) -> tuple[Path, ...]:
             and not any(part.startswith(("_", ".")) for part in path.relative_to(folder).parts)
         ]
     return tuple(files)
+
+
+def _listed(directory: Path) -> dict[str, list[str]] | None:
+    """Return the parts by table that an export lists; None: it is none."""
+    path = directory / EXPORT_FILE
+    if not path.is_file():
+        return None
+    try:
+        document = json.loads(path.read_bytes())
+        tables: dict[str, list[str]] = {
+            str(table): [str(part) for part in parts] for table, parts in document["files"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TablesRefused(
+            [f"{path}: not a readable list of parts: {_line(error)}; export again"]
+        ) from error
+    return tables
 
 
 def content_hash(directory: Path, files: tuple[Path, ...]) -> str:
@@ -84,6 +114,9 @@ def read_parts(directory: Path, files: tuple[Path, ...], problems: list[str]) ->
 
 
 def _read_part(path: Path, shown: str, problems: list[str]) -> pl.DataFrame | None:
+    if not path.is_file():
+        problems.append(f"{shown}: the part is listed and not there; export again")
+        return None
     if path.stat().st_size == 0:
         problems.append(f"{shown}: the file is empty (0 bytes); write a Parquet file or remove it")
         return None

@@ -177,9 +177,16 @@ def _evidence_by_snapshot(evidence: pl.DataFrame) -> dict[str, tuple[AgeEvidence
     ]
     for (kind,), group in rows.with_columns(seconds).group_by("kind", maintain_order=True):
         columns, observe = _OBSERVATIONS[str(kind)]
-        for places, evidence_id, observed, expire, provider, binding, *values in group.select(
-            "row", "evidence_id", "observed_time", "expire_time", "provider", "binding", *columns
-        ).iter_rows():
+        for (
+            places,
+            evidence_id,
+            observed,
+            expire,
+            provider,
+            binding,
+            of_linked,
+            *values,
+        ) in group.select("row", *_EVERY_KIND, *columns).iter_rows():
             item = AgeEvidence(
                 observation=observe(*values),
                 evidence_id=evidence_id or "",
@@ -187,6 +194,7 @@ def _evidence_by_snapshot(evidence: pl.DataFrame) -> dict[str, tuple[AgeEvidence
                 expire_time=expire,
                 provider=provider or "",
                 binding=_BINDINGS[binding or "UNSPECIFIED"],
+                of_linked=bool(of_linked),
             )
             for place in places:
                 items[place] = item
@@ -196,6 +204,9 @@ def _evidence_by_snapshot(evidence: pl.DataFrame) -> dict[str, tuple[AgeEvidence
     return {snapshot_id: tuple(found) for snapshot_id, found in collected.items()}
 
 
+_EVERY_KIND = (
+    "evidence_id", "observed_time", "expire_time", "provider", "binding", "of_linked",
+)  # fmt: skip
 # Looking a member up in a plain dict is several times faster than calling its enum.
 _BINDINGS = {member.value: member for member in Binding}
 _METHODS = {member.value: member for member in CheckMethod}

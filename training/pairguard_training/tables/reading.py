@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -48,6 +49,7 @@ def read_tables(
     *,
     catalogue: SignalCatalogue | None = None,
     missing_codes: Mapping[str, Sequence[float | str]] | None = None,
+    not_after: datetime | None = None,
 ) -> Tables:
     """Read and check the five tables of a data set.
 
@@ -61,6 +63,7 @@ def read_tables(
         missing_codes: Values that stand for "missing" by column, such as
             ``{"signal.height_cm": [0, -1], "age_evidence.birth_year": [0]}``; a name without a
             table is one of ``snapshots``.
+        not_after: When the data was written: nothing may have happened later. None: not checked.
 
     Raises:
         TablesRefused: With every problem of every table; nothing of the data may be used.
@@ -71,23 +74,29 @@ def read_tables(
     warnings: list[str] = []
     raw: dict[str, pl.DataFrame] = {}
     paths: list[Path] = []
+    unread: set[str] = set()
     for schema in TABLES:
+        told = len(problems)
         found = files.table_files(directory, schema.name)
         paths += found
         if schema.required and not found:
             problems.append(f"{schema.name}: no file {schema.name}.parquet and no folder of parts")
         raw[schema.name] = files.read_parts(directory, found, problems)
+        if len(problems) > told:
+            unread.add(schema.name)
     _replace_missing_codes(raw, missing_codes or {}, problems)
-    readable = not problems
     frames = {
         schema.name: _conform_table(raw[schema.name], schema, problems, warnings)
         for schema in TABLES
     }
-    if readable:
-        # Rows of a table that could not be read would all seem to point to nothing.
-        relations.check_references(frames, problems)
+    # Rows that point to a table that could not be read would all seem to point to nothing.
+    relations.check_references(frames, problems, unread=unread)
+    if unread.isdisjoint({"snapshots", "pairs"}):
         relations.check_pairs(frames, problems)
+    if unread.isdisjoint({"snapshots", "age_evidence"}):
         relations.check_evidence(frames, problems)
+    if not_after is not None:
+        relations.check_future(frames, not_after, problems)
     if frames["snapshots"].is_empty() and not problems:
         problems.append("snapshots: has no rows")
     if problems:

@@ -6,6 +6,9 @@ have their types. Problems name tables, columns and rows, never ids.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
 import polars as pl
 
 from pairguard.age.evidence import CheckMethod, VerificationMethod
@@ -19,14 +22,18 @@ _CHECK_METHODS = [member.value for member in CheckMethod]
 _VERIFICATION_METHODS = [member.value for member in VerificationMethod]
 
 
-def check_references(frames: dict[str, pl.DataFrame], problems: list[str]) -> None:
-    """Check that what a row points to exists."""
+def check_references(
+    frames: dict[str, pl.DataFrame], problems: list[str], *, unread: Collection[str] = ()
+) -> None:
+    """Check that what a row points to exists; ``unread`` names tables that could not be read."""
     for table, column, target_table, target_column in (
         ("age_evidence", "snapshot_id", "snapshots", "snapshot_id"),
         ("pairs", "snapshot_a", "snapshots", "snapshot_id"),
         ("pairs", "snapshot_b", "snapshots", "snapshot_id"),
         ("outcomes", "pair_id", "pairs", "pair_id"),
     ):
+        if table in unread or target_table in unread:
+            continue
         targets = frames[target_table][target_column].drop_nulls()
         if targets.is_empty() and not frames[target_table].is_empty():
             continue  # a column of ids that could not be read is named already
@@ -97,6 +104,29 @@ def check_evidence(frames: dict[str, pl.DataFrame], problems: list[str]) -> None
         "platform_age_range needs lower_years or upper_years; leave out what was not shared",
     )
     _check_times(frames, problems)
+
+
+def check_future(frames: dict[str, pl.DataFrame], not_after: datetime, problems: list[str]) -> None:
+    """Check that nothing happened after the data was written.
+
+    Args:
+        frames: The tables.
+        not_after: When that was.
+        problems: Receives one line for each problem.
+    """
+    limit = not_after + timedelta(seconds=CLOCK_TOLERANCE_SECONDS)
+    for table, column in (
+        ("snapshots", "observed_time"),
+        ("age_evidence", "observed_time"),
+        ("age_evidence", "declared_time"),
+        ("pairs", "proposed_time"),
+        ("outcomes", "observed_time"),
+        ("outcomes", "received_time"),
+        ("age_labels", "verified_time"),
+    ):
+        times = frames[table][column]
+        text = f"is later than {not_after:%Y-%m-%dT%H:%M:%SZ}, when the data was written"
+        _report(problems, f"{table}.{column}", times > limit, text)
 
 
 def _check_times(frames: dict[str, pl.DataFrame], problems: list[str]) -> None:

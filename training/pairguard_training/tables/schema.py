@@ -195,6 +195,8 @@ AGE_EVIDENCE = TableSchema(
         _text("liveness", _words(Liveness)),
         Column("quality", ColumnType.NUMBER),
         _text("capture_session"),
+        # Told of somebody linked alone, who may be another person: it restricts and never admits.
+        Column("of_linked", ColumnType.FLAG),
     ),
 )
 

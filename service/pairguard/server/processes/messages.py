@@ -21,7 +21,7 @@ class Serving:
         bundle_version: Of the bundle that it loaded.
         policy_version: Of its policy.
         has_harm_model: Whether the bundle has one.
-        promises: What the policy's promises come to with the bundle's certificate, in words.
+        remarks: Lines to say of them: promises of the policy, a challenger.
         metrics_address: Where it serves its figures to the supervisor, on loopback; empty: nowhere.
     """
 
@@ -29,7 +29,7 @@ class Serving:
     policy_version: str
     has_harm_model: bool
     metrics_address: str
-    promises: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def encode(message: Serving) -> bytes:
@@ -41,6 +41,6 @@ def decode(line: bytes) -> Serving | None:
     """Return what a line says; None: it is a beat, or nothing that is known here."""
     try:
         fields: Any = json.loads(line)
-        return Serving(**fields | {"promises": tuple(fields.get("promises", ()))})
+        return Serving(**fields | {"remarks": tuple(fields.get("remarks", ()))})
     except (ValueError, TypeError, AttributeError):
         return None

@@ -1,0 +1,155 @@
+"""What came of the pairs that met, as far as it was told.
+
+Owns when a decision came to harm, and when enough time has passed to tell: a harm report within the
+report window, which counts only as upheld where it was reviewed, as ``harm_labels`` has it. What
+would have come of a pair that was stopped is not known to anybody and is not made up here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pairguard.store.ports import ParticipantStore, RecordKind
+from pairguard.store.record_fields import seconds
+from pairguard.store.records import parsed
+from pairguard.v1 import feedback_service_pb2, journal_pb2
+from pairguard_training.harm_labels import NO_HARM_CATEGORIES
+from pairguard_training.replaying.journal_source import BATCH
+from pairguard_training.replaying.logged import LoggedDecision
+
+SECONDS_PER_DAY: Final = 86_400.0
+
+_UPHELD: Final = feedback_service_pb2.VERDICT_UPHELD
+_REVIEWED: Final = {
+    value
+    for name, value in feedback_service_pb2.Verdict.items()
+    if name.removeprefix("VERDICT_") in ("UPHELD", "CLEARED", "INCONCLUSIVE")
+}
+_CLEARED: Final = feedback_service_pb2.VERDICT_CLEARED
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What is known of the pairs that met.
+
+    Attributes:
+        harmed: When harm was reported, seconds since 1970, of each decision of which it was.
+        window_seconds: How long after a decision a report counts.
+        known_until: Up to when reports have come in; None: no outcome was ever recorded.
+        mixed: Whether a pair is mixed by ages that are known from elsewhere, by decision; others
+            are unknown.
+    """
+
+    harmed: Mapping[str, float]
+    window_seconds: float
+    known_until: float | None
+    mixed: Mapping[str, bool] = field(default_factory=dict)
+
+    def of(self, logged: LoggedDecision) -> bool | None:
+        """Return whether a pair that was allowed came to harm; None: not known, or not yet."""
+        if self.known_until is None or logged.time + self.window_seconds > self.known_until:
+            return None
+        reported = self.harmed.get(logged.decision_id)
+        return reported is not None and reported <= logged.time + self.window_seconds
+
+
+@dataclass(slots=True)
+class _Report:
+    time: float
+    chat: str
+    decision: str
+    reported: str
+    upheld: bool = False
+    cleared: bool = False
+    reviewed: bool = False
+
+    @property
+    def stands(self) -> bool:
+        return not self.reviewed or (self.upheld and not self.cleared)
+
+
+def journal_outcomes(store: ParticipantStore, *, window_days: float) -> Outcomes:
+    """Return what the events of a journal tell; two passes, in memory for the reports alone.
+
+    Args:
+        store: Where the journal is.
+        window_days: How long after a decision a report counts.
+
+    Raises:
+        StoreUnavailable: The store cannot be read.
+    """
+    reports: dict[str, _Report] = {}
+    verdicts: list[Any] = []
+    known_until = None
+    for message in _events(store):
+        time = seconds(message.receive_time)
+        known_until = time if known_until is None else max(known_until, time)
+        kind = message.event.WhichOneof("event")
+        if kind == "report":
+            _add_report(reports, message)
+        elif kind == "review_verdict" and message.event.review_verdict.verdict in _REVIEWED:
+            verdicts.append(message.event)
+    for event in verdicts:
+        _apply(event, reports)
+    standing = [each for each in reports.values() if each.stands]
+    of_chats: dict[str, list[_Report]] = {}
+    for each in standing:
+        if each.chat:
+            of_chats.setdefault(each.chat, []).append(each)
+    harmed: dict[str, float] = {}
+    for each in standing:
+        _remember(harmed, each.decision, each.time)
+    for message in _events(store) if of_chats else ():
+        event = message.event
+        if event.WhichOneof("event") == "chat_started" and event.decision_id:
+            for each in of_chats.get(event.chat_id, ()):
+                _remember(harmed, event.decision_id, each.time)
+    return Outcomes(harmed, window_days * SECONDS_PER_DAY, known_until)
+
+
+def _events(store: ParticipantStore) -> Iterator[journal_pb2.EventRecord]:
+    after, kinds = "", frozenset({RecordKind.EVENT})
+    while batch := store.read_journal(after, BATCH, kinds=kinds):
+        after = batch[-1].cursor
+        for each in batch:
+            try:
+                message: journal_pb2.EventRecord = parsed(RecordKind.EVENT, each.payload)
+            except ValueError:
+                continue  # what is damaged tells nothing
+            yield message
+
+
+def _add_report(reports: dict[str, _Report], message: journal_pb2.EventRecord) -> None:
+    event, content = message.event, message.event.report
+    category = feedback_service_pb2.ReportCategory.Name(content.category)
+    if category.removeprefix("REPORT_CATEGORY_") in NO_HARM_CATEGORIES:
+        return
+    when = event.event_time if event.HasField("event_time") else message.receive_time
+    reports[event.event_id] = _Report(
+        seconds(when), event.chat_id, event.decision_id, content.reported.participant_id
+    )
+
+
+def _apply(event: feedback_service_pb2.Event, reports: dict[str, _Report]) -> None:
+    """Tell the reports that a review speaks of what it found."""
+    verdict = event.review_verdict
+    about = verdict.participant.participant_id
+    if verdict.report_event_ids:
+        meant = [reports[each] for each in verdict.report_event_ids if each in reports]
+    else:
+        meant = [
+            each
+            for each in reports.values()
+            if event.chat_id and each.chat == event.chat_id and each.reported in ("", about)
+        ]
+    for each in meant:
+        each.reviewed = True
+        each.upheld |= verdict.verdict == _UPHELD
+        each.cleared |= verdict.verdict == _CLEARED
+
+
+def _remember(harmed: dict[str, float], decision_id: str, time: float) -> None:
+    if decision_id:
+        harmed[decision_id] = min(harmed.get(decision_id, time), time)
