@@ -24,6 +24,7 @@ from tests.bench.peers import peers_report
 from tests.bench.pools import pools_report
 from tests.bench.posterior import posterior_report
 from tests.bench.processes import processes_report
+from tests.bench.reload import reload_report
 from tests.bench.requests import bare_requests, platform_requests
 from tests.bench.server_process import NULL_METHOD, measured_server
 from tests.redis_server import running_redis
@@ -208,6 +209,11 @@ def _participants(given: argparse.Namespace) -> None:
             )
 
 
+def _reload(given: argparse.Namespace) -> None:
+    _say("ScorePair by three callers with pauses, while bundles take turns")
+    _say(reload_report(given.bundle, reloads=given.rounds, seed=_SEED))
+
+
 _PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "posterior": _posterior,
     "judging": _judging,
@@ -218,6 +224,7 @@ _PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "processes": _processes,
     "peers": _peers,
     "participants": _participants,
+    "reload": _reload,
 }
 
 

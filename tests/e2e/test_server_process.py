@@ -201,6 +201,7 @@ def test_a_key_that_is_open_to_everybody_ends_the_start(tmp_path: Path, bundle: 
         ({"policy_file": "none"}, 2, "refused (POLICY_INVALID):"),
         ({"worker_threads": "0", "max_request_bytes": "1"}, 2, "refused (CONFIGURATION_INVALID):"),
         ({"tokens_file": "none"}, 2, "refused (CONFIGURATION_INVALID):"),
+        ({"bundle_public_key_file": "none"}, 2, "refused (CONFIGURATION_INVALID):"),
     ],
 )
 def test_a_configuration_can_be_checked_without_serving(

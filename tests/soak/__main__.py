@@ -29,6 +29,7 @@ from tests.soak.chaos import Misfortunes, Server, fill_disk
 from tests.soak.ledger import Ledger
 from tests.soak.people import Person, leaving_people, simulated_people
 from tests.soak.recount import recount
+from tests.soak.releases import Releases
 
 _DISK_BYTES = 192 * 1024 * 1024
 _LEAVERS = 12
@@ -65,10 +66,9 @@ def _soak(given: argparse.Namespace, directory: Path, stack: ExitStack, *, has_d
     people = simulated_people(
         directory / "simulated", count=given.people, seed=given.seed, now=datetime.now(UTC)
     )
-    policy = directory / "policy.toml"
-    policy.write_text(_generous_policy(), encoding="utf-8")
-    settings["policy_file"] = str(policy)
-    environ = environment(directory, given.bundle.absolute(), **settings)
+    releases = Releases(given.bundle.absolute(), directory, _generous_policy())
+    settings |= {"policy_file": str(releases.policy_file), "reload_check_seconds": "0.5"}
+    environ = environment(directory, releases.root, **settings)
     servers: list[Server] = []
     addresses = [f"127.0.0.1:{_free_port()}" for _ in range(given.servers)]
     for number, address in enumerate(addresses):
@@ -96,6 +96,8 @@ def _soak(given: argparse.Namespace, directory: Path, stack: ExitStack, *, has_d
         "server killed": lambda: draw.choice(servers).kill(),
         "server restarted": lambda: draw.choice(servers).restart(),
         "importer killed": lambda: draw.choice(servers).kill_importer(),
+        "bundle and policy changed": releases.change,
+        "bundle broken for 2 s": lambda: releases.break_for(2.0),
         "importer stopped for 2 s": lambda: draw.choice(servers).pause_importer(2.0),
     }
     if has_disk:

@@ -35,7 +35,11 @@ COMMANDS: Final = {
     "report": ("report", "write one page of HTML on what a bundle can do and for whom it errs"),
     "damage": ("damage", "show, simulated, what a wrong error model of faces does"),
     "replay": ("replay", "show what a policy or a bundle would have decided"),
-    "publish": ("publish", "make a bundle the one that serves"),
+    "publish": ("publish", "make a bundle the one that serves, if it passes the gates"),
+    "rollback": ("rollback", "make an earlier version the one that serves"),
+    "publications": ("publications", "print what was published when, and on what grounds"),
+    "signing-key": ("signing_key", "make the pair of keys that bundles are signed with"),
+    "sign": ("sign", "put a signature beside the manifest of a bundle"),
     "age-tables": (
         "age_tables",
         "print every parameter of the age tables with its source, and what follows",
@@ -52,7 +56,7 @@ seen, publish it for the server.
   pairguard-train fit --tables var/simulated --out var/fitted
   pairguard-train evaluate --tables var/simulated --bundle var/fitted
   pairguard-train report --tables var/simulated --bundle var/fitted --out var/report.html
-  pairguard-train publish var/fitted --to var/bundles
+  pairguard-train publish var/fitted --to var/bundles --evaluation var/simulated-metrics.json
 """
 
 

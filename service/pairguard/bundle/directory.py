@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pairguard.bundle.manifest import MANIFEST, SIZE_LIMITS, Manifest, read_manifest
+from pairguard.bundle.manifest import (
+    DIRECTORY_LIMITS,
+    MANIFEST,
+    SIGNATURE,
+    Manifest,
+    read_manifest,
+)
 from pairguard.errors import BundleRefused
 
 CURRENT: Final = "current"
@@ -32,11 +38,20 @@ class BundleFiles:
         version: The bundle's version, made from the manifest's bytes.
         manifest: The manifest.
         contents: Bytes of every file by name, the manifest's included.
+        signature: The signature beside the manifest, not looked at yet; None: there is none.
     """
 
     version: str
     manifest: Manifest
     contents: Mapping[str, bytes]
+    signature: bytes | None = None
+
+    @property
+    def stored(self) -> Mapping[str, bytes]:
+        """All that lies in the directory: the contents and, where there is one, the signature."""
+        if self.signature is None:
+            return self.contents
+        return {**self.contents, SIGNATURE: self.signature}
 
 
 def locate_bundle(path: Path) -> Path:
@@ -87,7 +102,8 @@ def read_bundle_files(path: Path) -> BundleFiles:
             raise BundleRefused(f"{path} holds no {MANIFEST}", reason="BUNDLE_MISSING")
         content = _read_file(descriptor, MANIFEST)
         manifest = read_manifest(content)
-        _check_names(names - {MANIFEST}, set(manifest.files))
+        _check_names(names - {MANIFEST, SIGNATURE}, set(manifest.files))
+        signature = _read_file(descriptor, SIGNATURE) if SIGNATURE in names else None
         contents = {MANIFEST: content}
         for name, expected in sorted(manifest.files.items()):
             contents[name] = _read_file(descriptor, name)
@@ -101,7 +117,7 @@ def read_bundle_files(path: Path) -> BundleFiles:
         raise _unreadable(path, error) from error
     finally:
         os.close(descriptor)
-    return BundleFiles(manifest.version(content), manifest, contents)
+    return BundleFiles(manifest.version(content), manifest, contents, signature)
 
 
 def _check_names(found: set[str], named: set[str]) -> None:
@@ -119,7 +135,7 @@ def _read_file(directory: int, name: str) -> bytes:
     # Not following links, so that nothing outside is read; not blocking, so that a pipe in the
     # place of a file cannot stop a server.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    limit = SIZE_LIMITS[name]
+    limit = DIRECTORY_LIMITS[name]
     try:
         descriptor = os.open(name, flags, dir_fd=directory)
     except OSError as error:

@@ -30,6 +30,7 @@ from pairguard.bundle.manifest import (
     SIGNALS,
     Manifest,
 )
+from pairguard.bundle.signature import PublicKeys
 from pairguard.errors import BundleRefused, InvalidInput
 from pairguard.risk.behaviour import BehaviourAgeModel
 from pairguard.risk.calibration import Calibration
@@ -64,21 +65,25 @@ class Bundle:
     load_seconds: float
 
 
-def load_bundle(path: Path) -> Bundle:
+def load_bundle(path: Path, *, public_keys: PublicKeys | None = None) -> Bundle:
     """Load a bundle and verify all of it before anything is used.
 
-    In this order: the manifest, its format version first; the set of files; their hashes; then
-    each file, the catalogue's schema hash, the sizes of the models, and the raw scores that both
-    ways of calling a model must reproduce bit for bit.
+    In this order: the manifest, its format version first; the set of files; their hashes; the
+    signature, where one is wanted; then each file, the catalogue's schema hash, the sizes of the
+    models, and the raw scores that both ways of calling a model must reproduce bit for bit.
 
     Args:
         path: The directory of one version, or a root whose ``current`` names one.
+        public_keys: Whose signature it must have; None: a signature is neither wanted nor looked
+            at.
 
     Raises:
         BundleRefused: With the reason, and the first file that is at fault.
     """
     start = time.perf_counter()
     files = read_bundle_files(locate_bundle(path))
+    if public_keys is not None:
+        public_keys.verify(files)
     model = compose_model(files)
     return Bundle(
         version=files.version,

@@ -31,6 +31,8 @@ CALIBRATION: Final = "calibration.json"
 CERTIFICATE: Final = "certificate.json"
 REFERENCE: Final = "reference.json"
 REPORT: Final = "report.html"
+SIGNATURE: Final = "bundle.sig"
+"""Lies beside the manifest and is named by none: who signs a bundle does not change its version."""
 
 OPTIONAL_FILES: Final = frozenset({AGE_MODEL, HARM_MODEL, REPORT})
 
@@ -49,6 +51,12 @@ SIZE_LIMITS: Final[Mapping[str, int]] = {
     REPORT: 64 * _MEBIBYTE,
 }
 """Every file that format 1 knows, with the bytes it may have at most."""
+
+SIGNATURE_BYTES: Final = 64
+"""Length of an ed25519 signature, RFC 8032."""
+
+DIRECTORY_LIMITS: Final[Mapping[str, int]] = {**SIZE_LIMITS, SIGNATURE: SIGNATURE_BYTES}
+"""The same with the signature: everything that may lie in the directory."""
 
 REQUIRED_FILES: Final = frozenset(SIZE_LIMITS) - OPTIONAL_FILES - {MANIFEST}
 

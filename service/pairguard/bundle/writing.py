@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pairguard.bundle.manifest import MANIFEST, SIZE_LIMITS, Manifest
+from pairguard.bundle.manifest import DIRECTORY_LIMITS, MANIFEST, Manifest
 from pairguard.errors import BundleRefused
 
 
@@ -75,9 +75,9 @@ def write_directory(directory: Path, contents: Mapping[str, bytes]) -> None:
         OSError: It could not be written; nothing was left behind.
     """
     for name, content in contents.items():
-        if len(content) > SIZE_LIMITS[name]:
+        if len(content) > DIRECTORY_LIMITS[name]:
             raise BundleRefused(
-                f"{name} is larger than {SIZE_LIMITS[name]} bytes", reason="BUNDLE_INVALID"
+                f"{name} is larger than {DIRECTORY_LIMITS[name]} bytes", reason="BUNDLE_INVALID"
             )
     if os.path.lexists(directory):
         raise _exists(directory)

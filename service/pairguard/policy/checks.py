@@ -6,7 +6,7 @@ looks at the participant's own region only: what is asked of one never depends o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pairguard.age.admission import Admission, admission
@@ -39,10 +39,18 @@ class CheckPlan:
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    """What the lines of one region make of any participant of it."""
+    """What the lines of one region make of any participant of it.
+
+    Attributes:
+        forecaster: Forecasts the checks of the region.
+        zone: What a check is to leave.
+        mark: Stands for all of this in what is kept of an assessment. Were it the forecaster, the
+            tables would keep themselves alive: they keep assessments, and it keeps them.
+    """
 
     forecaster: CheckForecaster
     zone: UncertainZone
+    mark: object = field(default_factory=object)
 
 
 class CheckPlanner:
@@ -61,10 +69,10 @@ class CheckPlanner:
         """
         lines = self._policy.for_participant(region)
         asking = self._asking_of(lines)
-        plan: CheckPlan | None = assessment.conclusion(asking)
+        plan: CheckPlan | None = assessment.conclusion(asking.mark)
         if plan is None:
             plan = _plan(lines, asking, assessment)
-            assessment.conclude(asking, plan)
+            assessment.conclude(asking.mark, plan)
         return plan
 
     def _asking_of(self, lines: RegionPolicy) -> _Asking:

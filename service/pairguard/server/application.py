@@ -21,7 +21,8 @@ from pairguard.server.addresses import Address, parse_address
 from pairguard.server.callers import Callers
 from pairguard.server.drift_watch import DriftWatch
 from pairguard.server.followed_files import FollowedFiles
-from pairguard.server.generation import Generation, GenerationSlot, load_generation
+from pairguard.server.generation import Generation
+from pairguard.server.generation_following import GenerationFollowing
 from pairguard.server.health import Health
 from pairguard.server.journal_import import JournalImport
 from pairguard.server.metrics import Metrics
@@ -49,7 +50,7 @@ class Parts:
     server: grpc.Server
     pool: ThreadPoolExecutor
     shares_port: bool
-    generations: GenerationSlot
+    following: GenerationFollowing
     store: ParticipantStore
     segments: SegmentWriter
     journal_import: JournalImport
@@ -123,14 +124,10 @@ class Application:
         Raises:
             BundleRefused: The bundle does not verify.
             PolicyRefused: The policy does not validate.
-            ConfigurationRefused: The embedded store cannot be used.
+            ConfigurationRefused: The embedded store or the public keys cannot be used.
         """
         settings, parts = self._parts.settings, self._parts
-        generation = load_generation(settings.bundle_path, settings.policy_file)
-        parts.generations.put(generation)
-        parts.metrics.tell_generation(
-            generation.bundle_version, generation.policy_version, generation.bundle_load_seconds
-        )
+        generation = parts.following.load()
         parts.shadow.reload(generation)
         parts.drift.start()
         parts.health.set_healthy(GENERATION)
@@ -146,6 +143,25 @@ class Application:
             self._waiting = threading.Thread(target=self._wait_for_store, name="store", daemon=True)
             self._waiting.start()
         return generation
+
+    def follow(self, on_change: Callable[[], None] = lambda: None) -> None:
+        """Take a bundle or a policy that changes from now on.
+
+        Args:
+            on_change: Called after each change of what judges, in a thread of its own.
+        """
+        shadow = self._parts.shadow
+
+        def changed(generation: Generation) -> None:
+            # What its settings do not name of a challenger is that of what serves.
+            shadow.reload(generation)
+            on_change()
+
+        self._parts.following.start(changed)
+
+    def reload(self) -> None:
+        """Look at bundle and policy at once; returns before that is done."""
+        self._parts.following.ask()
 
     def _open_store(self) -> None:
         parts = self._parts
@@ -184,6 +200,7 @@ class Application:
         if self._health_server is not None:
             self._health_server.stop(None).wait()
         self._stopped.set()
+        parts.following.stop()
         if self._waiting is not None:
             self._waiting.join()
         parts.upkeep.stop()

@@ -1,4 +1,4 @@
-"""One line of JSON for a call, and for nothing else but failures.
+"""One line of JSON for a call, for a change of what judges, and for failures.
 
 Owns what is written of a call: static messages and fields from closed sets. Ids, ages, texts of
 the caller's and texts of exceptions are never written.
@@ -10,7 +10,7 @@ import json
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from types import TracebackType
@@ -60,6 +60,32 @@ class CanonicalLog:
             bundle_version=facts.bundle_version,
             policy_version=facts.policy_version,
             degradations=facts.degradations,
+        )
+
+    def reload(
+        self,
+        result: str,
+        *,
+        bundle_version: str,
+        policy_version: str,
+        duration_seconds: float,
+        reason: str = "",
+        problems: Sequence[str] = (),
+    ) -> None:
+        """Write what became of a changed bundle or policy, and what serves now.
+
+        Problems name files, lines and settings of the operator's own; nothing of a caller's is in
+        a bundle or a policy.
+        """
+        self._write(
+            "error" if reason else "info",
+            "reload",
+            result=result,
+            reason=reason,
+            problems=tuple(problems),
+            bundle_version=bundle_version,
+            policy_version=policy_version,
+            duration_seconds=round(duration_seconds, 6),
         )
 
     def promises_unkept(self, problem: str, count: int, **versions: str) -> None:

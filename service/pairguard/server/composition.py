@@ -33,6 +33,7 @@ from pairguard.server.event_recording import EventRecording
 from pairguard.server.evidence_recording import EvidenceRecording
 from pairguard.server.feedback_servicer import FeedbackServicer
 from pairguard.server.generation import Generation, GenerationSlot
+from pairguard.server.generation_following import GenerationFollowing, Sources
 from pairguard.server.health import Health
 from pairguard.server.interceptors import CallRecorder, ErrorBoundary, WrappingInterceptor
 from pairguard.server.journal_import import JournalImport
@@ -119,7 +120,7 @@ def compose(
             read_timeout_seconds=settings.store_read_timeout_seconds,
         )
     generations = GenerationSlot(clock, on_unkept=lambda generation: _log_unkept(log, generation))
-    metrics.watch_promises(generations.unkept_promises, generations.promises_expire_time)
+    metrics.generation.watch_promises(generations.unkept_promises, generations.promises_expire_time)
     recent = RecentDecisions()
     kept = KeptParticipants(store, recent)
     hashing = CurrentHashing(kept)
@@ -248,7 +249,16 @@ def compose(
             server=server,
             pool=pool,
             shares_port=shares_port,
-            generations=generations,
+            following=GenerationFollowing(
+                Sources(
+                    settings.bundle_path, settings.policy_file, settings.bundle_public_key_file
+                ),
+                generations,
+                metrics,
+                log,
+                check_seconds=settings.reload_check_seconds,
+                clock=clock,
+            ),
             store=store,
             segments=segments,
             journal_import=journal_import,

@@ -6,6 +6,8 @@ hashing a message does.
 
 from __future__ import annotations
 
+import weakref
+
 from pairguard.server.generation import Generation
 from pairguard.server.kept_participants import KeptParticipants
 from pairguard.server.known_names import KnownNames
@@ -22,7 +24,8 @@ class CurrentHashing:
 
     def __init__(self, kept: KeptParticipants) -> None:
         self._kept = kept
-        self._last: tuple[IdentityKeys, Generation, RecordHashing] | None = None
+        # Weakly: a generation that serves no more is not to be kept in memory by this.
+        self._last: tuple[IdentityKeys, weakref.ref[Generation], RecordHashing] | None = None
 
     def of(self, generation: Generation) -> RecordHashing:
         """Return what hashes messages for a generation.
@@ -32,8 +35,9 @@ class CurrentHashing:
         """
         keys = self._kept.keys
         last = self._last
-        if last is None or last[0] is not keys or last[1] is not generation:
+        if last is None or last[0] is not keys or last[1]() is not generation:
             model = generation.judge.model
             known = KnownNames.of(model.catalogue, model.tables)
-            last = self._last = (keys, generation, RecordHashing(keys.hash, known))
+            last = (keys, weakref.ref(generation), RecordHashing(keys.hash, known))
+            self._last = last
         return last[2]

@@ -18,10 +18,10 @@ from pairguard.history.changes import Exonerated, Reviewed
 from pairguard.history.row import Row
 from pairguard.history.summary import last_met, last_probability_minor, summarise
 from pairguard.policy.reasons import HOLD_REASONS, ReasonCode
+from pairguard.policy.regions import Policy
 from pairguard.server.chat_agreement import agreement, met_by_ranking
 from pairguard.server.decision_ids import is_of_pair
 from pairguard.server.event_conversion import MAX_CHAT_SECONDS
-from pairguard.server.generation import GenerationSlot
 from pairguard.server.kept_participants import open_chats_of, summary_of
 from pairguard.server.response_conversion import set_time
 from pairguard.store.effects import review_of
@@ -54,16 +54,14 @@ class EventCompletion:
         self._starts: dict[str, float] = {}
         self._said: list[tuple[Sequence[bytes], Reviewed | Exonerated]] = []
 
-    def complete(
-        self, messages: Sequence[journal_pb2.EventRecord], generations: GenerationSlot
-    ) -> None:
-        """Complete messages in place."""
+    def complete(self, messages: Sequence[journal_pb2.EventRecord], policy: Policy) -> None:
+        """Complete messages in place, all under one policy."""
         for message in messages:
             kind = message.event.WhichOneof("event")
             if kind == "chat_started":
                 self._started(message)
             elif kind == "review_verdict":
-                self._reviewed(message, generations)
+                self._reviewed(message, policy)
             elif kind == "appeal_outcome":
                 self._appealed(message)
             elif kind == "report":
@@ -116,9 +114,8 @@ class EventCompletion:
                 or last_met(self._known[reported[0]].rows, reporter) is not None
             )
 
-    def _reviewed(self, message: journal_pb2.EventRecord, generations: GenerationSlot) -> None:
+    def _reviewed(self, message: journal_pb2.EventRecord, policy: Policy) -> None:
         content = message.event.review_verdict
-        policy = generations.current.judge.policy
         ended: set[str] = set()
         if content.HasField("confirmed_age") and _confirmed_years(message) >= (
             policy.for_participant("").minimum_age

@@ -122,7 +122,8 @@ class EventRecording:
         self, events: Sequence[feedback_service_pb2.Event], now: float
     ) -> list[JournalRecord]:
         keys = self._kept.keys
-        hashing = self._hashing.of(self._generations.current)
+        generation = self._generations.current
+        hashing = self._hashing.of(generation)
         messages = []
         for event in events:
             message = journal_pb2.EventRecord(
@@ -144,7 +145,7 @@ class EventRecording:
             # Decisions first: to find them may import them, and then they are known of everybody.
             decisions = self._decisions(messages)
             EventCompletion(self._known(messages, now), decisions, now).complete(
-                messages, self._generations
+                messages, generation.judge.policy
             )
         return [event_record(message) for message in messages]
 

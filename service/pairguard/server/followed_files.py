@@ -86,10 +86,10 @@ class FollowedFiles(Generic[T]):
         self._next_check = self._clock() + self._check_seconds
 
     def _signature(self) -> _Signature:
-        return tuple(_signature(path) for path in self._paths)
+        return tuple(file_signature(path) for path in self._paths)
 
 
-def _signature(path: Path) -> tuple[int, ...] | None:
+def file_signature(path: Path) -> tuple[int, ...] | None:
     """Return what changes whenever a file is replaced or written; None: there is none."""
     try:
         status = path.stat()

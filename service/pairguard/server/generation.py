@@ -17,6 +17,7 @@ from typing import Any
 
 from pairguard.bundle.defaults import default_policy_text
 from pairguard.bundle.loading import Bundle, load_bundle
+from pairguard.bundle.signature import PublicKeys, read_public_keys
 from pairguard.errors import BundleRefused, PolicyRefused
 from pairguard.policy.certified_lines import asks_for_promises, certified_policy
 from pairguard.policy.judgement import Judge
@@ -24,7 +25,7 @@ from pairguard.policy.regions import Policy
 from pairguard.server.model_certificate import CertificateFacts, read_certificate, time_text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Generation:
     """What judges now.
 
@@ -81,6 +82,7 @@ class GenerationSlot:
     def put(self, generation: Generation) -> None:
         """Let a generation serve every call that begins from now on."""
         self._generation = generation
+        self._told = None  # what served before is not to be kept in memory by this
 
     @property
     def current(self) -> Generation:
@@ -111,16 +113,28 @@ class GenerationSlot:
         return None if generation is None else generation.certificate.expire_time
 
 
-def load_generation(bundle_path: Path, policy_file: Path | None) -> Generation:
+def load_generation(
+    bundle_path: Path, policy_file: Path | None, *, public_key_file: Path | None = None
+) -> Generation:
     """Load and verify both.
 
     Raises:
         BundleRefused: The bundle does not verify.
         PolicyRefused: The policy does not validate or cannot be read.
+        ConfigurationRefused: The public keys cannot be used.
     """
     policy = read_policy(policy_file)
-    bundle = load_bundle(bundle_path)
+    bundle = load_bundle(bundle_path, public_keys=trusted_keys(public_key_file))
     return compose_generation(bundle, policy)
+
+
+def trusted_keys(path: Path | None) -> PublicKeys | None:
+    """Return whose signature a bundle must have; None: a signature is not wanted.
+
+    Raises:
+        ConfigurationRefused: The keys cannot be used.
+    """
+    return None if path is None else read_public_keys(path)
 
 
 def compose_generation(bundle: Bundle, policy: Policy) -> Generation:

@@ -18,6 +18,7 @@ from pairguard.risk.pair import PairRisk
 from pairguard.risk.participant import Participant
 from pairguard.server.drift_figures import DriftFigures
 from pairguard.server.drift_view import DriftView
+from pairguard.server.generation_metrics import GenerationMetrics
 from pairguard.server.shadow_metrics import ShadowMetrics
 from pairguard.store.ports import PurgeReport
 from pairguard.store.segments.importing import ImportReport
@@ -107,6 +108,7 @@ class Metrics:
             "Time that loading and verifying the bundle took.",
             registry=registry,
         )
+        self.generation = GenerationMetrics(registry)
         self._log_errors = Counter(
             "pairguard_log_write_errors",
             "Log lines that could not be written.",
@@ -235,21 +237,12 @@ class Metrics:
             ("decision", "leading_reason"),
             registry=registry,
         )
-        self._unkept_promises = Gauge(
-            "pairguard_promises_unkept",
-            "Promises of the policy, over all regions, that no certificate keeps now; 0: none.",
-            registry=registry,
-        )
-        self._promises_expire_time = Gauge(
-            "pairguard_promises_expire_time_seconds",
-            "Until when the model's certificate may be used, seconds since 1970; 0: none is.",
-            registry=registry,
-        )
         self.shadow = ShadowMetrics(registry)
         """Those of a challenger."""
         self._drift = DriftFigures()
         registry.register(self._drift)
         ProcessCollector(registry=registry)
+        self._told_versions: tuple[str | None, str | None] = (None, None)
         # Looking a child up by its labels costs more than counting with it.
         self._rpc_children: dict[tuple[str, str], Histogram] = {}
         self._decision_children: dict[tuple[str, str], Counter] = {}
@@ -402,19 +395,17 @@ class Metrics:
         """Count a log line that was lost."""
         self._log_errors.inc()
 
-    def watch_promises(
-        self, unkept: Callable[[], int], expire_time: Callable[[], float | None]
-    ) -> None:
-        """Ask for what is kept, and until when, whenever figures are read: no call tells of it."""
-        self._unkept_promises.set_function(lambda: float(unkept()))
-        self._promises_expire_time.set_function(lambda: expire_time() or 0.0)
-
     def tell_generation(
         self, bundle_version: str, policy_version: str, bundle_load_seconds: float
     ) -> None:
         """Name what serves now, and nothing else."""
-        self._bundle_info.clear()
-        self._bundle_info.labels(bundle_version).set(1)
-        self._policy_info.clear()
-        self._policy_info.labels(policy_version).set(1)
+        for info, version, before in (
+            (self._bundle_info, bundle_version, self._told_versions[0]),
+            (self._policy_info, policy_version, self._told_versions[1]),
+        ):
+            # The new one first: who looks in between finds two and never none.
+            info.labels(version).set(1)
+            if before not in {None, version}:
+                info.remove(before)
+        self._told_versions = (bundle_version, policy_version)
         self._bundle_load_seconds.set(bundle_load_seconds)

@@ -40,6 +40,10 @@ class Settings:
     """A bundle, or a root of bundles whose ``current`` is served."""
     policy_file: Path | None = None
     """The policy document, TOML. Absent: the cautious one of the package."""
+    bundle_public_key_file: Path | None = None
+    """PEM of the keys, by one of which a bundle must be signed. Absent: no signature is wanted."""
+    reload_check_seconds: float = 2.0
+    """How often is looked whether bundle or policy have changed."""
     shadow_bundle_path: Path | None = None
     """A challenger's bundle, or a root of bundles. Absent: that of ``bundle_path``, where
     ``shadow_policy_file`` names a challenger."""
@@ -167,6 +171,7 @@ class Settings:
 
 
 BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
+    "reload_check_seconds": (0.05, 3_600),
     "worker_processes": (1, 256),
     "worker_silence_seconds": (2, 3_600),
     "connection_age_seconds": (1, 86_400),

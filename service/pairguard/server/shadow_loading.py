@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pairguard.bundle.loading import load_bundle
 from pairguard.policy.judgement import Judge
-from pairguard.server.generation import Generation, read_policy
+from pairguard.server.generation import Generation, read_policy, trusted_keys
 from pairguard.server.settings import Settings
 
 
@@ -18,6 +18,7 @@ def load_challenger(settings: Settings, live: Generation) -> Generation | None:
     Raises:
         BundleRefused: Its bundle does not verify.
         PolicyRefused: Its policy does not validate or cannot be read.
+        ConfigurationRefused: The public keys cannot be used.
     """
     bundle_path, policy_file = settings.shadow_bundle_path, settings.shadow_policy_file
     if bundle_path is None and policy_file is None:
@@ -27,7 +28,8 @@ def load_challenger(settings: Settings, live: Generation) -> Generation | None:
     if bundle_path is None:
         model, version, seconds = judge.model, live.bundle_version, 0.0
     else:
-        bundle = load_bundle(bundle_path)
+        keys = trusted_keys(settings.bundle_public_key_file)
+        bundle = load_bundle(bundle_path, public_keys=keys)
         model, version, seconds = bundle.model, bundle.version, bundle.load_seconds
     return Generation(
         bundle_version=version,

@@ -7,7 +7,7 @@ import pytest
 from pairguard.history.changes import Decided
 from pairguard.history.row import Row
 from pairguard.server.event_completion import EventCompletion
-from pairguard.server.generation import GenerationSlot
+from pairguard.server.generation import read_policy
 from pairguard.store.ports import KeptParticipant
 from pairguard.v1.journal_pb2 import (
     RECONCILIATION_AGAINST_DECISION,
@@ -21,6 +21,7 @@ from pairguard.v1.journal_pb2 import (
 NOON = 1_795_000_000.0
 ANN, BEA, CAT = bytes([1]) * 16, bytes([2]) * 16, bytes([3]) * 16
 RANKING = "f" * 32
+POLICY = read_policy(None)
 
 
 def start(a: bytes, b: bytes, decision_id: str = RANKING) -> EventRecord:
@@ -67,7 +68,7 @@ def completed(
 ) -> EventRecord:
     people = {ANN: kept(minors[0]), BEA: kept(minors[1]), CAT: kept(None)}
     decisions = {} if decision is None else {decision.decision_id: decision}
-    EventCompletion(people, decisions, NOON).complete([message], GenerationSlot())
+    EventCompletion(people, decisions, NOON).complete([message], POLICY)
     return message
 
 

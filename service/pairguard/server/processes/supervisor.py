@@ -22,6 +22,7 @@ from pairguard.errors import ConfigurationRefused
 from pairguard.server.addresses import Address, parse_address
 from pairguard.server.announcement import say, say_refused, serving_lines
 from pairguard.server.exit_codes import EXIT_KILLED, EXIT_OK, EXIT_REFUSED
+from pairguard.server.hang_up import take_hang_up
 from pairguard.server.processes.merged_metrics import SupervisorMetrics
 from pairguard.server.processes.messages import Serving
 from pairguard.server.processes.place import Place
@@ -120,6 +121,10 @@ class Supervisor:
         self._selector.register(woken, selectors.EVENT_READ, None)
         for number in _SIGNALS:
             signal.signal(number, self._receive)
+        take_hang_up(
+            reload=lambda: self._signals.append(signal.SIGHUP),
+            end=lambda: self._signals.append(signal.SIGTERM),
+        )
         before = signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
         try:
             return self._watch(woken)
@@ -180,6 +185,11 @@ class Supervisor:
             say(line)
 
     def _obey(self, number: signal.Signals) -> None:
+        if number is signal.SIGHUP:
+            for place in self._places:
+                if place.worker is not None:
+                    place.worker.reload()
+            return
         if number is signal.SIGUSR2:
             if self._stop_by is None and self._replacing is None:
                 say("every worker is replaced, one after the other")

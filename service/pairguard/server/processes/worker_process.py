@@ -83,6 +83,11 @@ class WorkerProcess:
         self.is_stopping = True
         self._signal(signal.SIGTERM)
 
+    def reload(self) -> None:
+        """Have it look at bundle and policy at once; one that begins reads them anyway."""
+        if self.serving is not None:
+            self._signal(signal.SIGHUP)
+
     def kill(self) -> None:
         """End it at once."""
         self._signal(signal.SIGKILL)
