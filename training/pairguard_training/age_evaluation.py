@@ -18,7 +18,7 @@ from pairguard.policy.state import StoredState
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.model import RiskModel
 from pairguard_training.age_labels import age_rows
-from pairguard_training.assessing import Assessed, adult_ages_of, pair_rows
+from pairguard_training.assessing import Assessed, adult_ages_of
 from pairguard_training.baselines import baseline_scores, fit_baselines, person_matrix
 from pairguard_training.comparison import (
     ORACLE,
@@ -30,6 +30,7 @@ from pairguard_training.comparison import (
 )
 from pairguard_training.judged_people import JudgedPeople, judged_people
 from pairguard_training.line_calibration import ADULT_AGE_YEARS
+from pairguard_training.pair_stream import pair_rows
 from pairguard_training.resampling import Estimate, with_unseen
 from pairguard_training.splitting import Part, Split, hash_fraction
 from pairguard_training.tables.reading import Tables
