@@ -145,7 +145,7 @@ def train(
     with progress(rounds, title) as advance:
         return lightgbm.train(
             _parameters(settings, compute),
-            _dataset(rows, settings, categorical),
+            _dataset(rows, settings, categorical, compute),
             num_boost_round=rounds,
             callbacks=[_advancing(advance)],
         )
@@ -165,12 +165,12 @@ def best_rounds(
 
     It is found in this process, whatever trains the model: a cluster cannot stop early.
     """
-    dataset = _dataset(rows, settings, categorical)
+    dataset = _dataset(rows, settings, categorical, compute)
     valid = dataset.create_valid(
         _data(held_out.features),
         label=held_out.labels,
         weight=held_out.weights,
-        params=_binning(settings),
+        params=_binning(settings, compute),
     )
     with progress(most, title) as advance:
         booster = lightgbm.train(
@@ -200,6 +200,11 @@ def raw_scores(booster: lightgbm.Booster, features: Array, *, rounds: int | None
     return np.asarray(scores, dtype=np.float64)
 
 
+def feature_names(count: int) -> list[str]:
+    """Return what columns are called in a model: a signal's name may hold commas and spaces."""
+    return [f"f{column}" for column in range(count)]
+
+
 def _parameters(settings: Mapping[str, Any], compute: Compute) -> dict[str, Any]:
     return {
         **settings,
@@ -207,26 +212,32 @@ def _parameters(settings: Mapping[str, Any], compute: Compute) -> dict[str, Any]
         "force_row_wise": True,
         "num_threads": compute.threads,
         "seed": compute.seed,
+        # Else it is drawn from the seed for an array, and not for rows that are streamed.
+        "data_random_seed": compute.seed,
         "verbosity": -1,
     }
 
 
-def _binning(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _binning(settings: Mapping[str, Any], compute: Compute) -> dict[str, Any]:
     chosen = {key: settings[key] for key in ("max_bin", "min_data_in_leaf") if key in settings}
-    return {**chosen, "verbosity": -1, "feature_pre_filter": False}
+    return {
+        **chosen,
+        "data_random_seed": compute.seed,
+        "feature_pre_filter": False,
+        "verbosity": -1,
+    }
 
 
 def _dataset(
-    rows: AnyRows, settings: Mapping[str, Any], categorical: Sequence[int]
+    rows: AnyRows, settings: Mapping[str, Any], categorical: Sequence[int], compute: Compute
 ) -> lightgbm.Dataset:
     return lightgbm.Dataset(
         _data(rows.features),
         label=rows.labels,
         weight=rows.weights,
-        # Names of signals may hold commas and spaces, which the model's text cannot.
-        feature_name=[f"f{column}" for column in range(rows.features.shape[1])],
+        feature_name=feature_names(rows.features.shape[1]),
         categorical_feature=list(categorical),
-        params=_binning(settings),
+        params=_binning(settings, compute),
         free_raw_data=False,
     )
 

@@ -7,7 +7,7 @@ must not know how a bundle is written (``bundle_build``) nor look at the test pa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from pairguard.risk.model import RiskModel
 from pairguard_training.age_labels import AgeRows, age_rows
 from pairguard_training.age_prior import FEWEST_PEOPLE, few_sides, with_fitted_prior
 from pairguard_training.behaviour_fit import BehaviourFit, fit_behaviour
-from pairguard_training.boosting import Compute
+from pairguard_training.boosting import Cluster, Compute
 from pairguard_training.check_fit import with_fitted_checks
 from pairguard_training.declaration_fit import with_fitted_declarations
 from pairguard_training.evidence_rows import evidence_rows
@@ -53,11 +53,13 @@ class FitSettings:
         seed: Seed of the split and of everything random.
         threads: Threads of LightGBM; the result does not depend on it.
         report_window_days: How long after the proposal a report counts.
+        cluster: Trains the harm model's trees; None: this process does.
     """
 
     seed: int = 1
     threads: int = 1
     report_window_days: float = REPORT_WINDOW_DAYS
+    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +302,8 @@ class _Fitting:
         learning, checking = (
             self._harm_pairs(members, rows, chosen) for chosen in (learned, held_out)
         )
-        fit = fit_harm(features, learning, checking, compute=self.compute)
+        compute = replace(self.compute, cluster=self.settings.cluster)
+        fit = fit_harm(features, learning, checking, compute=compute)
         figures: dict[str, Any] = {
             "report_window_days": self.settings.report_window_days,
             "training_pairs": int((parts == Part.TRAIN.value).sum()),
@@ -326,6 +329,11 @@ class _Fitting:
         )
         for note in fit.notes:
             self.note(note)
+        if self.settings.cluster is not None:
+            self.note(
+                "The harm model was trained on a cluster: the same tables and seed need not give "
+                "the same bytes again."
+            )
         return fit
 
     def _harm_pairs(self, members: Members, rows: HarmRows, chosen: NDArray[np.intp]) -> HarmPairs:
