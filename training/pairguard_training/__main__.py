@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "simulate": ("simulate", "write a simulated platform's tables"),
     "import": ("import_csv", "write the tables of a CSV file"),
     "fit": ("fit", "fit a bundle to tables"),
+    "score": ("score", "judge the pairs of tables with a bundle, as the service would"),
     "evaluate": ("evaluate", "judge a bundle on people it has not seen"),
     "damage": ("damage", "show, simulated, what a wrong error model of faces does"),
     "publish": ("publish", "make a bundle the one that serves"),

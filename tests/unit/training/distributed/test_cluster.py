@@ -153,7 +153,7 @@ def test_without_dask_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_workers_with_another_lightgbm_are_named(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.lightgbm, "__version__", "0.1")
+    monkeypatch.setattr("lightgbm.__version__", "0.1")
     with (
         pytest.raises(ConfigurationRefused, match=r"worker tcp.*0\.1 is wanted"),
         connected(address),
