@@ -107,7 +107,7 @@ class HarmFit:
     def calibrated(self, features: Features) -> Array:
         """Return the harm probability of each row, the same bits as when it is served."""
         trees = TreeModel(self.text).with_missing_as_majority()
-        return self.model.calibration.probabilities(_scores(trees, features))
+        return self.model.calibration.probabilities(tree_scores(trees, features))
 
 
 class Columns(Protocol):
@@ -190,7 +190,7 @@ def fit_trees(
     text = model_text(booster)
     # As the harm model calls its trees when it serves.
     served = TreeModel(text).with_missing_as_majority()
-    calibration = fit_calibration(_scores(served, held_out.features), held_out.harmed)
+    calibration = fit_calibration(tree_scores(served, held_out.features), held_out.harmed)
     notes = []
     if held_out.positives < FEWEST_POSITIVES:
         notes.append(
@@ -200,7 +200,7 @@ def fit_trees(
     return HarmTrees(text, booster, calibration, rounds, tuple(notes))
 
 
-def _scores(trees: TreeModel, features: Features) -> Array:
+def tree_scores(trees: TreeModel, features: Features) -> Array:
     """Return (n,) raw scores; never more than some thousand rows are held for it."""
     found = [trees.raw_scores(chunk)[:, 0] for chunk in chunks(features)]
     return np.concatenate(found) if found else np.empty(0)
