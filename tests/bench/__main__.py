@@ -23,6 +23,7 @@ from tests.bench.pools import pools_report
 from tests.bench.posterior import posterior_report
 from tests.bench.requests import bare_requests, platform_requests
 from tests.bench.server_process import NULL_METHOD, measured_server
+from tests.bench.training import report_training
 from tests.redis_server import running_redis
 
 _SCORE_PAIR = "/pairguard.v1.PairRiskService/ScorePair"
@@ -37,6 +38,9 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=2_000, help="timed calls a measurement")
     parser.add_argument("--requests", type=int, default=5_000, help="different requests")
     parser.add_argument("--participants", type=int, default=1_000_000, help="of a large store")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of a fit on ready rows")
+    parser.add_argument("--streamed-rows", type=int, default=2_000_000, help="of a streamed fit")
+    parser.add_argument("--columns", type=int, default=60, help="of either")
     parser.add_argument("--part", choices=("all", *_PARTS), default="all")
     given = parser.parse_args()
     for name, measure in _PARTS.items():
@@ -166,6 +170,12 @@ def _participants(given: argparse.Namespace) -> None:
             )
 
 
+def _training(given: argparse.Namespace) -> None:
+    for text in report_training(given, _SEED):
+        _say(text)
+        _say("")
+
+
 _PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "posterior": _posterior,
     "judging": _judging,
@@ -173,6 +183,7 @@ _PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "events": _events,
     "pools": _pools,
     "participants": _participants,
+    "training": _training,
 }
 
 

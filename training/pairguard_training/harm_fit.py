@@ -214,17 +214,7 @@ def _rounds(
     compute: Compute,
 ) -> int:
     """Return the rounds that did best on pairs of which both people were held out."""
-
-    def aside(groups: Sequence[str]) -> Mask:
-        # Each person is in many pairs and is hashed once.
-        held = {
-            group: hash_fraction(f"rounds {group}", seed=compute.seed) < HELD_OUT_SHARE
-            for group in set(groups)
-        }
-        return np.array([held[group] for group in groups], dtype=np.bool_)
-
-    first, second = aside(pairs.groups_a), aside(pairs.groups_b)
-    inner, outer = ~first & ~second, first & second
+    inner, outer = set_aside(pairs, compute.seed)
     enough = min(pairs.harmed[inner].sum(), pairs.harmed[outer].sum()) >= FEWEST_FOR_ROUNDS
     if not enough:
         return _FEW_ROUNDS
@@ -237,3 +227,18 @@ def _rounds(
         categorical=categorical,
         title="harm model, rounds",
     )
+
+
+def set_aside(pairs: HarmPairs, seed: int) -> tuple[Mask, Mask]:
+    """Return the pairs that learn, and those that judge, where rounds are chosen."""
+
+    def aside(groups: Sequence[str]) -> Mask:
+        # Each person is in many pairs and is hashed once.
+        held = {
+            group: hash_fraction(f"rounds {group}", seed=seed) < HELD_OUT_SHARE
+            for group in set(groups)
+        }
+        return np.array([held[group] for group in groups], dtype=np.bool_)
+
+    first, second = aside(pairs.groups_a), aside(pairs.groups_b)
+    return ~first & ~second, first & second
