@@ -21,7 +21,6 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from pairguard.age.parameters import Array
 from pairguard.bundle.loading import load_bundle
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.features import PairFeatures
