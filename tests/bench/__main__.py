@@ -23,7 +23,7 @@ from tests.bench.pools import pools_report
 from tests.bench.posterior import posterior_report
 from tests.bench.requests import bare_requests, platform_requests
 from tests.bench.server_process import NULL_METHOD, measured_server
-from tests.bench.training import report_training
+from tests.bench.training import training_reports
 from tests.redis_server import running_redis
 
 _SCORE_PAIR = "/pairguard.v1.PairRiskService/ScorePair"
@@ -171,7 +171,7 @@ def _participants(given: argparse.Namespace) -> None:
 
 
 def _training(given: argparse.Namespace) -> None:
-    for text in report_training(given, _SEED):
+    for text in training_reports(given, _SEED):
         _say(text)
         _say("")
 

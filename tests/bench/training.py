@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -248,11 +248,9 @@ def _peak_bytes() -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def report_training(given: argparse.Namespace, seed: int) -> list[str]:
-    """Return all that this part has to tell."""
+def training_reports(given: argparse.Namespace, seed: int) -> Iterator[str]:
+    """Yield what this part has to tell, one measurement after the other."""
     turns = max(given.rounds // 5, 3)
-    return [
-        training_report(rows=given.rows, columns=given.columns, rounds=turns, seed=seed),
-        streaming_report(rows=given.streamed_rows, columns=given.columns, seed=seed),
-        snapshots_report(given.bundle, rounds=turns, seed=seed),
-    ]
+    yield training_report(rows=given.rows, columns=given.columns, rounds=turns, seed=seed)
+    yield streaming_report(rows=given.streamed_rows, columns=given.columns, seed=seed)
+    yield snapshots_report(given.bundle, rounds=turns, seed=seed)

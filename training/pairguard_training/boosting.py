@@ -209,7 +209,9 @@ def _parameters(settings: Mapping[str, Any], compute: Compute) -> dict[str, Any]
     return {
         **settings,
         "deterministic": True,
-        "force_row_wise": True,
+        # Each histogram is summed by one thread, in the order of the rows; with few threads this is
+        # a third faster than by rows, and needs no second copy of the bins.
+        "force_col_wise": True,
         "num_threads": compute.threads,
         "seed": compute.seed,
         # Else it is drawn from the seed for an array, and not for rows that are streamed.

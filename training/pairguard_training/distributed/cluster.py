@@ -40,7 +40,7 @@ _NAMES_IN_SCIKIT_LEARN = {
     "seed": "random_state",
 }
 """Under their first names LightGBM's estimators would pass their own defaults beside ours."""
-_OF_ONE_PROCESS = frozenset({"num_threads", "force_row_wise"})
+_OF_ONE_PROCESS = frozenset({"num_threads", "force_col_wise"})
 _QUANTIZED = "use_quantized_grad"
 
 
