@@ -27,6 +27,7 @@ from tests.bench.processes import processes_report
 from tests.bench.reload import reload_report
 from tests.bench.requests import bare_requests, platform_requests
 from tests.bench.server_process import NULL_METHOD, measured_server
+from tests.bench.training import training_reports
 from tests.redis_server import running_redis
 
 _SCORE_PAIR = "/pairguard.v1.PairRiskService/ScorePair"
@@ -42,6 +43,9 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=5_000, help="different requests")
     parser.add_argument("--participants", type=int, default=1_000_000, help="of a large store")
     parser.add_argument("--peer-python", type=Path, help="a Python that has MLServer")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of a fit on ready rows")
+    parser.add_argument("--streamed-rows", type=int, default=2_000_000, help="of a streamed fit")
+    parser.add_argument("--columns", type=int, default=60, help="of either")
     parser.add_argument("--part", choices=("all", *_PARTS), default="all")
     given = parser.parse_args()
     for name, measure in _PARTS.items():
@@ -214,6 +218,12 @@ def _reload(given: argparse.Namespace) -> None:
     _say(reload_report(given.bundle, reloads=given.rounds, seed=_SEED))
 
 
+def _training(given: argparse.Namespace) -> None:
+    for text in training_reports(given, _SEED):
+        _say(text)
+        _say("")
+
+
 _PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "posterior": _posterior,
     "judging": _judging,
@@ -225,6 +235,7 @@ _PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "peers": _peers,
     "participants": _participants,
     "reload": _reload,
+    "training": _training,
 }
 
 

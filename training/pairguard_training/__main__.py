@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "import-tables": ("import_tables", "write the tables of a warehouse with other names"),
     "check": ("check", "tell every problem of tables"),
     "fit": ("fit", "fit a bundle to tables"),
+    "score": ("score", "judge the pairs of tables with a bundle, as the service would"),
     "evaluate": ("evaluate", "judge a bundle on people it has not seen"),
     "certify": ("certify", "turn promises into numbers, on people kept out of training"),
     "certificate-coverage": (

@@ -17,7 +17,7 @@ from pairguard.policy.regions import Policy
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.model import RiskModel
 from pairguard_training.age_labels import age_rows
-from pairguard_training.assessing import Assessed, adult_ages_of, assess_snapshots, pair_rows
+from pairguard_training.assessing import Assessed, adult_ages_of, assess_snapshots
 from pairguard_training.baselines import baseline_scores, fit_baselines, person_matrix
 from pairguard_training.champion import Champion
 from pairguard_training.comparison import (
@@ -33,6 +33,7 @@ from pairguard_training.comparison import (
 from pairguard_training.judged_people import JudgedPeople, judged_people
 from pairguard_training.line_calibration import ADULT_AGE_YEARS
 from pairguard_training.pair_decisions import decide_pairs
+from pairguard_training.pair_stream import pair_rows
 from pairguard_training.resampling import Estimate, with_unseen, with_unseen_difference
 from pairguard_training.splitting import Part, Split, hash_fraction
 from pairguard_training.tables.reading import Tables

@@ -32,6 +32,7 @@ _FLATTEST = 0.05  # slope of a piece, log-odds per log-odds
 _STEEPEST = 5.0
 _BENDING = 1e-3  # weight of the squared difference of neighbouring slopes, per positive
 _SLOPE_DIGITS = 12
+_WIDEST_OF_NO_SCORES = 1e-9  # scores so alike tell nothing apart, and no slope can be found
 
 
 def fit_calibration(raw_scores: Array, labels: NDArray[np.bool_]) -> Calibration:
@@ -45,7 +46,7 @@ def fit_calibration(raw_scores: Array, labels: NDArray[np.bool_]) -> Calibration
     if positives in {0, labels.size}:
         return Calibration.from_mapping({"kind": "identity"})
     happened = labels.astype(np.float64)
-    if positives < FEWEST_FOR_BETA or np.ptp(raw_scores) == 0.0:
+    if positives < FEWEST_FOR_BETA or np.ptp(raw_scores) < _WIDEST_OF_NO_SCORES:
         mapping = _shift(raw_scores, happened)
     elif positives < FEWEST_FOR_SPLINE:
         mapping = _beta(raw_scores, happened)
@@ -71,6 +72,8 @@ def _beta(raw: Array, happened: Array) -> dict[str, Any]:
             return _shift(raw, happened)
         slopes = [slope, 0.0] if kept[0] is low else [0.0, slope]
     a, b = (round(slope, _SLOPE_DIGITS) for slope in slopes)
+    if a + b <= 0.0:  # so flat that the scores tell nothing
+        return _shift(raw, happened)
     return {"kind": "beta", "a": a, "b": b, "c": _level(a * low + b * high, happened)}
 
 

@@ -6,6 +6,7 @@ from them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +22,7 @@ from pairguard.age.tables import AgeTables
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.model import RiskModel
 from pairguard_training.age_labels import AgeRows
-from pairguard_training.assessing import assess_snapshots
+from pairguard_training.assessing import Assessed, assess_snapshots
 from pairguard_training.tables.reading import Tables
 
 Array = NDArray[np.float64]
@@ -77,14 +78,26 @@ def evidence_rows(
     for row, name in enumerate(kept.snapshot_ids):
         age = assessed.assessments[name].age
         priors[row], posteriors[row] = age.base / age.base.sum(), age.probabilities
-        person, now = assessed.participants[name], assessed.seconds[name]
-        for place, group in enumerate(GROUPS):
-            items = tuple(item for item in person.age_evidence if _group(item) == group)
-            if items:
-                alone = model.assess_participant(replace(person, age_evidence=items), now).age
-                likelihood = alone.probabilities / np.maximum(alone.base, _LEAST)
-                by_group[place][row] = np.log(np.maximum(likelihood, _LEAST))
+    for place, group in enumerate(GROUPS):
+        _fill_group(by_group[place], group, model, assessed, kept.snapshot_ids)
     return EvidenceRows(kept, places, priors, posteriors, by_group)
+
+
+def _fill_group(
+    likelihoods: Array, group: str, model: RiskModel, assessed: Assessed, names: Sequence[str]
+) -> None:
+    """Put what one group of items says alone into the rows of those who have any."""
+    held = {}
+    for row, name in enumerate(names):
+        items = assessed.participants[name].age_evidence
+        alone = tuple(item for item in items if _group(item) == group)
+        if alone:
+            held[row] = replace(assessed.participants[name], age_evidence=alone)
+    times = [assessed.seconds[names[row]] for row in held]
+    found = model.assess_participants(list(held.values()), times)
+    for row, each in zip(held, found, strict=True):
+        likelihood = each.age.probabilities / np.maximum(each.age.base, _LEAST)
+        likelihoods[row] = np.log(np.maximum(likelihood, _LEAST))
 
 
 def _group(item: AgeEvidence) -> str:

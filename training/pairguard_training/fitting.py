@@ -7,7 +7,7 @@ must not know how a bundle is written (``bundle_build``) nor look at the test pa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,8 @@ from pairguard.risk.features import PairFeatures
 from pairguard.risk.model import RiskModel
 from pairguard_training.age_labels import AgeRows, age_rows
 from pairguard_training.age_prior import FEWEST_PEOPLE, few_sides, with_fitted_prior
-from pairguard_training.assessing import Assessed, assess_snapshots, pair_rows
 from pairguard_training.behaviour_fit import BehaviourFit, fit_behaviour
-from pairguard_training.boosting import Compute
+from pairguard_training.boosting import Cluster, Compute
 from pairguard_training.check_fit import with_fitted_checks
 from pairguard_training.declaration_fit import with_fitted_declarations
 from pairguard_training.evidence_rows import evidence_rows
@@ -32,6 +31,7 @@ from pairguard_training.face_labels import face_rows
 from pairguard_training.harm_fit import HarmFit, HarmPairs, fit_harm
 from pairguard_training.harm_labels import REPORT_WINDOW_DAYS, HarmRows, harm_rows
 from pairguard_training.manifest_figures import figure
+from pairguard_training.pair_stream import Members, assess_members, pair_stream
 from pairguard_training.range_fit import with_fitted_ranges
 from pairguard_training.reference import Reference, sample_reference
 from pairguard_training.splitting import Part, Split, split_tables
@@ -53,11 +53,13 @@ class FitSettings:
         seed: Seed of the split and of everything random.
         threads: Threads of LightGBM; the result does not depend on it.
         report_window_days: How long after the proposal a report counts.
+        cluster: Trains the harm model's trees; None: this process does.
     """
 
     seed: int = 1
     threads: int = 1
     report_window_days: float = REPORT_WINDOW_DAYS
+    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,17 +292,18 @@ class _Fitting:
             np.flatnonzero(parts == part.value) for part in (Part.TRAIN, Part.CALIBRATION)
         )
         features = PairFeatures(model.catalogue)
-        assessed = Assessed({}, {}, {})
-        if rows.harmed[learned].any():
-            sides = (rows.snapshots_a, rows.snapshots_b)
-            names = [side[i] for i in np.concatenate([learned, held_out]) for side in sides]
-            assessed = assess_snapshots(model, self.tables, names, title="assessing participants")
-        else:
+        if not rows.harmed[learned].any():
             learned, held_out = learned[:0], held_out[:0]
-        learning, checking = (
-            self._harm_pairs(features, assessed, rows, chosen) for chosen in (learned, held_out)
+        sides = (rows.snapshots_a, rows.snapshots_b)
+        names = [side[i] for i in np.concatenate([learned, held_out]) for side in sides]
+        members = assess_members(
+            model, features, self.policy, self.tables, names, title="assessing participants"
         )
-        fit = fit_harm(features, learning, checking, compute=self.compute)
+        learning, checking = (
+            self._harm_pairs(members, rows, chosen) for chosen in (learned, held_out)
+        )
+        compute = replace(self.compute, cluster=self.settings.cluster)
+        fit = fit_harm(features, learning, checking, compute=compute)
         figures: dict[str, Any] = {
             "report_window_days": self.settings.report_window_days,
             "training_pairs": int((parts == Part.TRAIN.value).sum()),
@@ -326,25 +329,21 @@ class _Fitting:
         )
         for note in fit.notes:
             self.note(note)
+        if self.settings.cluster is not None:
+            self.note(
+                "The harm model was trained on a cluster: the same tables and seed need not give "
+                "the same bytes again."
+            )
         return fit
 
-    def _harm_pairs(
-        self,
-        features: PairFeatures,
-        assessed: Assessed,
-        rows: HarmRows,
-        chosen: NDArray[np.intp],
-    ) -> HarmPairs:
-        made = pair_rows(
-            features,
-            self.policy,
-            assessed,
-            [rows.snapshots_a[i] for i in chosen],
-            [rows.snapshots_b[i] for i in chosen],
-        )
+    def _harm_pairs(self, members: Members, rows: HarmRows, chosen: NDArray[np.intp]) -> HarmPairs:
         groups = self.split.groups
         return HarmPairs(
-            features=made.features,
+            features=pair_stream(
+                members,
+                [rows.snapshots_a[i] for i in chosen],
+                [rows.snapshots_b[i] for i in chosen],
+            ),
             harmed=rows.harmed[chosen],
             groups_a=[groups[rows.participants_a[i]] for i in chosen],
             groups_b=[groups[rows.participants_b[i]] for i in chosen],

@@ -8,16 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from pairguard.bundle.loading import PARITY_ROWS
+from pairguard.risk.calibration import Calibration
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.harm import HarmModel
 from pairguard.risk.trees import TreeModel
-from pairguard_training.boosting import Compute, Rows, best_rounds, model_text, train
+from pairguard_training.boosting import (
+    AnyRows,
+    Compute,
+    Features,
+    any_rows,
+    best_rounds,
+    chunks,
+    model_text,
+    rows_where,
+    taken,
+    train,
+)
 from pairguard_training.calibration_fit import fit_calibration
 from pairguard_training.splitting import hash_fraction
 
@@ -54,13 +67,13 @@ class HarmPairs:
     """Rows of pairs that met.
 
     Attributes:
-        features: (n, f) by ``PairFeatures``.
+        features: (n, f) by ``PairFeatures``, held or made when they are asked for.
         harmed: (n,) the labels.
         groups_a: (n,) group of the first person, those of one household share it.
         groups_b: (n,) group of the second.
     """
 
-    features: Array
+    features: Features
     harmed: Mask
     groups_a: Sequence[str]
     groups_b: Sequence[str]
@@ -79,7 +92,7 @@ class HarmFit:
         model: Ready to serve.
         text: LightGBM's text of its trees.
         booster: As trained.
-        rows: What it was trained on.
+        rows: Some of what it was trained on, spread over all of it.
         rounds: Boosting rounds.
         notes: What should be known about it, in sentences.
     """
@@ -91,12 +104,33 @@ class HarmFit:
     rounds: int
     notes: tuple[str, ...]
 
-    def calibrated(self, features: Array) -> Array:
+    def calibrated(self, features: Features) -> Array:
         """Return the harm probability of each row, the same bits as when it is served."""
-        if not features.shape[0]:
-            return np.empty(0)
         trees = TreeModel(self.text).with_missing_as_majority()
-        return self.model.calibration.probabilities(trees.raw_scores(features)[:, 0])
+        return self.model.calibration.probabilities(tree_scores(trees, features))
+
+
+class Columns(Protocol):
+    """What trees must know of their columns; ``PairFeatures`` does."""
+
+    @property
+    def monotone_constraints(self) -> tuple[int, ...]:
+        """-1, 0 or 1 per column."""
+
+    @property
+    def categorical_columns(self) -> tuple[int, ...]:
+        """Columns that hold codes."""
+
+
+@dataclass(frozen=True, slots=True)
+class HarmTrees:
+    """Trained and calibrated trees, whatever their columns mean; see ``HarmFit``."""
+
+    text: str
+    booster: lightgbm.Booster
+    calibration: Calibration
+    rounds: int
+    notes: tuple[str, ...]
 
 
 def fit_harm(
@@ -108,17 +142,42 @@ def fit_harm(
         features: What the columns are, and which way harm may move with them.
         learned: Pairs of the training part.
         held_out: Pairs of the calibration part: other people.
-        compute: Threads and seed.
+        compute: Threads, seed, and where it is trained.
     """
-    if learned.positives < FEWEST_POSITIVES:
+    found = fit_trees(features, learned, held_out, compute=compute)
+    if isinstance(found, str):
+        return found
+    count = learned.harmed.size
+    spread = np.arange(min(PARITY_ROWS, count)) * count // min(PARITY_ROWS, count)
+    return HarmFit(
+        model=HarmModel(TreeModel(found.text), features, found.calibration),
+        text=found.text,
+        booster=found.booster,
+        rows=taken(learned.features, spread),
+        rounds=found.rounds,
+        notes=found.notes,
+    )
+
+
+def fit_trees(
+    features: Columns,
+    learned: HarmPairs,
+    held_out: HarmPairs,
+    *,
+    compute: Compute,
+    fewest_positives: int = FEWEST_POSITIVES,
+) -> HarmTrees | str:
+    """Do the same for rows of any columns; ``fewest_positives`` to learn from at least."""
+    if learned.positives < fewest_positives:
         return (
             f"{learned.positives} of {learned.harmed.size} pairs to learn from came to harm; "
-            f"{FEWEST_POSITIVES} are needed"
+            f"{fewest_positives} are needed"
         )
     if learned.positives == learned.harmed.size:
         return "every pair to learn from came to harm: there is nothing to tell it from"
     settings = {**_SETTINGS, "monotone_constraints": list(features.monotone_constraints)}
-    rows = Rows(learned.features, learned.harmed.astype(np.float64), np.ones(learned.harmed.size))
+    ones = np.ones(learned.harmed.size)
+    rows = any_rows(learned.features, learned.harmed.astype(np.float64), ones)
     rounds = _rounds(learned, rows, settings, features.categorical_columns, compute)
     booster = train(
         rows,
@@ -131,47 +190,55 @@ def fit_harm(
     text = model_text(booster)
     # As the harm model calls its trees when it serves.
     served = TreeModel(text).with_missing_as_majority()
-    calibration = fit_calibration(served.raw_scores(held_out.features)[:, 0], held_out.harmed)
+    calibration = fit_calibration(tree_scores(served, held_out.features), held_out.harmed)
     notes = []
     if held_out.positives < FEWEST_POSITIVES:
         notes.append(
             f"The harm model is calibrated on {held_out.positives} harmed pairs only: its level "
             "is uncertain and its slope unchecked."
         )
-    return HarmFit(
-        model=HarmModel(TreeModel(text), features, calibration),
-        text=text,
-        booster=booster,
-        rows=learned.features,
-        rounds=rounds,
-        notes=tuple(notes),
-    )
+    return HarmTrees(text, booster, calibration, rounds, tuple(notes))
+
+
+def tree_scores(trees: TreeModel, features: Features) -> Array:
+    """Return (n,) raw scores; never more than some thousand rows are held for it."""
+    found = [trees.raw_scores(chunk)[:, 0] for chunk in chunks(features)]
+    return np.concatenate(found) if found else np.empty(0)
 
 
 def _rounds(
     pairs: HarmPairs,
-    rows: Rows,
+    rows: AnyRows,
     settings: dict[str, Any],
     categorical: Sequence[int],
     compute: Compute,
 ) -> int:
     """Return the rounds that did best on pairs of which both people were held out."""
-
-    def aside(groups: Sequence[str]) -> Mask:
-        fractions = [hash_fraction(f"rounds {group}", seed=compute.seed) for group in groups]
-        return np.array(fractions) < HELD_OUT_SHARE
-
-    first, second = aside(pairs.groups_a), aside(pairs.groups_b)
-    inner, outer = ~first & ~second, first & second
+    inner, outer = set_aside(pairs, compute.seed)
     enough = min(pairs.harmed[inner].sum(), pairs.harmed[outer].sum()) >= FEWEST_FOR_ROUNDS
     if not enough:
         return _FEW_ROUNDS
     return best_rounds(
-        Rows(rows.features[inner], rows.labels[inner], rows.weights[inner]),
-        Rows(rows.features[outer], rows.labels[outer], rows.weights[outer]),
+        rows_where(rows, inner),
+        rows_where(rows, outer),
         settings,
         most=MOST_ROUNDS,
         compute=compute,
         categorical=categorical,
         title="harm model, rounds",
     )
+
+
+def set_aside(pairs: HarmPairs, seed: int) -> tuple[Mask, Mask]:
+    """Return the pairs that learn, and those that judge, where rounds are chosen."""
+
+    def aside(groups: Sequence[str]) -> Mask:
+        # Each person is in many pairs and is hashed once.
+        held = {
+            group: hash_fraction(f"rounds {group}", seed=seed) < HELD_OUT_SHARE
+            for group in set(groups)
+        }
+        return np.array([held[group] for group in groups], dtype=np.bool_)
+
+    first, second = aside(pairs.groups_a), aside(pairs.groups_b)
+    return ~first & ~second, first & second

@@ -16,14 +16,9 @@ from pairguard.policy.regions import Policy
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.model import RiskModel
-from pairguard_training.assessing import (
-    Assessed,
-    PairRows,
-    adult_ages_of,
-    assess_snapshots,
-    pair_rows,
-)
+from pairguard_training.assessing import assess_snapshots
 from pairguard_training.drift.section import drift_reference
+from pairguard_training.pair_stream import PairRows, pair_rows
 from pairguard_training.splitting import Part, Split, hash_fraction
 from pairguard_training.tables.reading import Tables
 
@@ -77,13 +72,14 @@ def sample_reference(
         for n in chosen
     ]
     assessments = [assessed.assessments[name] for name in chosen]
+    pairs = pair_rows(PairFeatures(model.catalogue), policy, assessed, firsts, seconds)
     return Reference(
         vectors=np.stack([assessment.values for assessment in assessments]),
         probability_minor=np.array(
             [a.age.probability_below(age) for a, age in zip(assessments, ages, strict=True)]
         ),
-        pairs=pair_rows(PairFeatures(model.catalogue), policy, assessed, firsts, seconds),
-        harm=None if model.harm is None else _harm(model, policy, assessed, sides),
+        pairs=pairs,
+        harm=None if model.harm is None else model.harm.scored_rows(pairs.features)[1],
         drift=drift_reference(tables, model, policy, split=split, seed=seed),
     )
 
@@ -116,19 +112,6 @@ def reference_document(catalogue: SignalCatalogue, reference: Reference) -> dict
         "harm_probability": None if reference.harm is None else _distribution(reference.harm),
         SECTION: reference.drift.to_mapping(),
     }
-
-
-def _harm(
-    model: RiskModel, policy: Policy, assessed: Assessed, sides: list[tuple[str, str]]
-) -> Array:
-    people, assessments = assessed.participants, assessed.assessments
-    found = [
-        model.assess_pair(
-            assessments[a], assessments[b], adult_ages_of(policy, people[a], people[b])
-        ).harm_probability
-        for a, b in sides
-    ]
-    return np.array([value for value in found if value is not None])
 
 
 def _sample(names: list[str], seed: int) -> list[str]:

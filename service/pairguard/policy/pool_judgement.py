@@ -64,12 +64,13 @@ class Acquaintance:
 
 
 class PoolJudgement:
-    """Judges pairs of one pool at one time.
+    """Judges pairs of one pool, each at one time.
 
     Args:
         judge: What judges.
         members: The pool.
-        now: Seconds since 1970.
+        now: Seconds since 1970; or the time of each member, as where records are judged: then only
+            members of the same time should be paired.
         acquaintances: What is between two members, by their places, the lower one first; those of
             whom nothing is known are left out.
     """
@@ -79,7 +80,7 @@ class PoolJudgement:
         judge: Judge,
         members: Sequence[PoolMember],
         *,
-        now: float,
+        now: float | Sequence[float],
         acquaintances: Mapping[tuple[int, int], Acquaintance],
     ) -> None:
         model, policy = judge.model, judge.policy

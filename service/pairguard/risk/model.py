@@ -120,25 +120,35 @@ class RiskModel:
         return self._assessed_anew(participant, now) if found is None else found
 
     def assess_participants(
-        self, participants: Sequence[Participant], now: float
+        self, participants: Sequence[Participant], now: float | Sequence[float]
     ) -> list[ParticipantAssessment]:
         """Assess many participants, the same bits as one by one.
 
         Who is kept is taken from there. Of the others the posteriors are computed together; they
         are kept only where they are few, so that a large pool does not drive out everybody else.
+
+        Args:
+            participants: Whom.
+            now: When, in seconds since 1970; or the time of each, as where records are judged.
         """
-        found = [self._kept_assessment(each, now) for each in participants]
+        times = [now] * len(participants) if isinstance(now, int | float) else now
+        found = [
+            self._kept_assessment(each, time)
+            for each, time in zip(participants, times, strict=True)
+        ]
         missing = [place for place, each in enumerate(found) if each is None]
         if len(missing) < _FEWEST_TOGETHER:
             return [
-                self._assessed_anew(participant, now) if each is None else each
-                for participant, each in zip(participants, found, strict=True)
+                self._assessed_anew(participant, time) if each is None else each
+                for participant, time, each in zip(participants, times, found, strict=True)
             ]
-        anew = self._assess_together([participants[place] for place in missing], now)
+        anew = self._assess_together(
+            [participants[place] for place in missing], [times[place] for place in missing]
+        )
         for place, assessed in zip(missing, anew, strict=True):
             participant = participants[place]
             if len(missing) <= _MOST_KEPT_TOGETHER:
-                self._keep(participant, assessed, now)
+                self._keep(participant, assessed, times[place])
             if participant.history:
                 assessed = self._with_history(assessed, participant.history)  # noqa: PLW2901
             found[place] = assessed
@@ -228,9 +238,9 @@ class RiskModel:
         return self._without_history(vector, age, behaviour_known=behaviour_log is not None)
 
     def _assess_together(
-        self, participants: Sequence[Participant], now: float
+        self, participants: Sequence[Participant], times: Sequence[float]
     ) -> list[ParticipantAssessment]:
-        """Return what ``_assess`` does of each."""
+        """Return what ``_assess`` does of each at its time."""
         vectors = [self.catalogue.request_vector(each) for each in participants]
         behaviour_logs: list[Array | None] = [None] * len(vectors)
         if self.behaviour is not None:
@@ -252,12 +262,14 @@ class RiskModel:
                         each.region, each.entry_path, location_hidden=each.location_hidden
                     ),
                     each.age_evidence,
-                    now,
+                    time,
                     behaviour_log=behaviour_log,
                     tampered_capture=each.tampered_capture,
-                    device_since=each.device_since(now),
+                    device_since=each.device_since(time),
                 )
-                for each, behaviour_log in zip(participants, behaviour_logs, strict=True)
+                for each, time, behaviour_log in zip(
+                    participants, times, behaviour_logs, strict=True
+                )
             ],
         )
         return [

@@ -6,7 +6,7 @@ nor who may meet whom. A pair is two positions in the pool.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -85,7 +85,7 @@ class PoolRisk:
 
     def pairs(self, first: Places, second: Places, adult_ages: frozenset[int]) -> RiskColumns:
         """Return the risks of pairs under every adult age that counts; see ``assess_pair``."""
-        minor_adult = self._minor_adult(first, second, sorted(adult_ages))
+        minor_adult = minor_adult_probabilities(self.below, first, second, adult_ages)
         harm_model = self._model.harm
         if harm_model is None:
             return risk_columns(minor_adult, None, None)
@@ -107,29 +107,41 @@ class PoolRisk:
             raw[part], harm[part] = harm_model.scored_rows(rows)
         return risk_columns(minor_adult, harm, raw)
 
-    def _minor_adult(self, first: Places, second: Places, ages: list[int]) -> Array:
-        """Return what ``minor_adult_probability`` does, operation by operation."""
-        if len(ages) == 1:
-            below = self.below(ages[0])
-            p_a, p_b = below[first], below[second]
-            probability = p_a * (1.0 - p_b) + p_b * (1.0 - p_a)
-        else:
-            cells = self._cells(ages)
-            probability = np.zeros(first.size)
-            for low in range(len(cells)):
-                for high in range(low + 1, len(cells)):
-                    probability += (
-                        cells[low][first] * cells[high][second]
-                        + cells[low][second] * cells[high][first]
-                    )
-        held = np.minimum(np.maximum(probability, PROBABILITY_FLOOR), 1.0 - PROBABILITY_FLOOR)
-        # What is no number counts as its worst.
-        return np.where(np.isfinite(held), held, 1.0)
 
-    def _cells(self, ages: list[int]) -> list[Array]:
-        edges = [np.zeros(len(self._assessed)), *map(self.below, ages)]
-        cells = [np.maximum(high - low, 0.0) for low, high in pairwise(edges)]
-        return [*cells, np.maximum(1.0 - edges[-1], 0.0)]
+def minor_adult_probabilities(
+    below: Callable[[int], Array], first: Places, second: Places, adult_ages: Iterable[int]
+) -> Array:
+    """Return what ``minor_adult_probability`` does of many pairs, operation by operation.
+
+    Args:
+        below: P(age < years) of each participant of a pool, by years.
+        first: Places of one participant of each pair.
+        second: Places of the other.
+        adult_ages: Every adult age that counts for these pairs.
+    """
+    ages = sorted(adult_ages)
+    if len(ages) == 1:
+        chances = below(ages[0])
+        p_a, p_b = chances[first], chances[second]
+        probability = p_a * (1.0 - p_b) + p_b * (1.0 - p_a)
+    else:
+        cells = _cells([below(age) for age in ages])
+        probability = np.zeros(first.size)
+        for low in range(len(cells)):
+            for high in range(low + 1, len(cells)):
+                probability += (
+                    cells[low][first] * cells[high][second]
+                    + cells[low][second] * cells[high][first]
+                )
+    held = np.minimum(np.maximum(probability, PROBABILITY_FLOOR), 1.0 - PROBABILITY_FLOOR)
+    # What is no number counts as its worst.
+    return np.where(np.isfinite(held), held, 1.0)
+
+
+def _cells(chances: Sequence[Array]) -> list[Array]:
+    edges = [np.zeros_like(chances[0]), *chances]
+    cells = [np.maximum(high - low, 0.0) for low, high in pairwise(edges)]
+    return [*cells, np.maximum(1.0 - edges[-1], 0.0)]
 
 
 def _parts(size: int) -> Iterator[slice]:

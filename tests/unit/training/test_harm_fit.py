@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.features import PairFeatures
-from pairguard_training.boosting import Compute
+from pairguard_training.boosting import Compute, taken
 from pairguard_training.harm_fit import FEWEST_POSITIVES, HarmFit, HarmPairs, fit_harm
 
 Array = NDArray[np.float64]
@@ -80,7 +80,7 @@ def test_thirty_six_of_943_make_a_model_that_says_what_is_uncertain() -> None:
 
 def test_harm_rises_with_minor_adult_probability_and_with_reports_only() -> None:
     fit = fitted(6_000, 500)
-    base = pairs(40, 10, people="x", seed=5).features
+    base = taken(pairs(40, 10, people="x", seed=5).features, np.arange(40))
     for name in ("minor_adult_probability", "min:history.reports", "max:history.reports"):
         column = FEATURES.names.index(name)
         for row in base:

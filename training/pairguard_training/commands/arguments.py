@@ -14,14 +14,8 @@ from pathlib import Path
 def add_tables(parser: argparse.ArgumentParser) -> None:
     """Declare where the data is and how it is read."""
     parser.add_argument("--tables", type=Path, required=True, help="folder of the five tables")
-    parser.add_argument("--policy", type=Path, help="TOML; without it the one of the package")
-    parser.add_argument(
-        "--missing",
-        action="append",
-        default=[],
-        metavar="COLUMN=CODE",
-        help="a code that stands for missing, such as signal.height_cm=0; any number of these",
-    )
+    add_policy(parser)
+    add_missing(parser)
     parser.add_argument("--report-window-days", type=positive_number, default=14.0)
     parser.add_argument(
         "--threads",
@@ -31,6 +25,22 @@ def add_tables(parser: argparse.ArgumentParser) -> None:
         help="threads of LightGBM; they change no result",
     )
     add_seed(parser)
+
+
+def add_policy(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--policy``."""
+    parser.add_argument("--policy", type=Path, help="TOML; without it the one of the package")
+
+
+def add_missing(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--missing``."""
+    parser.add_argument(
+        "--missing",
+        action="append",
+        default=[],
+        metavar="COLUMN=CODE",
+        help="a code that stands for missing, such as signal.height_cm=0; any number of these",
+    )
 
 
 def add_age_tables_file(parser: argparse._ActionsContainer) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pairguard.bundle.loading import load_bundle
 from pairguard.bundle.manifest import MANIFEST
+from pairguard_training.boosting import Cluster
 from pairguard_training.bundle_build import write_fit
 from pairguard_training.catalogue_choice import fitting_catalogue, read_catalogue_file
 from pairguard_training.commands.arguments import (
@@ -23,6 +26,7 @@ from pairguard_training.commands.inputs import (
     read_policy,
     say_tables,
 )
+from pairguard_training.distributed.cluster import connected
 from pairguard_training.fitting import FitSettings, fit_model
 from pairguard_training.harm_labels import newest_time
 from pairguard_training.splitting import split_tables
@@ -47,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="time that the bundle bears; without it the latest time in the tables, so that the "
         "same tables and seed give the same bytes",
     )
+    parser.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="train the harm model on the Dask cluster of this scheduler, e.g. tcp://10.0.0.7:8786",
+    )
     add_replace(parser)
 
 
@@ -65,7 +74,10 @@ def run(arguments: Namespace, say: Say) -> None:
     if catalogue is None:
         catalogue = fitting_catalogue(tables.snapshots, split_tables(tables, seed=arguments.seed))
     say(f"catalogue: {len(catalogue.signals)} signals and {len(catalogue.interests)} interests")
-    with whole_directory(arguments.out, replace=arguments.replace, mark=MANIFEST) as directory:
+    with (
+        _cluster(arguments.dask, say) as cluster,
+        whole_directory(arguments.out, replace=arguments.replace, mark=MANIFEST) as directory,
+    ):
         fit = fit_model(
             tables,
             age_tables=chosen_age_tables(arguments),
@@ -75,6 +87,7 @@ def run(arguments: Namespace, say: Say) -> None:
                 seed=arguments.seed,
                 threads=arguments.threads,
                 report_window_days=arguments.report_window_days,
+                cluster=cluster,
             ),
             say=say,
         )
@@ -89,3 +102,13 @@ def run(arguments: Namespace, say: Say) -> None:
     say(f"written and verified: {arguments.out}, version {bundle.version}")
     say(f"next: pairguard-train evaluate --tables {arguments.tables} --bundle {arguments.out}")
     say(f"      pairguard-train publish {arguments.out} --to var/bundles")
+
+
+@contextmanager
+def _cluster(address: str | None, say: Say) -> Iterator[Cluster | None]:
+    if address is None:
+        yield None
+        return
+    with connected(address) as cluster:
+        say(f"Dask: {len(cluster.workers)} workers at {address} train the harm model")
+        yield cluster

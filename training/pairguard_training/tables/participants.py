@@ -53,42 +53,96 @@ def participants(
     Raises:
         KeyError: For a snapshot that is not in the tables.
     """
-    snapshots = tables.snapshots
-    order = _order(snapshots, snapshot_ids)
-    evidence_rows = age_evidence_before_labels(tables) if before_labels else tables.age_evidence
-    evidence = _evidence_by_snapshot(
-        evidence_rows.filter(pl.col("snapshot_id").is_in(snapshots["snapshot_id"][order].implode()))
-    )
-    rows = snapshots[order]
-    signals, histories = _signals(rows)
-    attributes = _attributes(rows)
-    interests = rows["interests"].to_list()
-    return [
-        Participant(
-            participant_id=participant_id,
-            age_evidence=evidence.get(snapshot_id, ()),
-            signals=signals[index],
-            attributes=attributes[index],
-            interests=tuple(interests[index] or ()),
-            region=region or "",
-            language=language or "",
-            entry_path=entry_path or "",
-            history=histories[index],
+    return SnapshotReader(tables, before_labels=before_labels).participants(snapshot_ids)
+
+
+class SnapshotReader:
+    """Reads participants part by part; where each snapshot and its evidence stand is found once.
+
+    Args:
+        tables: The data set.
+        before_labels: As for ``participants``.
+    """
+
+    def __init__(self, tables: Tables, *, before_labels: bool = False) -> None:
+        names = tables.snapshots["snapshot_id"]
+        self._snapshots = tables.snapshots
+        self._places = dict(zip(names.to_list(), range(len(names)), strict=True))
+        self._evidence = (
+            age_evidence_before_labels(tables) if before_labels else tables.age_evidence
         )
-        for index, (snapshot_id, participant_id, region, language, entry_path) in enumerate(
-            rows.select(
-                "snapshot_id", "participant_id", "region", "language", "entry_path"
-            ).iter_rows()
+        owners = self._evidence["snapshot_id"].to_list()
+        places = np.array([self._places[name] for name in owners], dtype=np.int64)
+        self._evidence_order = np.argsort(places, kind="stable")
+        self._evidence_from = np.searchsorted(
+            places[self._evidence_order], np.arange(len(names) + 1)
         )
-    ]
+
+    def participants(self, snapshot_ids: Sequence[str] | None = None) -> list[Participant]:
+        """Return the participants of snapshots; see ``participants``.
+
+        Raises:
+            KeyError: For a snapshot that is not in the tables.
+        """
+        order = self._order(snapshot_ids)
+        evidence = self._evidence_of(np.unique(order))
+        rows = self._snapshots[order]
+        signals, histories = _signals(rows)
+        attributes = _attributes(rows)
+        interests = rows["interests"].to_list()
+        return [
+            Participant(
+                participant_id=participant_id,
+                age_evidence=evidence.get(snapshot_id, ()),
+                signals=signals[index],
+                attributes=attributes[index],
+                interests=tuple(interests[index] or ()),
+                region=region or "",
+                language=language or "",
+                entry_path=entry_path or "",
+                history=histories[index],
+            )
+            for index, (snapshot_id, participant_id, region, language, entry_path) in enumerate(
+                rows.select(
+                    "snapshot_id", "participant_id", "region", "language", "entry_path"
+                ).iter_rows()
+            )
+        ]
+
+    def seconds(
+        self, snapshot_ids: Sequence[str] | None = None
+    ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """Return (n,) seconds since 1970 UTC at which snapshots were taken."""
+        times = self._snapshots["observed_time"][self._order(snapshot_ids)]
+        return np.asarray(times.dt.epoch("us").to_numpy(), dtype=np.float64) / 1e6
+
+    def _order(
+        self, snapshot_ids: Sequence[str] | None
+    ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        if snapshot_ids is None:
+            return np.arange(self._snapshots.height)
+        return np.array([self._places[name] for name in snapshot_ids], dtype=np.int64)
+
+    def _evidence_of(
+        self, places: np.ndarray[tuple[int], np.dtype[np.int64]]
+    ) -> dict[str, tuple[AgeEvidence, ...]]:
+        """Return the items of snapshots that have any."""
+        starts, ends = self._evidence_from[places], self._evidence_from[places + 1]
+        counts = ends - starts
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        rows = self._evidence_order[np.repeat(starts, counts) + within]
+        return _evidence_by_snapshot(self._evidence[rows])
 
 
 def observed_seconds(
     tables: Tables, snapshot_ids: Sequence[str] | None = None
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return (n,) seconds since 1970 UTC at which snapshots were taken: the ``now`` of a score."""
-    times = tables.snapshots["observed_time"][_order(tables.snapshots, snapshot_ids)]
-    return np.asarray(times.dt.epoch("us").to_numpy(), dtype=np.float64) / 1e6
+    snapshots = tables.snapshots
+    if snapshot_ids is not None:
+        places = {name: row for row, name in enumerate(snapshots["snapshot_id"].to_list())}
+        snapshots = snapshots[np.array([places[name] for name in snapshot_ids], dtype=np.int64)]
+    return np.asarray(snapshots["observed_time"].dt.epoch("us").to_numpy(), dtype=np.float64) / 1e6
 
 
 def age_evidence_before_labels(tables: Tables) -> pl.DataFrame:
@@ -124,15 +178,6 @@ def age_evidence_before_labels(tables: Tables) -> pl.DataFrame:
     )
     left_out = labelled | later | may_have_labelled
     return joined.filter(~left_out).select(tables.age_evidence.columns)
-
-
-def _order(
-    snapshots: pl.DataFrame, snapshot_ids: Sequence[str] | None
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    if snapshot_ids is None:
-        return np.arange(snapshots.height)
-    positions = {name: row for row, name in enumerate(snapshots["snapshot_id"].to_list())}
-    return np.array([positions[name] for name in snapshot_ids], dtype=np.int64)
 
 
 def _signals(

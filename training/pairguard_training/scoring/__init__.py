@@ -1,0 +1,1 @@
+"""Scores of whole tables, part by part, with the functions that serve."""
