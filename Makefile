@@ -88,8 +88,7 @@ $(BUNDLES)/current/bundle.json: | $(VENV)/.editable
 	@# this reason in $(BUNDLES)/publications.jsonl.
 	@$(BIN)/pairguard-train publish var/fitted --to $(BUNDLES) \
 		--evaluation var/simulated-metrics.json \
-		--without-gate real_data --without-gate evaluation --without-gate calibration \
-		--without-gate slices \
+		--without-gate real_data --without-gate calibration --without-gate slices \
 		--why "a first bundle to try the server with, trained and judged on a simulated platform"
 
 .PHONY: bundle
@@ -103,7 +102,7 @@ run: $(VENV)/.editable $(if $(PAIRGUARD_BUNDLE_PATH),,bundle) ## serve on this m
 
 .PHONY: test
 test: $(VENV)/.editable ## all tests, in random order (TEST=... narrows)
-	@deploy/prerequisites.sh openssl redis-server
+	@deploy/prerequisites.sh chromium openssl redis-server
 	@$(BIN)/python -m pytest $(TEST)
 
 .PHONY: lint

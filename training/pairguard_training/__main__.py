@@ -31,6 +31,8 @@ COMMANDS: Final = {
         "certificate_coverage",
         "show, simulated, how often certificates are broken",
     ),
+    "drift": ("drift", "show how people differ from those that a bundle was trained on"),
+    "report": ("report", "write one page of HTML on what a bundle can do and for whom it errs"),
     "damage": ("damage", "show, simulated, what a wrong error model of faces does"),
     "replay": ("replay", "show what a policy or a bundle would have decided"),
     "publish": ("publish", "make a bundle the one that serves, if it passes the gates"),
@@ -53,6 +55,7 @@ seen, publish it for the server.
   pairguard-train simulate --out var/simulated
   pairguard-train fit --tables var/simulated --out var/fitted
   pairguard-train evaluate --tables var/simulated --bundle var/fitted
+  pairguard-train report --tables var/simulated --bundle var/fitted --out var/report.html
   pairguard-train publish var/fitted --to var/bundles --evaluation var/simulated-metrics.json
 """
 

@@ -22,7 +22,8 @@ Mask = NDArray[np.bool_]
 POSING = "POSING"
 FALSE_ACCEPTANCE = "minors admitted to ADULTS"
 FALSE_REJECTION = "adults not admitted to ADULTS"
-_CHANCE_DRAWS = 2_000
+_CHANCE_DRAWS = 5_000
+_CHANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Spread:
         worst: Group with the highest.
         ratio: Highest to lowest rate, each as (k + 1/2) / (n + 1), so that it is finite.
         by_chance: What the same ratio stays below in 95 of 100 draws where all groups are alike.
+        by_chance_of_all: What it stays below where the one of all spreads that stands out most was
+            chosen: the chance is divided by their number (Bonferroni).
     """
 
     divided_by: str
@@ -65,6 +68,7 @@ class Spread:
     worst: str
     ratio: float
     by_chance: float
+    by_chance_of_all: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,9 @@ def admission_rates(people: JudgedPeople, *, policy: str, seed: int) -> Admissio
         spreads=[
             spread
             for divided_by, rows in slices.items()
-            for spread in _spreads(divided_by, rows, np.random.default_rng(seed))
+            for spread in _spreads(
+                divided_by, rows, np.random.default_rng(seed), looked_at=2 * len(slices)
+            )
         ],
         unmeasured=unmeasured,
     )
@@ -151,7 +157,9 @@ def _to_minors(people: JudgedPeople) -> dict[str, Proportion]:
     return found | {f"adults of {band}": share for band, share in bands.items()}
 
 
-def _spreads(divided_by: str, rows: list[RateRow], rng: np.random.Generator) -> list[Spread]:
+def _spreads(
+    divided_by: str, rows: list[RateRow], rng: np.random.Generator, *, looked_at: int
+) -> list[Spread]:
     found = []
     for rate, of_row in (
         (FALSE_ACCEPTANCE, [row.false_acceptance for row in rows]),
@@ -170,6 +178,7 @@ def _spreads(divided_by: str, rows: list[RateRow], rng: np.random.Generator) -> 
         rates = (count + 0.5) / (of + 1.0)
         alike = rng.binomial(of, count.sum() / of.sum(), (_CHANCE_DRAWS, len(of)))
         drawn = (alike + 0.5) / (of + 1.0)
+        apart = drawn.max(axis=1) / drawn.min(axis=1)
         found.append(
             Spread(
                 divided_by=divided_by,
@@ -178,7 +187,8 @@ def _spreads(divided_by: str, rows: list[RateRow], rng: np.random.Generator) -> 
                 best=names[int(rates.argmin())],
                 worst=names[int(rates.argmax())],
                 ratio=float(rates.max() / rates.min()),
-                by_chance=float(np.quantile(drawn.max(axis=1) / drawn.min(axis=1), 0.95)),
+                by_chance=float(np.quantile(apart, 1.0 - _CHANCE)),
+                by_chance_of_all=float(np.quantile(apart, 1.0 - _CHANCE / looked_at)),
             )
         )
     return found

@@ -6,21 +6,23 @@ of it sees the evidence without the checks that gave somebody's age label, or an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pairguard.policy.decision import DecisionKind
-from pairguard.policy.judgement import Judge
+from pairguard.policy.decision import Decision, DecisionKind
+from pairguard.policy.reasons import ReasonCode
 from pairguard.policy.regions import Policy
-from pairguard.policy.state import StoredState
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.model import RiskModel
 from pairguard_training.age_labels import age_rows
-from pairguard_training.assessing import Assessed, adult_ages_of, pair_rows
+from pairguard_training.assessing import Assessed, adult_ages_of, assess_snapshots, pair_rows
 from pairguard_training.baselines import baseline_scores, fit_baselines, person_matrix
+from pairguard_training.champion import Champion
 from pairguard_training.comparison import (
+    CHAMPION,
+    MIXED_PAIRS,
     ORACLE,
     OURS,
     Comparison,
@@ -30,7 +32,8 @@ from pairguard_training.comparison import (
 )
 from pairguard_training.judged_people import JudgedPeople, judged_people
 from pairguard_training.line_calibration import ADULT_AGE_YEARS
-from pairguard_training.resampling import Estimate, with_unseen
+from pairguard_training.pair_decisions import decide_pairs
+from pairguard_training.resampling import Estimate, with_unseen, with_unseen_difference
 from pairguard_training.splitting import Part, Split, hash_fraction
 from pairguard_training.tables.reading import Tables
 from pairguard_training.truth import Truth
@@ -39,8 +42,10 @@ Array = NDArray[np.float64]
 
 BASELINE_PAIRS = 20_000
 """Random pairs of labelled people that the baselines learn mixed pairs from."""
-DECIDED_PAIRS = 4_000
+DECIDED_PAIRS = 20_000
 FEWEST_PEOPLE = 20
+
+_SHARES = ("good_allowed", "mixed_allowed", "mixed_among_allowed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +55,19 @@ class Decisions:
     Attributes:
         pairs: Pairs decided on.
         counts: How many of each decision.
+        reasons: How many by their leading reason.
         shares: Share of good pairs allowed, of mixed pairs allowed, of mixed pairs among the
             allowed.
+        champion: The same shares of the champion's decisions; None: there is no champion.
+        differences: Ours minus the champion's, on the same draws of people.
     """
 
     pairs: int
     counts: dict[str, int]
+    reasons: dict[str, int]
     shares: dict[str, Estimate]
+    champion: dict[str, Estimate] | None
+    differences: dict[str, Estimate] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,8 @@ class AgeJudge:
         split: Who learned, who is judged.
         settings: How to judge.
         assessed: The pairs' and people's snapshots, without the labels' checks.
+        champion: What ours is compared with.
+        champion_assessed: The pairs' snapshots as the champion assesses them.
     """
 
     model: RiskModel
@@ -80,24 +93,38 @@ class AgeJudge:
     split: Split
     settings: EvaluationSettings
     assessed: Assessed
+    champion: Champion | None = None
+    champion_assessed: Assessed | None = None
+
+    def beside_champion(self, champion: Champion | None, snapshots: list[str]) -> AgeJudge:
+        """Return a judge that knows how the champion assesses these snapshots."""
+        if champion is None:
+            return self
+        assessed = assess_snapshots(
+            champion.model, self.tables, snapshots, before_labels=True, title="champion, ages"
+        )
+        return replace(self, champion=champion, champion_assessed=assessed)
 
     def compare_mixed(self, pairs: JudgedPairs, notes: list[str]) -> Comparison:
-        """Compare P(mixed) with the oracle's and the baselines'."""
-        features = PairFeatures(self.model.catalogue)
-        made = pair_rows(features, self.policy, self.assessed, pairs.snapshots_a, pairs.snapshots_b)
-        scores = {OURS: made.minor_adult}
+        """Compare P(mixed) with the champion's, the oracle's and the baselines'."""
+        scores = {OURS: self._mixed_claims(self.model, self.assessed, pairs)}
+        if self.champion is not None and self.champion_assessed is not None:
+            scores[CHAMPION] = self._mixed_claims(
+                self.champion.model, self.champion_assessed, pairs
+            )
         if self.truth.oracle_minor:
             minor = self.truth.oracle_minor
             a, b = (np.array([minor[n] for n in s]) for s in (pairs.snapshots_a, pairs.snapshots_b))
             scores[ORACLE] = a * (1.0 - b) + b * (1.0 - a)
         scores |= self._baselines(pairs, notes)
         return compare(
-            "mixed pairs",
+            MIXED_PAIRS,
             pairs,
             self._mixed(pairs),
             self._weights(pairs),
             scores=scores,
             settings=self.settings,
+            thresholds=(self.policy.default.reroute_minor_adult,),
         )
 
     def people(self, names: list[str]) -> JudgedPeople:
@@ -118,36 +145,62 @@ class AgeJudge:
         seed = self.settings.seed
         fractions = np.array([hash_fraction(f"decided {name}", seed=seed) for name in pairs.ids])
         sample = pairs.where(np.argsort(np.argsort(fractions)) < DECIDED_PAIRS)
-        judge = Judge(self.model, self.policy)
-        people, seconds = self.assessed.participants, self.assessed.seconds
-        kinds = [
-            judge.judge_pair(
-                people[a], people[b], now=max(seconds[a], seconds[b]), state=StoredState()
-            ).decision.kind
-            for a, b in sample.sides
-        ]
-        allowed = np.array([kind is DecisionKind.ALLOW for kind in kinds], dtype=np.float64)
+        found = decide_pairs(self.model, self.policy, self.assessed, sample.sides)
+        allowed = {OURS: _allowed(found)}
+        if self.champion is not None and self.champion_assessed is not None:
+            allowed[CHAMPION] = _allowed(
+                decide_pairs(self.champion.model, self.policy, self.champion_assessed, sample.sides)
+            )
         mixed, weights = self._mixed(sample), self._weights(sample)
 
         def measure(drawn: Array) -> dict[str, float]:
+            values = {}
+            for name, let in allowed.items():
+                good = _ratio(drawn * let * (1.0 - mixed), drawn * (1.0 - mixed))
+                values[f"{name}/good_allowed"] = good
+                values[f"{name}/mixed_allowed"] = _ratio(drawn * let * mixed, drawn * mixed)
+                values[f"{name}/mixed_among_allowed"] = _ratio(drawn * let * mixed, drawn * let)
+            for key in _SHARES if CHAMPION in allowed else ():
+                values[f"difference/{key}"] = values[f"{OURS}/{key}"] - values[f"{CHAMPION}/{key}"]
+            return values
+
+        estimates = sample.resamples(self.settings).estimate(measure, weights)
+
+        def trials(name: str) -> dict[str, int]:
+            asked = (mixed == 0.0, mixed == 1.0, allowed[name] == 1.0)
+            counts = [sample.where(which).disjoint for which in asked]
+            return dict(zip(_SHARES, counts, strict=True))
+
+        def shares(name: str) -> dict[str, Estimate]:
             return {
-                "good_allowed": _ratio(drawn * allowed * (1.0 - mixed), drawn * (1.0 - mixed)),
-                "mixed_allowed": _ratio(drawn * allowed * mixed, drawn * mixed),
-                "mixed_among_allowed": _ratio(drawn * allowed * mixed, drawn * allowed),
+                key: with_unseen(estimates[f"{name}/{key}"], trials=count)
+                for key, count in trials(name).items()
             }
 
-        shares = sample.resamples(self.settings).estimate(measure, weights)
-        for name, asked in (
-            ("good_allowed", mixed == 0.0),
-            ("mixed_allowed", mixed == 1.0),
-            ("mixed_among_allowed", allowed == 1.0),
-        ):
-            shares[name] = with_unseen(shares[name], trials=sample.where(asked).disjoint)
+        def differences() -> dict[str, Estimate]:
+            raw = {key: estimates[f"difference/{key}"] for key in _SHARES}
+            if self.champion is not None and self.champion.same_scores:
+                return raw
+            return {
+                key: with_unseen_difference(raw[key], trials=count)
+                for key, count in trials(OURS).items()
+            }
+
+        compared = CHAMPION in allowed
+        leading = [decision.reasons[0].code for decision in found]
         return Decisions(
-            pairs=len(kinds),
-            counts={kind.name: sum(found is kind for found in kinds) for kind in DecisionKind},
-            shares=shares,
+            pairs=len(found),
+            counts={kind.name: sum(d.kind is kind for d in found) for kind in DecisionKind},
+            reasons={code.value: leading.count(code) for code in ReasonCode if code in leading},
+            shares=shares(OURS),
+            champion=shares(CHAMPION) if compared else None,
+            differences=differences() if compared else None,
         )
+
+    def _mixed_claims(self, model: RiskModel, assessed: Assessed, pairs: JudgedPairs) -> Array:
+        features = PairFeatures(model.catalogue)
+        sides = pairs.snapshots_a, pairs.snapshots_b
+        return pair_rows(features, self.policy, assessed, *sides).minor_adult
 
     def _mixed(self, pairs: JudgedPairs) -> Array:
         people, ages = self.assessed.participants, self.truth.ages
@@ -195,6 +248,10 @@ class AgeJudge:
             matrix[first], matrix[second], labels, weights / weights.mean(), settings=self.settings
         )
         return baseline_scores(scorers, catalogue, self.tables, pairs, before_labels=True)
+
+
+def _allowed(decisions: list[Decision]) -> Array:
+    return np.array([found.kind is DecisionKind.ALLOW for found in decisions], dtype=np.float64)
 
 
 def _ratio(part: Array, whole: Array) -> float:

@@ -6,30 +6,42 @@ where the probabilities come from.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from pairguard_training.harm_labels import pairs_with_people
-from pairguard_training.metrics import Measures, RankedScores, ReliabilityBin, reliability
-from pairguard_training.resampling import Estimate, Resamples
+from pairguard_training.metrics import (
+    Measures,
+    RankedScores,
+    ReliabilityBin,
+    reliability,
+    reliability_places,
+)
+from pairguard_training.resampling import Estimate, Resamples, with_unseen
 from pairguard_training.splitting import Part, Split
 from pairguard_training.tables.reading import Tables
+from pairguard_training.trade_off import TradeOff, TradeOffPoint
 
 Array = NDArray[np.float64]
 
 OURS = "pairguard"
+CHAMPION = "champion"
 ORACLE = "oracle"
 LOGISTIC = "logistic regression"
 SIDE_BY_SIDE = "LightGBM, side by side"
 BASELINES = (LOGISTIC, SIDE_BY_SIDE)
 
+MIXED_PAIRS = "mixed pairs"
+
 RANDOM_PAIRS = 10_000
 
 _MEASURES = tuple(field.name for field in fields(Measures))
+_SHARES_OF_POSITIVES = tuple(name for name in _MEASURES if name.startswith(("missed", "recall")))
+_NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +135,10 @@ class Comparison:
         positives: Sum of their labels.
         people: Number of people in them.
         models: Measures of each model.
-        differences: Ours minus each baseline's, on the same draws of people.
+        differences: Ours minus the champion's and each baseline's, on the same draws of people.
         reliability: Of ours.
+        trade_off: What each threshold of ours stops and lets through.
+        disjoint_positives: Positive pairs that share nobody with each other: independent ones.
     """
 
     title: str
@@ -134,6 +148,8 @@ class Comparison:
     models: dict[str, dict[str, Estimate]]
     differences: dict[str, dict[str, Estimate]]
     reliability: list[ReliabilityBin]
+    trade_off: list[TradeOffPoint]
+    disjoint_positives: int
 
 
 def held_out_pairs(tables: Tables, split: Split, judged: frozenset[Part]) -> JudgedPairs:
@@ -194,8 +210,9 @@ def compare(
     *,
     scores: dict[str, Array],
     settings: EvaluationSettings,
+    thresholds: Sequence[float] = (),
 ) -> Comparison:
-    """Measure every model, and ours against each baseline.
+    """Measure every model, and ours against the champion and each baseline.
 
     Args:
         title: What is predicted.
@@ -204,9 +221,13 @@ def compare(
         weights: (n,) each above 0.
         scores: (n,) probabilities of each model.
         settings: Draws and seed.
+        thresholds: Further ones to show in the trade-off, such as the policy's.
     """
     ranked = {name: RankedScores(score, labels) for name, score in scores.items()}
-    against = [name for name in BASELINES if name in scores]
+    against = [name for name in (CHAMPION, *BASELINES) if name in scores]
+    curve = TradeOff(scores[OURS], labels, weights, further=thresholds)
+    places = reliability_places(scores[OURS])
+    bins = np.unique(places)
 
     def measure(drawn: Array) -> dict[str, float]:
         values: dict[str, float] = {}
@@ -215,19 +236,39 @@ def compare(
         for name in against:
             for key in _MEASURES:
                 values[f"minus {name}/{key}"] = values[f"{OURS}/{key}"] - values[f"{name}/{key}"]
-        return values
+        mass = np.bincount(places, weights=drawn)
+        seen = np.bincount(places, weights=drawn * labels)
+        for index in bins:
+            values[f"bin/{index}"] = seen[index] / mass[index] if mass[index] > 0.0 else _NAN
+        return values | curve.shares(drawn)
 
     found = pairs.resamples(settings).estimate(measure, weights)
 
     def of(prefix: str) -> dict[str, Estimate]:
         return {key: found[f"{prefix}/{key}"] for key in _MEASURES}
 
+    positives, negatives = pairs.where(labels == 1.0).disjoint, pairs.where(labels == 0.0).disjoint
+    models = {name: of(name) for name in scores}
+    for measures in models.values():
+        for key in _SHARES_OF_POSITIVES:
+            measures[key] = with_unseen(measures[key], trials=positives)
+    shown = [index for index in bins if weights[places == index].sum() > 0.0]
+
+    def with_interval(index: int, bin_: ReliabilityBin) -> ReliabilityBin:
+        seen = with_unseen(found[f"bin/{index}"], trials=pairs.where(places == index).disjoint)
+        return replace(bin_, observed_low=seen.low, observed_high=seen.high)
+
     return Comparison(
         title=title,
         pairs=len(pairs.ids),
         positives=float(labels.sum()),
         people=pairs.people,
-        models={name: of(name) for name in scores},
+        models=models,
         differences={name: of(f"minus {name}") for name in against},
-        reliability=reliability(scores[OURS], labels, weights),
+        reliability=[
+            with_interval(index, bin_)
+            for index, bin_ in zip(shown, reliability(scores[OURS], labels, weights), strict=True)
+        ],
+        trade_off=curve.points(found, positives=positives, negatives=negatives),
+        disjoint_positives=positives,
     )

@@ -6,7 +6,7 @@ Owns the layout. Every figure of a simulation is called simulated, every figure 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from textwrap import wrap
 from typing import Any
 
@@ -14,7 +14,10 @@ from pairguard.bundle.documents import canonical_json
 from pairguard_training.comparison import OURS, Comparison
 from pairguard_training.evaluation import Evaluation
 from pairguard_training.figures import WIDTH, row, shown
+from pairguard_training.gates import gate_figures
 from pairguard_training.people_table import calibration_text, rates_text, reliability_text
+from pairguard_training.resampling import Estimate
+from pairguard_training.week_table import decisions_text, exposure_text, price_text
 
 _DIGITS = 6
 _COLUMNS: tuple[tuple[str, str], ...] = (
@@ -22,6 +25,8 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
     ("pr_auc", "PR-AUC"),
     ("missed_at_1_percent", "missed at 1 %"),
     ("missed_at_5_percent", "missed at 5 %"),
+    ("recall_at_budget_1_percent", "caught by 1 %"),
+    ("recall_at_budget_5_percent", "caught by 5 %"),
     ("brier_skill", "Brier skill"),
     ("log_loss", "log loss"),
 )
@@ -41,7 +46,10 @@ def evaluation_text(evaluation: Evaluation) -> str:
         kind,
         f"95 % intervals: bootstrap, {settings.resamples} draws of people, seed {settings.seed}",
         "missed at x %: share of the positives let through where x % of the others are stopped",
+        "caught by x %: share of the positives among the x % of all pairs that score highest",
     ]
+    if evaluation.champion is not None:
+        lines.append(f"champion: bundle {evaluation.champion.version}")
     for comparison in evaluation.comparisons:
         lines += ["", *_comparison(comparison)]
     if evaluation.calibration:
@@ -51,23 +59,41 @@ def evaluation_text(evaluation: Evaluation) -> str:
     if evaluation.rates is not None:
         lines += ["", *rates_text(evaluation.rates)]
     if evaluation.decisions is not None:
-        decisions = evaluation.decisions
-        counts = ", ".join(f"{name} {count}" for name, count in decisions.counts.items())
-        lines += ["", f"decisions on {decisions.pairs} of the pairs under the policy: {counts}"]
-        lines.append("  where none or all were seen: exact interval for pairs that share nobody")
-        for key, text in (
-            ("good_allowed", "good pairs that are allowed"),
-            ("mixed_allowed", "mixed pairs that are allowed"),
-            ("mixed_among_allowed", "mixed pairs among the allowed"),
-        ):
-            lines.append(f"  {text:<30} {shown(decisions.shares[key])}")
+        lines += ["", *decisions_text(evaluation.decisions)]
+    if evaluation.exposure is not None:
+        lines += ["", *exposure_text(evaluation.exposure)]
+    if evaluation.price is not None:
+        lines += ["", *price_text(evaluation.price)]
     lines += [f"note: {note}" for note in evaluation.notes]
     return "\n".join(lines)
 
 
-def evaluation_json(evaluation: Evaluation) -> bytes:
-    """Return the whole evaluation as JSON; null for what cannot be told."""
-    return canonical_json(_plain(asdict(evaluation)))
+def evaluation_json(
+    evaluation: Evaluation, *, bundle_version: str, model_hash: str, data_hash: str
+) -> bytes:
+    """Return the whole evaluation as JSON; null for what cannot be told.
+
+    Args:
+        evaluation: What was measured.
+        bundle_version: Of the bundle that was judged.
+        model_hash: Of what makes its scores, which a certificate or a report does not change.
+        data_hash: Of the tables that it was judged on.
+    """
+    champion = evaluation.champion
+    document = {
+        field.name: getattr(evaluation, field.name)
+        for field in fields(evaluation)
+        if field.name != "champion"
+    }
+    document |= {
+        "bundle_version": bundle_version,
+        "model_hash": model_hash,
+        "champion_version": None if champion is None else champion.version,
+        "data_hash": data_hash,
+        "seed": evaluation.settings.seed,
+        "gates": gate_figures(evaluation),
+    }
+    return canonical_json(_plain(document))
 
 
 def _comparison(comparison: Comparison) -> list[str]:
@@ -91,8 +117,9 @@ def _comparison(comparison: Comparison) -> list[str]:
         ]
     lines.append(f"  reliability of {OURS}: predicted and observed share by size of the prediction")
     lines += [
-        f"    {bin_.low:8.4g} to {bin_.high:6.4g}: {bin_.pairs:6d} pairs, "
-        f"predicted {bin_.predicted:.4g}, observed {bin_.observed:.4g}"
+        f"    {bin_.low:8.4g} to {bin_.high:6.4g}: {bin_.pairs:6d} pairs, predicted "
+        f"{bin_.predicted:.4g}, observed "
+        + shown(Estimate(bin_.observed, bin_.observed_low, bin_.observed_high))
         for bin_ in comparison.reliability
     ]
     return lines
@@ -103,6 +130,8 @@ def _row(name: str, cells: list[str]) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -13,7 +13,9 @@ from pairguard.policy.regions import Policy
 from pairguard.risk.model import RiskModel
 from pairguard_training.assessing import adult_ages_of, assess_snapshots
 from pairguard_training.baselines import baseline_scores, fit_baselines, person_matrix
+from pairguard_training.champion import Champion
 from pairguard_training.comparison import (
+    CHAMPION,
     ORACLE,
     OURS,
     Comparison,
@@ -44,6 +46,7 @@ def compare_harm(
     split: Split,
     settings: EvaluationSettings,
     notes: list[str],
+    champion: Champion | None = None,
 ) -> list[Comparison]:
     """Compare harm probabilities on the held-out pairs; notes say what could not be measured."""
     if model.harm is None:
@@ -63,6 +66,10 @@ def compare_harm(
         if not truth.label_chance or not pairs.ids:
             return []
     scores = {OURS: _harm_probabilities(model, tables, policy, pairs)}
+    if champion is not None and champion.model.harm is None:
+        notes.append("The champion has no harm model: harm not compared with it.")
+    elif champion is not None:
+        scores[CHAMPION] = _harm_probabilities(champion.model, tables, policy, pairs)
     if truth.oracle_label:
         scores[ORACLE] = np.array([truth.oracle_label[name] for name in pairs.ids])
     scores |= _baselines(

@@ -18,8 +18,11 @@ Array = NDArray[np.float64]
 
 STOPPED_SHARES = (0.01, 0.05)
 """Shares of good pairs stopped at which missed pairs are counted."""
+BLOCK_BUDGETS = (0.01, 0.05)
+"""Shares of all pairs that may be stopped, at which caught pairs are counted."""
 
 _LEAST = 1e-12
+_BIN_EDGES: Array = 10.0 ** np.arange(-4.0, 0.25, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,9 @@ class Measures:
         missed_at_1_percent: Share of positives below the score at which 1 % of the negatives are
             stopped.
         missed_at_5_percent: The same at 5 %.
+        recall_at_budget_1_percent: Share of positives among the 1 % of all pairs that score
+            highest; at most 0.01 / ``base_rate``.
+        recall_at_budget_5_percent: The same of the highest 5 %.
         brier_skill: 1 - Brier score / that of the base rate; 0: no better, 1: perfect.
         log_loss: Mean negative log-likelihood in nats.
     """
@@ -42,6 +48,8 @@ class Measures:
     base_rate: float
     missed_at_1_percent: float
     missed_at_5_percent: float
+    recall_at_budget_1_percent: float
+    recall_at_budget_5_percent: float
     brier_skill: float
     log_loss: float
 
@@ -77,7 +85,7 @@ class RankedScores:
         positives, negatives = float(caught[-1]), float(stopped[-1])
         if not (positives > 0.0 and negatives > 0.0):
             nan = float("nan")
-            return Measures(nan, nan, positives / total if total else nan, nan, nan, nan, nan)
+            return Measures(nan, nan, positives / total if total else nan, *(nan,) * 6)
         base = positives / total
         new_caught = np.diff(caught, prepend=0.0)
         new_stopped = np.diff(stopped, prepend=0.0)
@@ -86,12 +94,16 @@ class RankedScores:
         recall = np.concatenate([[0.0], caught / positives])
         false_alarms = np.concatenate([[0.0], stopped / negatives])
         missed = [1.0 - float(np.interp(s, false_alarms, recall)) for s in STOPPED_SHARES]
+        spent = np.concatenate([[0.0], (caught + stopped) / total])
+        found = [float(np.interp(budget, spent, recall)) for budget in BLOCK_BUDGETS]
         return Measures(
             roc_auc=float((new_stopped * above).sum() / (positives * negatives)),
             pr_auc=float((precision * new_caught).sum() / positives),
             base_rate=base,
             missed_at_1_percent=missed[0],
             missed_at_5_percent=missed[1],
+            recall_at_budget_1_percent=found[0],
+            recall_at_budget_5_percent=found[1],
             brier_skill=1.0 - float((ordered * self._brier).sum()) / (total * base * (1.0 - base)),
             log_loss=float((ordered * self._loss).sum()) / total,
         )
@@ -107,6 +119,8 @@ class ReliabilityBin:
         pairs: Number of pairs.
         predicted: Mean prediction.
         observed: Mean label.
+        observed_low: Lower end of its interval of 95 % confidence; NaN: not told.
+        observed_high: Upper end.
     """
 
     low: float
@@ -114,15 +128,22 @@ class ReliabilityBin:
     pairs: int
     predicted: float
     observed: float
+    observed_low: float = float("nan")
+    observed_high: float = float("nan")
 
 
-def reliability(probabilities: Array, labels: Array, weights: Array) -> list[ReliabilityBin]:
-    """Return predicted and observed shares in bins of equal width in log10, from 1e-4 on.
+def reliability_places(probabilities: Array) -> NDArray[np.intp]:
+    """Return (n,) the bin of each prediction, of equal width in log10 from 1e-4 on.
 
     Bins of equal counts would hide rare events among the many that are certain.
     """
-    edges = 10.0 ** np.arange(-4.0, 0.25, 0.5)
-    place = np.searchsorted(edges, probabilities, side="right")
+    return np.searchsorted(_BIN_EDGES, probabilities, side="right")
+
+
+def reliability(probabilities: Array, labels: Array, weights: Array) -> list[ReliabilityBin]:
+    """Return predicted and observed shares in the bins of ``reliability_places`` with pairs."""
+    edges = _BIN_EDGES
+    place = reliability_places(probabilities)
     bins = []
     for index in range(len(edges) + 1):
         inside = place == index

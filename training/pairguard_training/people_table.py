@@ -77,7 +77,7 @@ def reliability_text(reliability: AgeReliability) -> list[str]:
         if rows:
             lines.append(_slice_row(f"by {divided_by}", "P(minor)", "minors", "slope", "intercept"))
             lines += [_slice_line(found) for found in rows]
-    return [*lines, *_unmeasured(reliability.unmeasured)]
+    return [*lines, *unmeasured_text(reliability.unmeasured)]
 
 
 def rates_text(rates: AdmissionRates) -> list[str]:
@@ -111,7 +111,7 @@ def rates_text(rates: AdmissionRates) -> list[str]:
                 )
                 for found in rows
             ]
-    lines += _unmeasured(rates.unmeasured)
+    lines += unmeasured_text(rates.unmeasured)
     if rates.spreads:
         lines += [
             "  worst group to best; the extremes of many rates lie apart by chance alone, and a",
@@ -152,7 +152,8 @@ def _slice_row(name: str, predicted: str, minors: str, slope: str, intercept: st
     return f"  {name:<22}{predicted:>9}{minors:>26}{slope:>24}{intercept:>27}"
 
 
-def _unmeasured(few: dict[str, dict[str, int]]) -> list[str]:
+def unmeasured_text(few: dict[str, dict[str, int]]) -> list[str]:
+    """Return which groups are too small to be measured."""
     lines: list[str] = []
     for divided_by, groups in few.items():
         named = [f"{name} ({people})" for name, people in groups.items()]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pairguard.drift.reference import SECTION, DriftReference
 from pairguard.policy.regions import Policy
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.features import PairFeatures
@@ -22,6 +23,7 @@ from pairguard_training.assessing import (
     assess_snapshots,
     pair_rows,
 )
+from pairguard_training.drift.section import drift_reference
 from pairguard_training.splitting import Part, Split, hash_fraction
 from pairguard_training.tables.reading import Tables
 
@@ -42,12 +44,14 @@ class Reference:
         probability_minor: (n,) under the highest adult age of the person's own region.
         pairs: m pairs.
         harm: (m,) their harm probability; None: there is no harm model.
+        drift: What live traffic is compared with.
     """
 
     vectors: Array
     probability_minor: Array
     pairs: PairRows
     harm: Array | None
+    drift: DriftReference
 
 
 def sample_reference(
@@ -80,6 +84,7 @@ def sample_reference(
         ),
         pairs=pair_rows(PairFeatures(model.catalogue), policy, assessed, firsts, seconds),
         harm=None if model.harm is None else _harm(model, policy, assessed, sides),
+        drift=drift_reference(tables, model, policy, split=split, seed=seed),
     )
 
 
@@ -109,6 +114,7 @@ def reference_document(catalogue: SignalCatalogue, reference: Reference) -> dict
         "probability_minor": _distribution(reference.probability_minor),
         "minor_adult_probability": _distribution(reference.pairs.minor_adult),
         "harm_probability": None if reference.harm is None else _distribution(reference.harm),
+        SECTION: reference.drift.to_mapping(),
     }
 
 

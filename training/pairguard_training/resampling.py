@@ -91,6 +91,23 @@ def with_unseen(estimate: Estimate, *, trials: int) -> Estimate:
     return Estimate(1.0, bound, 1.0)
 
 
+def with_unseen_difference(estimate: Estimate, *, trials: int) -> Estimate:
+    """Return a difference of two shares that no draw moves with what the trials cannot exclude.
+
+    Two who agreed on all that was seen may differ on what was not, as often as a share of 0 may be
+    more than that.
+
+    Args:
+        estimate: A difference of shares of the same trials.
+        trials: Independent trials behind it.
+    """
+    if estimate.low != estimate.high or trials < 1:
+        return estimate
+    unseen = 1.0 - ((1.0 - CONFIDENCE) / 2.0) ** (1.0 / trials)
+    low, high = max(estimate.low - unseen, -1.0), min(estimate.high + unseen, 1.0)
+    return Estimate(estimate.value, low, high)
+
+
 def _interval(value: float, drawn: Array) -> Estimate:
     known = drawn[np.isfinite(drawn)]
     if not np.isfinite(value) or known.size < 0.9 * max(drawn.size, 1):

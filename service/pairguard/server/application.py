@@ -19,6 +19,7 @@ from prometheus_client import start_http_server
 from pairguard.errors import ConfigurationRefused, StoreUnavailable
 from pairguard.server.addresses import Address, parse_address
 from pairguard.server.callers import Callers
+from pairguard.server.drift_watch import DriftWatch
 from pairguard.server.followed_files import FollowedFiles
 from pairguard.server.generation import Generation
 from pairguard.server.generation_following import GenerationFollowing
@@ -57,6 +58,7 @@ class Parts:
     health: Health
     metrics: Metrics
     shadow: Shadow
+    drift: DriftWatch
     tls: ServerTls | None = None
     callers: FollowedFiles[Callers] | None = None
 
@@ -78,6 +80,11 @@ class Application:
     def metrics(self) -> Metrics:
         """The figures of this server."""
         return self._parts.metrics
+
+    @property
+    def drift(self) -> DriftWatch:
+        """What compares those who are judged with those of the training."""
+        return self._parts.drift
 
     @property
     def health(self) -> Health:
@@ -122,6 +129,7 @@ class Application:
         settings, parts = self._parts.settings, self._parts
         generation = parts.following.load()
         parts.shadow.reload(generation)
+        parts.drift.start()
         parts.health.set_healthy(GENERATION)
         path = sqlite_path(settings.store)
         try:
@@ -197,6 +205,7 @@ class Application:
             self._waiting.join()
         parts.upkeep.stop()
         parts.shadow.stop()
+        parts.drift.stop()
         # Decisions first reach the disk, then the store, and only then is there no store.
         parts.segments.close()
         parts.journal_import.stop()

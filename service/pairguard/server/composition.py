@@ -27,6 +27,7 @@ from pairguard.server.canonical_log import CanonicalLog
 from pairguard.server.current_hashing import CurrentHashing
 from pairguard.server.decision_journal import DecisionJournal
 from pairguard.server.decision_records import DecisionRecords, JournalFile
+from pairguard.server.drift_watch import DriftWatch
 from pairguard.server.erasing import Erasing
 from pairguard.server.event_recording import EventRecording
 from pairguard.server.evidence_recording import EvidenceRecording
@@ -139,6 +140,8 @@ def compose(
         on_refusal=partial(log.failure, "the challenger is refused", method=""),
         one_call_in=settings.shadow_one_call_in,
     )
+    drift = DriftWatch(generations, clock=clock, pairs_per_second=settings.drift_pairs_per_second)
+    metrics.watch_drift(drift.view)
     score_pair = ScorePair(
         PairScoring(
             generations,
@@ -151,7 +154,7 @@ def compose(
         DecisionJournal(records, recent),
         repeats,
         metrics,
-        shadow,
+        observers=(shadow.offer, drift.offer),
         clock=clock,
         full_view_allowed=full_view,
     )
@@ -270,6 +273,7 @@ def compose(
             ),
             health=health,
             metrics=metrics,
+            drift=drift,
             tls=tls_of(
                 settings,
                 on_reload=partial(_observe_reload, metrics, "tls"),

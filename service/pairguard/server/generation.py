@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from pairguard.bundle.defaults import default_policy_text
 from pairguard.bundle.loading import Bundle, load_bundle
@@ -37,12 +38,14 @@ class Generation:
         certified_from: From when on it may be used, seconds since 1970.
         uncertified: The same two without it, from ``certificate.expire_time`` on and before
             ``certified_from``; None: it makes no difference here.
+        reference: What the bundle says its training data looked like.
     """
 
     bundle_version: str
     policy_version: str
     judge: Judge
     bundle_load_seconds: float
+    reference: Mapping[str, Any] = field(default_factory=dict)
     certificate: CertificateFacts = field(default_factory=CertificateFacts)
     certified_from: float = -inf
     uncertified: Generation | None = None
@@ -161,6 +164,7 @@ def _generation(bundle: Bundle, policy: Policy, facts: CertificateFacts) -> Gene
         judge=Judge(bundle.model, policy),
         bundle_load_seconds=bundle.load_seconds,
         certificate=facts,
+        reference=bundle.reference,
     )
 
 

@@ -16,6 +16,8 @@ from pairguard.policy.pair_columns import PairColumns
 from pairguard.risk.model import ParticipantAssessment
 from pairguard.risk.pair import PairRisk
 from pairguard.risk.participant import Participant
+from pairguard.server.drift_figures import DriftFigures
+from pairguard.server.drift_view import DriftView
 from pairguard.server.generation_metrics import GenerationMetrics
 from pairguard.server.shadow_metrics import ShadowMetrics
 from pairguard.store.ports import PurgeReport
@@ -33,6 +35,8 @@ class Metrics:
     Args:
         registry: Where they are kept; one server, one registry.
     """
+
+    _told_versions: tuple[str | None, str | None] = (None, None)
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
@@ -247,8 +251,9 @@ class Metrics:
         )
         self.shadow = ShadowMetrics(registry)
         """Those of a challenger."""
+        self._drift = DriftFigures()
+        registry.register(self._drift)
         ProcessCollector(registry=registry)
-        self._told_versions: tuple[str | None, str | None] = (None, None)
         # Looking a child up by its labels costs more than counting with it.
         self._rpc_children: dict[tuple[str, str], Histogram] = {}
         self._decision_children: dict[tuple[str, str], Counter] = {}
@@ -355,6 +360,10 @@ class Metrics:
         self._import_failing.set_function(lambda: float(is_failing()))
         self._import_restarts.set_function(restarts)
         self._waiting.set_function(waiting)
+
+    def watch_drift(self, view: Callable[[], DriftView]) -> None:
+        """Ask for drift whenever somebody looks at the figures."""
+        self._drift.watch(view)
 
     def observe_import(self, report: ImportReport) -> None:
         """Count what an import of local files did."""

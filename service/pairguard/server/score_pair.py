@@ -6,7 +6,7 @@ The record is kept before the answer leaves, and so is the answer where it may b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 
 from pairguard.errors import StoreUnavailable
@@ -21,7 +21,6 @@ from pairguard.server.repeats import HARD_REASONS, REQUEST_ID_NOT_KEPT, Repeats,
 from pairguard.server.request_conversion import ScorePairCall, read_score_pair
 from pairguard.server.response_conversion import degrade, score_pair_response
 from pairguard.server.scoring import PairScoring, ScoredPair
-from pairguard.server.shadow import Shadow
 from pairguard.v1 import assessment_pb2
 from pairguard.v1.pair_risk_service_pb2 import ScorePairRequest, ScorePairResponse
 
@@ -34,7 +33,8 @@ class ScorePair:
         journal: What records them.
         repeats: What keeps answers.
         metrics: Where decisions are counted.
-        shadow: What lets a challenger judge them again, afterwards.
+        observers: Called with each pair that was judged, before its answer; they never wait and
+            never fail: a challenger that judges it afterwards, a look at who it is made on.
         clock: Seconds since 1970.
         full_view_allowed: Whether callers may see what is believed about an age.
     """
@@ -45,8 +45,8 @@ class ScorePair:
         journal: DecisionJournal,
         repeats: Repeats,
         metrics: Metrics,
-        shadow: Shadow,
         *,
+        observers: Sequence[Callable[[ScoredPair], None]],
         clock: Callable[[], float],
         full_view_allowed: bool,
     ) -> None:
@@ -54,7 +54,7 @@ class ScorePair:
         self._journal = journal
         self._repeats = repeats
         self._metrics = metrics
-        self._shadow = shadow
+        self._observers = tuple(observers)
         self._clock = clock
         self._full_view_allowed = full_view_allowed
 
@@ -95,7 +95,8 @@ class ScorePair:
         if repeatable:
             response = self._kept(key, response)
         self._observe(call, scored, tuple(response.assessment.degradations))
-        self._shadow.offer(scored)
+        for observer in self._observers:
+            observer(scored)
         return response
 
     def _kept(self, key: RequestKey | None, response: ScorePairResponse) -> ScorePairResponse:

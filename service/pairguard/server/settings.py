@@ -115,6 +115,8 @@ class Settings:
     """Time for calls under way to end after that; then they are cut off."""
     log_one_ok_call_in: int = 100
     """One of so many calls that end OK is logged, the first included; the others always are."""
+    drift_pairs_per_second: int = 2
+    """Judged pairs that are compared with the training data in a second, at most; 0: none."""
 
     @property
     def absolute_store(self) -> str:
@@ -181,6 +183,8 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "drain_delay_seconds": (0, 300),
     "drain_timeout_seconds": (0, 3_600),
     "log_one_ok_call_in": (1, 1_000_000),
+    # Beyond it so many people would be told apart that too many were taken for one another.
+    "drift_pairs_per_second": (0, 10),
     "store_read_timeout_seconds": (0.001, 5),
     "decisions_kept_days": (1, 3_660),
     # Events may come seven days late, and each must be known from its repetition till then.

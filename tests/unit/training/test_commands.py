@@ -20,16 +20,30 @@ def test_from_nothing_to_a_published_bundle(
     assert main(["simulate", "--out", tables, *size]) == 0
     assert main(["fit", "--tables", tables, "--out", fitted]) == 0
     assert main(["evaluate", "--tables", tables, "--bundle", fitted, "--resamples", "5"]) == 0
+    page, reported = tmp_path / "report.html", str(tmp_path / "reported")
+    report = ["report", "--tables", tables, "--bundle", fitted, "--champion", fitted]
+    report += ["--resamples", "5", "--out", str(page), "--with-bundle", reported]
+    assert main(report) == 0
+    # With the report it is another version of the same models, and the evaluation is still its own.
     metrics = str(tmp_path / "simulated-metrics.json")
-    publish = ["publish", fitted, "--to", root, "--evaluation", metrics]
+    publish = ["publish", reported, "--to", root, "--evaluation", metrics]
     assert main(publish) == EXIT_REFUSED
-    for gate in ("real_data", "evaluation", "calibration", "slices"):
+    for gate in ("real_data", "calibration", "slices"):
         publish += ["--without-gate", gate]
     assert main([*publish, "--why", "simulated, to try it"]) == 0
     shown = capsys.readouterr()
     for step in ("fit --tables", "publish", "SIMULATED", "PAIRGUARD_BUNDLE_PATH"):
         assert step in shown.out
-    assert load_bundle(tmp_path / "bundles").version == load_bundle(tmp_path / "fitted").version
+    published = load_bundle(tmp_path / "bundles")
+    assert published.version == load_bundle(tmp_path / "reported").version
+    assert (
+        published.manifest.files["age_tables.json"]
+        == (load_bundle(tmp_path / "fitted").manifest.files["age_tables.json"])
+    )
+    assert (tmp_path / "bundles" / published.version / "report.html").read_bytes() == (
+        page.read_bytes()
+    )
+    assert "something is there" in refused(report, capsys)
     assert json.loads((tmp_path / "simulated-metrics.json").read_bytes())["simulated"] is True
 
 
@@ -62,6 +76,7 @@ def test_every_problem_of_the_tables_is_told(
         (["fit", "--tables", "nowhere", "--out", "x", "--policy", "none.toml"], "none.toml"),
         (["fit", "--tables", "nowhere", "--out", "x", "--catalogue", "no.toml"], "no.toml"),
         (["evaluate", "--tables", "nowhere", "--bundle", "nothing"], "BUNDLE_MISSING"),
+        (["report", "--tables", "no", "--bundle", "none", "--out", "x.html"], "BUNDLE_MISSING"),
         (["publish", "nothing", "--to", "root"], "BUNDLE_MISSING"),
         (["import", "no.csv", "--mapping", "no.toml", "--out", "x"], "no.toml"),
     ],

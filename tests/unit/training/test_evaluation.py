@@ -3,14 +3,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pairguard.bundle.loading import load_bundle
 from pairguard_training import age_evaluation, comparison, harm_evaluation
+from pairguard_training.champion import Champion
 from pairguard_training.comparison import (
     BASELINES,
+    CHAMPION,
     ORACLE,
     OURS,
     EvaluationSettings,
@@ -29,7 +33,9 @@ SETTINGS = EvaluationSettings(
 )
 
 
-def evaluated(tables: Tables, truth: Truth, bundle: Path) -> Evaluation:
+def evaluated(
+    tables: Tables, truth: Truth, bundle: Path, *, champion: Champion | None = None
+) -> Evaluation:
     return evaluate_model(
         load_bundle(bundle).model,
         tables,
@@ -38,7 +44,16 @@ def evaluated(tables: Tables, truth: Truth, bundle: Path) -> Evaluation:
         split=split_tables(tables, seed=1),
         settings=SETTINGS,
         say=lambda _: None,
+        champion=champion,
     )
+
+
+def as_document(evaluation: Evaluation) -> dict[str, Any]:
+    content = evaluation_json(
+        evaluation, bundle_version="a-version", model_hash="1" * 64, data_hash="0" * 64
+    )
+    document: dict[str, Any] = json.loads(content)
+    return document
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -95,8 +110,14 @@ def test_a_simulation_is_called_one_and_the_seed_is_printed(simulated: Evaluatio
 
 
 def test_the_document_is_json_whatever_could_not_be_told(simulated: Evaluation) -> None:
-    document = json.loads(evaluation_json(simulated))
+    document = as_document(simulated)
     assert document["simulated"] is True
+    assert document["bundle_version"] == "a-version"
+    assert document["champion_version"] is None
+    assert document["data_hash"] == "0" * 64
+    assert document["seed"] == 1
+    assert document["gates"]["mixed_pairs"] is None
+    assert set(document["gates"]["slices"]) == {"worst_ratio", "chance_ratio"}
     whole = document["rates"]["overall"]["false_rejection"]
     assert 0 < whole["count"] <= whole["of"]
     assert whole["low"] < whole["count"] / whole["of"] <= whole["high"]
@@ -158,3 +179,83 @@ def test_without_pairs_some_are_drawn_and_that_is_said(
     found = evaluated(bare, truth, small_bundle)
     assert any("drawn at random" in note for note in found.notes)
     assert [compared.title for compared in found.comparisons] == ["mixed pairs"]
+
+
+@pytest.fixture(scope="module")
+def few_labels(
+    small_fit: tuple[Tables, Fit],
+    small_bundle: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Evaluation:
+    """What is said of a platform that knows the ages of sixty people."""
+    tables, _ = small_fit
+    few = replace(tables, age_labels=tables.age_labels.head(60))
+    return evaluated(few, read_truth(tmp_path_factory.mktemp("empty"), few), small_bundle)
+
+
+def test_of_a_few_labels_it_is_said_what_they_cannot_tell(few_labels: Evaluation) -> None:
+    document = as_document(few_labels)
+    assert document["gates"] == {
+        "mixed_pairs": None,
+        "calibration_slope": None,
+        "slices": {"worst_ratio": None, "chance_ratio": None},
+    }
+    assert [c for c in few_labels.comparisons if c.title == "mixed pairs"] == []
+    assert any("mixed pairs not measured" in note for note in few_labels.notes)
+    assert any("error rates not measured" in note for note in few_labels.notes)
+    assert few_labels.exposure is None or few_labels.exposure.true is None
+
+
+def test_a_champion_is_judged_on_the_same_pairs_and_draws(
+    small_world: Path, small_fit: tuple[Tables, Fit], small_bundle: Path
+) -> None:
+    tables, _ = small_fit
+    model = load_bundle(small_bundle).model
+    itself = Champion("the-champion", model, same_scores=True, notes=("It is the same.",))
+    found = evaluated(tables, read_truth(small_world, tables), small_bundle, champion=itself)
+    document = as_document(found)
+    for compared in document["comparisons"]:
+        assert compared["models"][CHAMPION] == compared["models"][OURS]
+        for difference in compared["differences"][CHAMPION].values():
+            assert set(difference.values()) <= {0.0, None}  # None: too few drawn to tell
+    differences = document["comparisons"][0]["differences"][CHAMPION]
+    assert differences["missed_at_5_percent"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert document["decisions"]["champion"] == document["decisions"]["shares"]
+    assert "It is the same." in found.notes
+    assert document["champion_version"] == "the-champion"
+    assert document["gates"]["mixed_pairs"]["difference_at_1"] == {
+        "value": 0.0, "low": 0.0, "high": 0.0,
+    }  # fmt: skip
+    text = evaluation_text(found)
+    assert "champion: bundle the-champion" in text
+    assert "difference" in text
+
+
+def test_every_bin_and_threshold_has_an_interval_that_holds_it(simulated: Evaluation) -> None:
+    mixed = simulated.comparisons[0]
+    for bin_ in mixed.reliability:
+        assert bin_.observed_low <= bin_.observed <= bin_.observed_high or math.isnan(
+            bin_.observed_low
+        )
+    assert len(mixed.trade_off) > 10
+    for point in mixed.trade_off:
+        for share in (point.good_stopped, point.positives_allowed):
+            assert share.low <= share.value <= share.high
+            assert share.low < share.high
+    recall = mixed.models[OURS]["recall_at_budget_5_percent"]
+    assert 0.0 < recall.value <= 0.05 / mixed.models[OURS]["base_rate"].value + 1e-9
+
+
+def test_exposure_and_price_are_printed_and_the_model_implied_is_called_so(
+    simulated: Evaluation,
+) -> None:
+    assert simulated.price is not None
+    whole = simulated.price.overall
+    assert whole.stopped.of == whole.asked.of == whole.no_route.of > 0
+    assert whole.asked.count + whole.no_route.count <= whole.stopped.count
+    for name in ("region", "language", "device_class", "audit.sex"):
+        measured = sum(row.stopped.of for row in simulated.price.slices[name])
+        assert 0 < measured <= whole.stopped.of
+    text = evaluation_text(simulated)
+    for words in ("MODEL-IMPLIED", "true (simulated)", "asked for a check", "by device_class"):
+        assert words in text

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pairguard_training.resampling import Estimate, Resamples, with_unseen
+from pairguard_training.resampling import Estimate, Resamples, with_unseen, with_unseen_difference
 
 Array = NDArray[np.float64]
 
@@ -67,3 +67,12 @@ def test_what_was_not_seen_is_not_impossible() -> None:
     assert everything.high == 1.0
     some = Estimate(0.3, 0.2, 0.4)
     assert with_unseen(some, trials=100) is some
+
+
+def test_a_difference_that_no_draw_moves_is_not_certain() -> None:
+    found = with_unseen_difference(Estimate(0.0, 0.0, 0.0), trials=100)
+    assert found.high == pytest.approx(1.0 - 0.025**0.01)
+    assert found.low == -found.high
+    moved = Estimate(0.1, 0.0, 0.2)
+    assert with_unseen_difference(moved, trials=100) == moved
+    assert with_unseen_difference(Estimate(1.0, 1.0, 1.0), trials=1).high == 1.0
