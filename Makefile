@@ -88,8 +88,7 @@ $(BUNDLES)/current/bundle.json: | $(VENV)/.editable
 	@# this reason in $(BUNDLES)/publications.jsonl.
 	@$(BIN)/pairguard-train publish var/fitted --to $(BUNDLES) \
 		--evaluation var/simulated-metrics.json \
-		--without-gate real_data --without-gate evaluation --without-gate calibration \
-		--without-gate slices \
+		--without-gate real_data --without-gate calibration --without-gate slices \
 		--why "a first bundle to try the server with, trained and judged on a simulated platform"
 
 .PHONY: bundle

@@ -68,12 +68,15 @@ def evaluation_text(evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def evaluation_json(evaluation: Evaluation, *, bundle_version: str, data_hash: str) -> bytes:
+def evaluation_json(
+    evaluation: Evaluation, *, bundle_version: str, model_hash: str, data_hash: str
+) -> bytes:
     """Return the whole evaluation as JSON; null for what cannot be told.
 
     Args:
         evaluation: What was measured.
         bundle_version: Of the bundle that was judged.
+        model_hash: Of what makes its scores, which a certificate or a report does not change.
         data_hash: Of the tables that it was judged on.
     """
     champion = evaluation.champion
@@ -84,6 +87,7 @@ def evaluation_json(evaluation: Evaluation, *, bundle_version: str, data_hash: s
     }
     document |= {
         "bundle_version": bundle_version,
+        "model_hash": model_hash,
         "champion_version": None if champion is None else champion.version,
         "data_hash": data_hash,
         "seed": evaluation.settings.seed,

@@ -36,6 +36,8 @@ class Metrics:
         registry: Where they are kept; one server, one registry.
     """
 
+    _told_versions: tuple[str | None, str | None] = (None, None)
+
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._rpc_seconds = Histogram(
@@ -242,7 +244,6 @@ class Metrics:
         self._drift = DriftFigures()
         registry.register(self._drift)
         ProcessCollector(registry=registry)
-        self._told_versions: tuple[str | None, str | None] = (None, None)
         # Looking a child up by its labels costs more than counting with it.
         self._rpc_children: dict[tuple[str, str], Histogram] = {}
         self._decision_children: dict[tuple[str, str], Counter] = {}

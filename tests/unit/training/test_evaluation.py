@@ -49,7 +49,9 @@ def evaluated(
 
 
 def as_document(evaluation: Evaluation) -> dict[str, Any]:
-    content = evaluation_json(evaluation, bundle_version="a-version", data_hash="0" * 64)
+    content = evaluation_json(
+        evaluation, bundle_version="a-version", model_hash="1" * 64, data_hash="0" * 64
+    )
     document: dict[str, Any] = json.loads(content)
     return document
 

@@ -197,7 +197,8 @@ def _write(
     say(f"the certificate holds from {time_text(issued)} to {time_text(until)}")
     if until <= datetime.now(UTC):
         say("note: that is past already; a server uses none of its numbers")
-    say(f"next: pairguard-train publish {arguments.out} --to var/bundles")
+    say("next: pairguard-train evaluate, unless these models were, then")
+    say(f"      pairguard-train publish {arguments.out} --to var/bundles --evaluation FILE")
 
 
 def _asked(arguments: Namespace, policy: Policy) -> list[Promise]:

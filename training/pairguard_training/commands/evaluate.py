@@ -25,8 +25,9 @@ def run(arguments: Namespace, say: Say) -> None:
     document = evaluation_json(
         judged.evaluation,
         bundle_version=judged.bundle.version,
+        model_hash=judged.bundle.manifest.model_hash,
         data_hash=judged.tables.data_hash,
     )
     write_whole(out, document)
     say(f"written: {out}")
-    say(f"next: pairguard-train publish {arguments.bundle} --to var/bundles")
+    say(f"next: pairguard-train publish {arguments.bundle} --to var/bundles --evaluation {out}")

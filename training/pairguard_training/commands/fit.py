@@ -101,7 +101,8 @@ def run(arguments: Namespace, say: Say) -> None:
         bundle = load_bundle(directory)
     say(f"written and verified: {arguments.out}, version {bundle.version}")
     say(f"next: pairguard-train evaluate --tables {arguments.tables} --bundle {arguments.out}")
-    say(f"      pairguard-train publish {arguments.out} --to var/bundles")
+    metrics = f"{arguments.tables}-metrics.json"
+    say(f"      pairguard-train publish {arguments.out} --to var/bundles --evaluation {metrics}")
 
 
 @contextmanager

@@ -44,4 +44,5 @@ def run(arguments: Namespace, say: Say) -> None:
     if copy is not None:
         rewrite_bundle(arguments.bundle, copy, {REPORT: page})
         say(f"written: {copy}, the bundle with its report")
-        say(f"next: pairguard-train publish {copy} --to var/bundles")
+        metrics = f"{arguments.tables}-metrics.json"
+        say(f"next: pairguard-train publish {copy} --to var/bundles --evaluation {metrics}")

@@ -23,4 +23,4 @@ def run(arguments: Namespace, say: Say) -> None:
     directory = locate_bundle(arguments.bundle)
     load_bundle(directory)
     say(f"signed: {sign_bundle(directory, arguments.key)}, which is the version that it was")
-    say(f"next: pairguard-train publish {arguments.bundle} --to var/bundles")
+    say(f"next: pairguard-train publish {arguments.bundle} --to var/bundles --evaluation FILE")
