@@ -68,9 +68,9 @@ class SnapshotReader:
         names = tables.snapshots["snapshot_id"]
         self._snapshots = tables.snapshots
         self._places = dict(zip(names.to_list(), range(len(names)), strict=True))
-        self._evidence = (
-            age_evidence_before_labels(tables) if before_labels else tables.age_evidence
-        )
+        evidence = age_evidence_before_labels(tables) if before_labels else tables.age_evidence
+        # A part of the snapshots may be all that is looked at.
+        self._evidence = evidence.filter(pl.col("snapshot_id").is_in(names.implode()))
         owners = self._evidence["snapshot_id"].to_list()
         places = np.array([self._places[name] for name in owners], dtype=np.int64)
         self._evidence_order = np.argsort(places, kind="stable")
