@@ -14,10 +14,11 @@ PYTHON ?= python3
 SIMULATE ?=
 # More arguments for the tests: make test TEST='tests/unit -k posterior'
 TEST ?=
-# More arguments for the benchmarks, the soak and the fuzzer: make bench BENCH='--part posterior'
+# More arguments for the benchmarks, the soak, the fuzzer and the loop: make bench BENCH='--part posterior'
 BENCH ?=
 SOAK ?=
 FUZZ ?=
+LOOP ?=
 # Locks keep what they pin; `make lock UPGRADE=--upgrade` moves all pins to the newest.
 UPGRADE ?=
 
@@ -168,6 +169,10 @@ soak: $(VENV)/.editable bundle ## chats against servers that are killed, on each
 	@$(BIN)/python -m tests.soak --store sqlite $(SOAK)
 	@$(BIN)/python -m tests.soak --store redis $(SOAK)
 	@$(BIN)/python -m tests.soak.connections
+
+.PHONY: loop
+loop: $(VENV)/.editable ## from simulated chats to a better bundle in a running server, some five minutes (LOOP=...)
+	@$(BIN)/python -m tests.loop $(LOOP)
 
 .PHONY: fuzz
 fuzz: $(VENV)/.editable ## wrong inputs by the million, to our parsers and to a live server (FUZZ=...)

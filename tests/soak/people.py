@@ -7,15 +7,14 @@ them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
-import pairguard.age.evidence as domain
 from pairguard.client import ParticipantInput, evidence
-from pairguard.client import vocabulary as words
 from pairguard_training.simulation.platform import simulate
 from pairguard_training.tables.participants import participants
 from pairguard_training.tables.reading import read_tables
+from tests.told_evidence import Moved, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,8 @@ def simulated_people(directory: Path, *, count: int, seed: int, now: datetime) -
         if each.participant_id in found:
             continue
         items = tuple(
-            item
+            told(said, Moved(now), evidence_id=f"{each.participant_id}-{place}")
             for place, said in enumerate(each.age_evidence)
-            if (item := _item(said, f"{each.participant_id}-{place}", now)) is not None
         )
         device = f"device-{index % (count // 2 + 1)}"
         found[each.participant_id] = Person(
@@ -64,36 +62,3 @@ def simulated_people(directory: Path, *, count: int, seed: int, now: datetime) -
             items,
         )
     return list(found.values())
-
-
-def _item(said: domain.AgeEvidence, evidence_id: str, now: datetime) -> evidence.AgeEvidence | None:
-    observed = now - timedelta(days=1)
-    if said.observed_time is not None:
-        observed = min(datetime.fromtimestamp(said.observed_time, UTC), observed)
-    observation: evidence.Observation
-    match said.observation:
-        case domain.SelfDeclared(age_years=age, birth_year=year):
-            observation = evidence.SelfDeclared(age_years=age, birth_year=year)
-        case domain.FacialAgeEstimate(mean_years=mean, liveness=liveness):
-            observation = evidence.FacialAgeEstimate(
-                mean_years=mean, liveness=words.Liveness.__members__.get(liveness.name)
-            )
-        case domain.AgeCheck(method=method, threshold_years=threshold, result=result):
-            observation = evidence.AgeCheck(
-                method=words.CheckMethod[method.name],
-                threshold_years=threshold,
-                result=words.CheckResult[result.name],
-            )
-        case domain.VerifiedAge(method=method, age_years=age, birth_year=year):
-            observation = evidence.VerifiedAge(
-                method=words.VerificationMethod[method.name], age_years=age, birth_year=year
-            )
-        case _:
-            return None
-    return evidence.AgeEvidence(
-        observation,
-        evidence_id,
-        observed,
-        provider=said.provider,
-        binding=words.Binding.__members__.get(said.binding.name),
-    )
