@@ -17,11 +17,9 @@ from pairguard.age.tables import AgeTables
 from pairguard.policy.regions import Policy
 from pairguard.risk.behaviour import BehaviourAgeModel
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.features import PairFeatures
 from pairguard.risk.model import RiskModel
 from pairguard_training.age_labels import AgeRows, age_rows
 from pairguard_training.age_prior import FEWEST_PEOPLE, few_sides, with_fitted_prior
-from pairguard_training.assessing import Assessed, assess_snapshots, pair_rows
 from pairguard_training.behaviour_fit import BehaviourFit, fit_behaviour
 from pairguard_training.boosting import Compute
 from pairguard_training.check_fit import with_fitted_checks
@@ -29,8 +27,11 @@ from pairguard_training.declaration_fit import with_fitted_declarations
 from pairguard_training.evidence_rows import evidence_rows
 from pairguard_training.face_fit import with_fitted_faces
 from pairguard_training.face_labels import face_rows
-from pairguard_training.harm_fit import HarmFit, HarmPairs, fit_harm
-from pairguard_training.harm_labels import REPORT_WINDOW_DAYS, HarmRows, harm_rows
+from pairguard_training.harm.crossing import fit_crossed
+from pairguard_training.harm.lesson import HarmLesson
+from pairguard_training.harm.settings import HarmSettings
+from pairguard_training.harm_fit import HarmFit
+from pairguard_training.harm_labels import REPORT_WINDOW_DAYS, harm_rows
 from pairguard_training.manifest_figures import figure
 from pairguard_training.range_fit import with_fitted_ranges
 from pairguard_training.reference import Reference, sample_reference
@@ -53,11 +54,13 @@ class FitSettings:
         seed: Seed of the split and of everything random.
         threads: Threads of LightGBM; the result does not depend on it.
         report_window_days: How long after the proposal a report counts.
+        harm: How the harm model is trained.
     """
 
     seed: int = 1
     threads: int = 1
     report_window_days: float = REPORT_WINDOW_DAYS
+    harm: HarmSettings = field(default_factory=HarmSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ def fit_model(
     age_tables = fitting.fit_prior(age_tables, labelled)
     age_tables = fitting.fit_error_rates(age_tables)
     behaviour, behaviour_fit, judging = fitting.fit_behaviour(age_tables, labelled)
-    harm_fit = fitting.fit_harm(RiskModel(age_tables, catalogue, judging, None))
+    harm_fit = fitting.fit_harm(RiskModel(age_tables, catalogue, judging, None), labelled)
     model = RiskModel(age_tables, catalogue, behaviour, harm_fit.model if harm_fit else None)
     return Fit(
         model=model,
@@ -283,72 +286,31 @@ class _Fitting:
         self.say(stacked.sentence())
         return stacked.behaviour_weight
 
-    def fit_harm(self, model: RiskModel) -> HarmFit | None:
+    def fit_harm(self, model: RiskModel, labelled: AgeRows) -> HarmFit | None:
         rows = harm_rows(self.tables, report_window_days=self.settings.report_window_days)
-        parts = self.split.of_pairs(rows.participants_a, rows.participants_b, rows.seconds)
-        learned, held_out = (
-            np.flatnonzero(parts == part.value) for part in (Part.TRAIN, Part.CALIBRATION)
+        taught = set(self._part(labelled, Part.TRAIN).participants)
+        lesson = HarmLesson(self.tables, rows, self.split, taught)
+        figures: dict[str, Any] = {"report_window_days": self.settings.report_window_days}
+        self.metrics["harm"] = figures | lesson.figures()
+        for sentence in lesson.sentences():
+            self.say(sentence)
+        for note in lesson.notes():
+            self.note(note)
+        fit = fit_crossed(
+            self.catalogue,
+            lesson.pairs(model, self.policy),
+            settings=self.settings.harm,
+            compute=self.compute,
         )
-        features = PairFeatures(model.catalogue)
-        assessed = Assessed({}, {}, {})
-        if rows.harmed[learned].any():
-            sides = (rows.snapshots_a, rows.snapshots_b)
-            names = [side[i] for i in np.concatenate([learned, held_out]) for side in sides]
-            assessed = assess_snapshots(model, self.tables, names, title="assessing participants")
-        else:
-            learned, held_out = learned[:0], held_out[:0]
-        learning, checking = (
-            self._harm_pairs(features, assessed, rows, chosen) for chosen in (learned, held_out)
-        )
-        fit = fit_harm(features, learning, checking, compute=self.compute)
-        figures: dict[str, Any] = {
-            "report_window_days": self.settings.report_window_days,
-            "training_pairs": int((parts == Part.TRAIN.value).sum()),
-            "training_positives": learning.positives,
-            "calibration_pairs": int(checking.harmed.size),
-            "calibration_positives": checking.positives,
-        }
-        self.metrics["harm"] = figures
         if isinstance(fit, str):
             self.note(f"No harm model: {fit}. Nothing is allowed unless the policy says age-only.")
             return None
-        predicted = float(fit.calibrated(checking.features).sum())
-        kind = fit.model.calibration.to_mapping()["kind"]
-        figures |= {
-            "rounds": fit.rounds,
-            "calibration": kind,
-            "calibration_predicted": figure(predicted),
-        }
-        self.say(
-            f"harm model: {learning.harmed.size} pairs, {learning.positives} harmed, {fit.rounds} "
-            f"rounds; {kind} calibration fitted to {checking.harmed.size} pairs of other people: "
-            f"{predicted:.2f} predicted, {checking.positives} harmed"
-        )
-        for note in fit.notes:
+        self.metrics["harm"] |= fit.figures
+        for sentence in fit.sentences:
+            self.say(sentence)
+        for note in fit.fit.notes:
             self.note(note)
-        return fit
-
-    def _harm_pairs(
-        self,
-        features: PairFeatures,
-        assessed: Assessed,
-        rows: HarmRows,
-        chosen: NDArray[np.intp],
-    ) -> HarmPairs:
-        made = pair_rows(
-            features,
-            self.policy,
-            assessed,
-            [rows.snapshots_a[i] for i in chosen],
-            [rows.snapshots_b[i] for i in chosen],
-        )
-        groups = self.split.groups
-        return HarmPairs(
-            features=made.features,
-            harmed=rows.harmed[chosen],
-            groups_a=[groups[rows.participants_a[i]] for i in chosen],
-            groups_b=[groups[rows.participants_b[i]] for i in chosen],
-        )
+        return fit.fit
 
     def _part(self, rows: AgeRows, part: Part) -> AgeRows:
         """Return a part's labelled people at the times that it may see."""
