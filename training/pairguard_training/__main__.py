@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "import": ("import_csv", "write the tables of a CSV file"),
     "fit": ("fit", "fit a bundle to tables"),
     "evaluate": ("evaluate", "judge a bundle on people it has not seen"),
+    "quality": ("quality", "measure, simulated, how near a fit comes to what could be known"),
     "damage": ("damage", "show, simulated, what a wrong error model of faces does"),
     "publish": ("publish", "make a bundle the one that serves"),
     "age-tables": (

@@ -29,6 +29,7 @@ from pairguard_training.face_fit import with_fitted_faces
 from pairguard_training.face_labels import face_rows
 from pairguard_training.harm.crossing import fit_crossed
 from pairguard_training.harm.lesson import HarmLesson
+from pairguard_training.harm.pairs import MetPairs
 from pairguard_training.harm.settings import HarmSettings
 from pairguard_training.harm_fit import HarmFit
 from pairguard_training.harm_labels import REPORT_WINDOW_DAYS, harm_rows
@@ -55,12 +56,14 @@ class FitSettings:
         threads: Threads of LightGBM; the result does not depend on it.
         report_window_days: How long after the proposal a report counts.
         harm: How the harm model is trained.
+        learn_harm: Whether there is to be one.
     """
 
     seed: int = 1
     threads: int = 1
     report_window_days: float = REPORT_WINDOW_DAYS
     harm: HarmSettings = field(default_factory=HarmSettings)
+    learn_harm: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ def fit_model(
     policy: Policy,
     settings: FitSettings,
     say: Say,
+    met: Callable[[MetPairs], None] | None = None,
 ) -> Fit:
     """Fit every part that the data can teach; what it cannot is left out and said.
 
@@ -103,6 +107,7 @@ def fit_model(
         policy: Whose adult ages count.
         settings: Seeds and limits.
         say: Receives a line for each step.
+        met: Receives the pairs that the harm model learns from.
     """
     split = split_tables(tables, seed=settings.seed)
     fitting = _Fitting(tables, catalogue, policy, split, settings, say)
@@ -112,7 +117,11 @@ def fit_model(
     age_tables = fitting.fit_prior(age_tables, labelled)
     age_tables = fitting.fit_error_rates(age_tables)
     behaviour, behaviour_fit, judging = fitting.fit_behaviour(age_tables, labelled)
-    harm_fit = fitting.fit_harm(RiskModel(age_tables, catalogue, judging, None), labelled)
+    harm_fit = None
+    if settings.learn_harm:
+        harm_fit = fitting.fit_harm(
+            RiskModel(age_tables, catalogue, judging, None), labelled, met or _unseen
+        )
     model = RiskModel(age_tables, catalogue, behaviour, harm_fit.model if harm_fit else None)
     return Fit(
         model=model,
@@ -286,9 +295,11 @@ class _Fitting:
         self.say(stacked.sentence())
         return stacked.behaviour_weight
 
-    def fit_harm(self, model: RiskModel, labelled: AgeRows) -> HarmFit | None:
+    def fit_harm(
+        self, model: RiskModel, labelled: AgeRows, met: Callable[[MetPairs], None]
+    ) -> HarmFit | None:
         rows = harm_rows(self.tables, report_window_days=self.settings.report_window_days)
-        taught = set(self._part(labelled, Part.TRAIN).participants)
+        taught = frozenset(self._part(labelled, Part.TRAIN).participants)
         lesson = HarmLesson(self.tables, rows, self.split, taught)
         figures: dict[str, Any] = {"report_window_days": self.settings.report_window_days}
         self.metrics["harm"] = figures | lesson.figures()
@@ -296,9 +307,11 @@ class _Fitting:
             self.say(sentence)
         for note in lesson.notes():
             self.note(note)
+        pairs = lesson.pairs(model, self.policy)
+        met(pairs)
         fit = fit_crossed(
             self.catalogue,
-            lesson.pairs(model, self.policy),
+            pairs,
             settings=self.settings.harm,
             compute=self.compute,
         )
@@ -329,3 +342,7 @@ class _Fitting:
         if not people:
             return np.empty((0, len(self.catalogue.columns)))
         return np.stack([self.catalogue.vector(person).values for person in people])
+
+
+def _unseen(_: MetPairs) -> None:
+    """Look at nothing."""

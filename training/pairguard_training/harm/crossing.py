@@ -37,12 +37,12 @@ from pairguard_training.splitting import hash_fraction
 Array = NDArray[np.float64]
 
 FOLDS = 3
-STOPS = (25, 50, 100, MOST_TREES)
+STOPS = (50, 100, MOST_TREES)
 """Rounds of untaught trees that are looked at."""
 FEWEST_TO_CHOOSE = 50
 """Harmed pairs left out, below which their loss does not choose: trees are taught, which is better
 with few on every simulated platform tried."""
-TAUGHT = "taught"
+TAUGHT, UNTAUGHT = "taught", "trees"
 
 _CHUNK = 1 << 14
 
@@ -118,11 +118,11 @@ def fit_crossed(
         return "every pair to learn from came to harm: there is nothing to tell it from"
     features = PairFeatures(catalogue)
     trainer = TreeTrainer(features, catalogue.number_columns, settings or HarmSettings(), compute)
-    left_out = left_out_scores(trainer, pairs)
+    left_out = left_out_scores(trainer, pairs, kinds=_worth_trying(pairs, compute.seed))
     losses = left_out.losses(pairs)
     positives = int(pairs.harmed[left_out.places].sum()) if left_out.places else 0
     kind = TAUGHT
-    if positives >= FEWEST_TO_CHOOSE:
+    if positives >= FEWEST_TO_CHOOSE and losses:
         kind = min(losses, key=lambda name: losses[name])
     booster = (
         trainer.taught(pairs) if kind == TAUGHT else trainer.untaught(pairs, int(kind.split()[1]))
@@ -151,25 +151,25 @@ def fit_crossed(
         "left_out_log_loss": {name: figure(loss) for name, loss in losses.items()},
     }
     told = ", ".join(f"{name} {loss:.6f}" for name, loss in losses.items()) or "not measured"
-    sentences = (
-        f"harm model: {pairs.count} pairs, {pairs.positives} harmed, {rounds} trees, "
-        f"{'taught by the two dangers' if kind == TAUGHT else 'by reports alone'}; "
-        f"log loss on people left out: {told}",
-        f"{map_kind} calibration fitted to {calibrated_on.count} pairs of people left out: "
-        f"{predicted:.2f} predicted, {calibrated_on.positives} harmed",
+    how = "taught by the two dangers" if kind == TAUGHT else "by reports alone"
+    trained = (
+        f"harm model: {pairs.count} pairs, {pairs.positives} harmed, {rounds} trees, {how}; log "
+        f"loss on people left out: {told}"
     )
-    return CrossedFit(fit, figures, sentences)
+    checked = (
+        f"{map_kind} calibration fitted to {calibrated_on.count} pairs of people left out: "
+        f"{predicted:.2f} predicted, {calibrated_on.positives} harmed"
+    )
+    return CrossedFit(fit, figures, (trained, checked))
 
 
-def left_out_scores(
-    trainer: TreeTrainer, pairs: MetPairs, *, kinds: tuple[str, ...] = (TAUGHT, "trees")
-) -> LeftOut:
+def left_out_scores(trainer: TreeTrainer, pairs: MetPairs, *, kinds: tuple[str, ...]) -> LeftOut:
     """Score pairs by models of others, fold by fold.
 
     Args:
         trainer: How trees are made.
         pairs: All pairs.
-        kinds: Of ``TAUGHT`` and ``trees``, which.
+        kinds: ``TAUGHT``, ``UNTAUGHT`` or both.
     """
     folds = _folds(pairs, trainer.compute.seed)
     first, second = folds[pairs.groups_first], folds[pairs.groups_second]
@@ -185,10 +185,10 @@ def left_out_scores(
         scores: dict[str, Array] = {}
         if TAUGHT in kinds:
             scores[TAUGHT] = served_scores(trainer.taught(others), judged)
-        if "trees" in kinds:
+        if UNTAUGHT in kinds:
             booster = trainer.untaught(others, STOPS[-1])
             for rounds in STOPS:
-                scores[f"trees {rounds}"] = served_scores(booster, judged, rounds=rounds)
+                scores[f"{UNTAUGHT} {rounds}"] = served_scores(booster, judged, rounds=rounds)
         found.add(inside, scores)
     return found
 
@@ -203,6 +203,14 @@ def served_scores(
         chunk = slice(start, start + _CHUNK)
         found[chunk] = trees.raw_scores(pairs.features(pairs.places[chunk]))[:, 0]
     return found
+
+
+def _worth_trying(pairs: MetPairs, seed: int) -> tuple[str, ...]:
+    """Return the kinds of trees between which enough harmed pairs are left out to choose."""
+    folds = _folds(pairs, seed)
+    together = folds[pairs.groups_first] == folds[pairs.groups_second]
+    enough = int(pairs.harmed[together].sum()) >= FEWEST_TO_CHOOSE
+    return (TAUGHT, UNTAUGHT) if enough else (TAUGHT,)
 
 
 def _calibrated(
@@ -236,7 +244,8 @@ def _spread(pairs: MetPairs) -> Array:
 def _notes(calibrated_on: MetPairs) -> tuple[str, ...]:
     if calibrated_on.positives >= FEWEST_POSITIVES:
         return ()
-    return (
+    note = (
         f"The harm model is calibrated on {calibrated_on.positives} harmed pairs only: its level "
-        "is uncertain and its slope unchecked.",
+        "is uncertain and its slope unchecked."
     )
+    return (note,)

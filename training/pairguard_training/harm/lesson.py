@@ -6,7 +6,6 @@ not know how anything is trained.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,11 @@ from pairguard_training.manifest_figures import figure
 from pairguard_training.splitting import Part, Split
 from pairguard_training.tables.reading import Tables
 
+UNDER_REPORTING = (
+    "Harm is what was reported in time, upheld where it was reviewed: harm that nobody reports is "
+    "not in it, so every harm probability is too low by a share that the data do not tell."
+)
+
 Array = NDArray[np.float64]
 Places = NDArray[np.intp]
 
@@ -37,7 +41,7 @@ class HarmLesson:
     """
 
     def __init__(
-        self, tables: Tables, rows: HarmRows, split: Split, taught: Collection[str]
+        self, tables: Tables, rows: HarmRows, split: Split, taught: frozenset[str]
     ) -> None:
         """Choose the pairs.
 
@@ -104,11 +108,7 @@ class HarmLesson:
 
     def notes(self) -> list[str]:
         """Return what has to be known of any harm model learned from this."""
-        notes = [
-            "Harm is what was reported in time, upheld where it was reviewed: harm that nobody "
-            "reports is not in it, so every harm probability is too low by a share that the data "
-            "do not tell."
-        ]
+        notes = [UNDER_REPORTING]
         selection = self._selection
         stopped = self._without_support()
         if stopped:
@@ -185,7 +185,7 @@ class HarmLesson:
         groups = [[split.groups[person] for person in side] for side in names]
         numbered = {group: number for number, group in enumerate(sorted({*groups[0], *groups[1]}))}
         return MetPairs(
-            numbers=values[:, : len(catalogue.number_columns)],
+            vectors=values,
             first=first,
             second=second,
             minor_first=minors[0],
@@ -197,10 +197,7 @@ class HarmLesson:
             groups_first=np.array([numbered[group] for group in groups[0]], dtype=np.intp),
             groups_second=np.array([numbered[group] for group in groups[1]], dtype=np.intp),
             strangers=np.array(
-                [
-                    a not in self._taught and b not in self._taught
-                    for a, b in zip(*names, strict=True)
-                ],
+                [self._taught.isdisjoint(sides) for sides in zip(*names, strict=True)],
                 dtype=np.bool_,
             ),
             features=made,

@@ -22,8 +22,8 @@ class MetPairs:
     """Pairs that met, n of them, among m snapshots.
 
     Attributes:
-        numbers: (m, k) the catalogue's numbers and flags of each snapshot; NaN: unknown.
-        first: (n,) row of one side in ``numbers``.
+        vectors: (m, columns) the catalogue's vector of each snapshot; NaN: unknown.
+        first: (n,) row of one side in ``vectors``.
         second: (n,) of the other.
         minor_first: (n,) P(the first is a minor) under the adult age that counts for the pair.
         minor_second: (n,) of the second.
@@ -38,7 +38,7 @@ class MetPairs:
         places: (n,) what ``features`` is asked with.
     """
 
-    numbers: Array
+    vectors: Array
     first: Places
     second: Places
     minor_first: Array

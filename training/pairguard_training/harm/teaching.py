@@ -30,6 +30,8 @@ Array = NDArray[np.float64]
 MOST_TAUGHT = 150_000
 """Pairs at which trees are taught; the likelier harm, the likelier a pair is among them."""
 MOST_UNTAUGHT = 400_000
+FEWEST_TAUGHT_TREES, PAIRS_A_TREE = 60, 100
+"""A few pairs cannot tell so many trees what to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class TreeTrainer:
             importance = np.ones(MOST_TAUGHT)
         log_odds = np.log(chances) - np.log1p(-chances)
         rows = Rows(pairs.rows(), log_odds, importance / importance.mean())
-        return self._train(rows, self.settings.taught_trees, MOST_TREES, "harm model, taught")
+        rounds = min(max(pairs.count // PAIRS_A_TREE, FEWEST_TAUGHT_TREES), MOST_TREES)
+        return self._train(rows, self.settings.taught_trees, rounds, "harm model, taught")
 
     def untaught(self, pairs: MetPairs, rounds: int) -> lightgbm.Booster:
         """Fit trees to the reports alone."""

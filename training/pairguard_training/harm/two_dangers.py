@@ -91,7 +91,7 @@ class TwoDangers:
 
     def probabilities(self, pairs: MetPairs) -> Array:
         """Return (n,) the probability that the pair comes to harm."""
-        signals = self.scales.applied(pairs.numbers)
+        signals = self.scales.applied(pairs.vectors[:, : self.scales.means.size])
         to_anybody = expit(self.anybody[0] + signals @ self.anybody[1:])
         to_minors = expit(self.minors[0] + signals @ self.minors[1:])
         none = np.ones(pairs.count)
@@ -112,15 +112,16 @@ def fit_two_dangers(
 
     Args:
         pairs: Pairs that met, at least one of them harmed and one not.
-        signals: What the k numbers are, with their directions.
+        signals: What the leading k columns of a vector are, with their directions.
         settings: Precisions of the Gaussian priors on (u + v) / 2 and on u - v, for coefficients
             by standard deviation of the signal.
         seed: Of the sample of pairs that came to no harm.
     """
     some = subsample(pairs, most=MOST_PAIRS, seed=seed).pairs
-    scales = Scales.of(pairs.numbers)
-    trials = _Trials.of(some, scales.applied(pairs.numbers), settings)
-    count = pairs.numbers.shape[1]
+    count = len(signals)
+    numbers = pairs.vectors[:, :count]
+    scales = Scales.of(numbers)
+    trials = _Trials.of(some, scales.applied(numbers), settings)
     base = float((trials.weights @ trials.happened) / trials.weights.sum())
     level = np.log(base / (1.0 - base))
     start = np.concatenate([[level, level], np.zeros(2 * count)])
