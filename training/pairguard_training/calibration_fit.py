@@ -82,7 +82,9 @@ def _beta(raw: Array, outcomes: _Outcomes) -> dict[str, Any]:
         kept = [low] if slopes[1] < slopes[0] else [high]
         (slope,) = _slopes(kept, outcomes)
         if slope <= 0.0:
-            return _shift(raw, outcomes)
+            # The scores tell nothing, or the wrong way round: at their own slope they would seem
+            # to tell much.
+            slope = _FLATTEST
         slopes = [slope, 0.0] if kept[0] is low else [0.0, slope]
     a, b = (round(slope, _SLOPE_DIGITS) for slope in slopes)
     return {"kind": "beta", "a": a, "b": b, "c": _level(a * low + b * high, outcomes)}

@@ -31,6 +31,7 @@ from pairguard_training.harm.crossing import fit_crossed
 from pairguard_training.harm.lesson import HarmLesson
 from pairguard_training.harm.pairs import MetPairs
 from pairguard_training.harm.settings import HarmSettings
+from pairguard_training.harm.tuning import TuningBudget, tune_harm
 from pairguard_training.harm_fit import HarmFit
 from pairguard_training.harm_labels import REPORT_WINDOW_DAYS, harm_rows
 from pairguard_training.manifest_figures import figure
@@ -57,6 +58,7 @@ class FitSettings:
         report_window_days: How long after the proposal a report counts.
         harm: How the harm model is trained.
         learn_harm: Whether there is to be one.
+        tune: How long to search for other ways to train it; None: not at all.
     """
 
     seed: int = 1
@@ -64,6 +66,7 @@ class FitSettings:
     report_window_days: float = REPORT_WINDOW_DAYS
     harm: HarmSettings = field(default_factory=HarmSettings)
     learn_harm: bool = True
+    tune: TuningBudget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,12 +312,8 @@ class _Fitting:
             self.note(note)
         pairs = lesson.pairs(model, self.policy)
         met(pairs)
-        fit = fit_crossed(
-            self.catalogue,
-            pairs,
-            settings=self.settings.harm,
-            compute=self.compute,
-        )
+        settings = self._tuned(pairs.where(lesson.training)) if pairs.count else None
+        fit = fit_crossed(self.catalogue, pairs, settings=settings, compute=self.compute)
         if isinstance(fit, str):
             self.note(f"No harm model: {fit}. Nothing is allowed unless the policy says age-only.")
             return None
@@ -324,6 +323,21 @@ class _Fitting:
         for note in fit.fit.notes:
             self.note(note)
         return fit.fit
+
+    def _tuned(self, pairs: MetPairs) -> HarmSettings:
+        """Return how the harm model is trained: as told, or what pairs of the part found best."""
+        settings, budget = self.settings.harm, self.settings.tune
+        if budget is None:
+            return settings
+        tuned = tune_harm(
+            self.catalogue, pairs, start=settings, budget=budget, compute=self.compute
+        )
+        if isinstance(tuned, str):
+            self.note(f"Not tuned: {tuned}.")
+            return settings
+        self.metrics["harm"]["tuning"] = tuned.figures
+        self.say(tuned.sentence)
+        return tuned.settings
 
     def _part(self, rows: AgeRows, part: Part) -> AgeRows:
         """Return a part's labelled people at the times that it may see."""

@@ -14,6 +14,8 @@ from pairguard_training.commands.arguments import (
     add_age_tables_file,
     add_replace,
     add_tables,
+    positive,
+    positive_number,
     utc_time_argument,
 )
 from pairguard_training.commands.inputs import (
@@ -24,6 +26,7 @@ from pairguard_training.commands.inputs import (
     say_tables,
 )
 from pairguard_training.fitting import FitSettings, fit_model
+from pairguard_training.harm.tuning import TuningBudget, require_optuna
 from pairguard_training.harm_labels import newest_time
 from pairguard_training.splitting import split_tables
 from pairguard_training.tables.csv_import import CATALOGUE_FILE
@@ -47,11 +50,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="time that the bundle bears; without it the latest time in the tables, so that the "
         "same tables and seed give the same bytes",
     )
+    parser.add_argument(
+        "--tune",
+        type=tuning_budget,
+        metavar="BUDGET",
+        help="search for better settings of the harm model, on people of the training part: so "
+        "many trials, as 40, or so long, as 300s; only trials give the same bytes again; needs "
+        "the extra 'tuning'",
+    )
     add_replace(parser)
 
 
 def run(arguments: Namespace, say: Say) -> None:
     """Fit a bundle to tables."""
+    if arguments.tune is not None:
+        require_optuna()  # not after minutes of reading
     policy = read_policy(arguments.policy)
     catalogue_file: Path | None = arguments.catalogue
     if catalogue_file is None and (arguments.tables / CATALOGUE_FILE).is_file():
@@ -75,6 +88,7 @@ def run(arguments: Namespace, say: Say) -> None:
                 seed=arguments.seed,
                 threads=arguments.threads,
                 report_window_days=arguments.report_window_days,
+                tune=arguments.tune,
             ),
             say=say,
         )
@@ -89,3 +103,10 @@ def run(arguments: Namespace, say: Say) -> None:
     say(f"written and verified: {arguments.out}, version {bundle.version}")
     say(f"next: pairguard-train evaluate --tables {arguments.tables} --bundle {arguments.out}")
     say(f"      pairguard-train publish {arguments.out} --to var/bundles")
+
+
+def tuning_budget(text: str) -> TuningBudget:
+    """Read a budget as an argument: a number of trials, or seconds with an ``s``."""
+    if text.endswith("s"):
+        return TuningBudget(seconds=positive_number(text[:-1]))
+    return TuningBudget(trials=positive(text))

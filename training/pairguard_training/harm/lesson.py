@@ -38,6 +38,7 @@ class HarmLesson:
 
     Attributes:
         chosen: Their places among all allowed, mature pairs.
+        training: Whether both people of each chosen pair are of the training part.
     """
 
     def __init__(
@@ -58,6 +59,14 @@ class HarmLesson:
             for a, b, time in sides
         ]
         self.chosen: Places = np.flatnonzero(np.array(teaches, dtype=np.bool_))
+        self.training = np.array(
+            [
+                split.parts[rows.participants_a[row]] is Part.TRAIN
+                and split.parts[rows.participants_b[row]] is Part.TRAIN
+                for row in self.chosen
+            ],
+            dtype=np.bool_,
+        )
         self._selection = selection_weights(rows.allow_probability[self.chosen])
 
     @property
