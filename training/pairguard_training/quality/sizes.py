@@ -53,8 +53,8 @@ SIZES = {
         mixed=((1.25, Platform(40_000, 48_000, 30_000)), (1.5, Platform(12_000, 16_000, 4_000))),
         mixed_judged=Platform(12_000, 20_000),
         harm=Platform(85_000, 335_000),
-        harm_judged=Platform(50_000, 180_000),
-        negatives=0.2,
+        harm_judged=Platform(45_000, 170_000),
+        negatives=0.15,
         resamples=200,
     ),
     "small": Sizes(
