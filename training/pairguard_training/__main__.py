@@ -34,6 +34,7 @@ COMMANDS: Final = {
     ),
     "drift": ("drift", "show how people differ from those that a bundle was trained on"),
     "report": ("report", "write one page of HTML on what a bundle can do and for whom it errs"),
+    "quality": ("quality", "measure, simulated, how near a fit comes to what could be known"),
     "damage": ("damage", "show, simulated, what a wrong error model of faces does"),
     "replay": ("replay", "show what a policy or a bundle would have decided"),
     "publish": ("publish", "make a bundle the one that serves, if it passes the gates"),

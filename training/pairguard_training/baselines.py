@@ -101,7 +101,7 @@ def fit_logistic_regression(first: Array, second: Array, labels: Array, weights:
         scaled = (np.where(unknown, middles, values) - centre) / spread
         return np.hstack([np.clip(scaled, -_BOUND, _BOUND), unknown[:, kept].astype(np.float64)])
 
-    model = LogisticRegression(C=0.1, solver="newton-cholesky", tol=1e-6, max_iter=500)
+    model = LogisticRegression(C=0.1, solver="newton-cholesky", tol=1e-9, max_iter=500)
     model.fit(prepare(first, second), labels, sample_weight=weights)
     return lambda one, other: np.asarray(model.predict_proba(prepare(one, other))[:, 1])
 

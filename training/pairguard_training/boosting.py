@@ -186,9 +186,12 @@ def best_rounds(
     return max(int(booster.best_iteration), 1)
 
 
-def model_text(booster: lightgbm.Booster) -> str:
-    """Return the model's text without the one line that names how many threads made it."""
-    return _THREADS.sub("[num_threads: 1]", booster.model_to_string())
+def model_text(booster: lightgbm.Booster, *, rounds: int | None = None) -> str:
+    """Return the model's text without the one line that names how many threads made it.
+
+    ``rounds``: of so many first rounds only; None: of all.
+    """
+    return _THREADS.sub("[num_threads: 1]", booster.model_to_string(num_iteration=rounds))
 
 
 def raw_scores(booster: lightgbm.Booster, features: Array, *, rounds: int | None = None) -> Array:

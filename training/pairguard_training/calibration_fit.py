@@ -13,6 +13,7 @@ steps and zeros out of rare events.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,73 +36,89 @@ _SLOPE_DIGITS = 12
 _WIDEST_OF_NO_SCORES = 1e-9  # scores so alike tell nothing apart, and no slope can be found
 
 
-def fit_calibration(raw_scores: Array, labels: NDArray[np.bool_]) -> Calibration:
+def fit_calibration(
+    raw_scores: Array, labels: NDArray[np.bool_], weights: Array | None = None
+) -> Calibration:
     """Fit the map; with no positives, or nothing else, the scores themselves.
 
     Args:
         raw_scores: (n,) log-odds as the model says them.
         labels: (n,) what happened.
+        weights: (n,) what each stands for, above 0; None: itself.
     """
     positives = int(labels.sum())
     if positives in {0, labels.size}:
         return Calibration.from_mapping({"kind": "identity"})
-    happened = labels.astype(np.float64)
+    outcomes = _Outcomes(
+        labels.astype(np.float64), np.ones(labels.size) if weights is None else weights
+    )
     if positives < FEWEST_FOR_BETA or np.ptp(raw_scores) < _WIDEST_OF_NO_SCORES:
-        mapping = _shift(raw_scores, happened)
+        mapping = _shift(raw_scores, outcomes)
     elif positives < FEWEST_FOR_SPLINE:
-        mapping = _beta(raw_scores, happened)
+        mapping = _beta(raw_scores, outcomes)
     else:
-        mapping = _spline(raw_scores, happened)
+        mapping = _spline(raw_scores, outcomes)
     return Calibration.from_mapping(mapping)
 
 
-def _shift(raw: Array, happened: Array) -> dict[str, Any]:
-    return {"kind": "beta", "a": 1.0, "b": 1.0, "c": _level(raw, happened)}
+@dataclass(frozen=True, slots=True)
+class _Outcomes:
+    """What happened, (n,) 0 or 1, and what each stands for."""
+
+    happened: Array
+    weights: Array
 
 
-def _beta(raw: Array, happened: Array) -> dict[str, Any]:
+def _shift(raw: Array, outcomes: _Outcomes) -> dict[str, Any]:
+    return {"kind": "beta", "a": 1.0, "b": 1.0, "c": _level(raw, outcomes)}
+
+
+def _beta(raw: Array, outcomes: _Outcomes) -> dict[str, Any]:
     tail = np.log1p(np.exp(-np.abs(raw)))
     low, high = np.minimum(raw, 0.0) - tail, np.maximum(raw, 0.0) + tail  # log p, -log(1 - p)
     kept = [low, high]
-    slopes = _slopes(kept, happened)
+    slopes = _slopes(kept, outcomes)
     if min(slopes) < 0.0:
         # The better of the two maps with one slope: the other is at its bound of 0.
         kept = [low] if slopes[1] < slopes[0] else [high]
-        (slope,) = _slopes(kept, happened)
+        (slope,) = _slopes(kept, outcomes)
         if slope <= 0.0:
-            return _shift(raw, happened)
+            # The scores tell nothing, or the wrong way round: at their own slope they would seem
+            # to tell much.
+            slope = _FLATTEST
         slopes = [slope, 0.0] if kept[0] is low else [0.0, slope]
     a, b = (round(slope, _SLOPE_DIGITS) for slope in slopes)
     if a + b <= 0.0:  # so flat that the scores tell nothing
-        return _shift(raw, happened)
-    return {"kind": "beta", "a": a, "b": b, "c": _level(a * low + b * high, happened)}
+        return _shift(raw, outcomes)
+    return {"kind": "beta", "a": a, "b": b, "c": _level(a * low + b * high, outcomes)}
 
 
-def _slopes(columns: list[Array], happened: Array) -> list[float]:
+def _slopes(columns: list[Array], outcomes: _Outcomes) -> list[float]:
     # At a base rate of 1e-4 the usual solver and tolerance stop far from the optimum.
     model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-9, max_iter=1_000)
-    model.fit(np.column_stack(columns), happened)
+    model.fit(np.column_stack(columns), outcomes.happened, sample_weight=outcomes.weights)
     return [float(slope) for slope in model.coef_[0]]
 
 
-def _spline(raw: Array, happened: Array) -> dict[str, Any]:
-    knots = _knots(raw, happened)
+def _spline(raw: Array, outcomes: _Outcomes) -> dict[str, Any]:
+    happened, weights = outcomes.happened, outcomes.weights
+    knots = _knots(raw, outcomes)
     if knots.size < 2:
-        return _shift(raw, happened)
+        return _shift(raw, outcomes)
     widths = np.diff(knots)
     # One column a piece: how much of it lies below the score. The first and the last are open.
     starts, ends = knots[:-1], knots[1:].copy()
     columns = np.clip(raw[:, np.newaxis], starts, ends) - starts
     columns[:, 0] += np.minimum(raw - knots[0], 0.0)
     columns[:, -1] += np.maximum(raw - knots[-1], 0.0)
-    bending = _BENDING * happened.sum()
+    bending = _BENDING * float(weights @ happened)
 
     def loss(parameters: Array) -> tuple[float, Array]:
         level, slopes = parameters[0], parameters[1:]
         log_odds = level + columns @ slopes
         chance = 1.0 / (1.0 + np.exp(-log_odds))
-        value = float(np.logaddexp(0.0, log_odds).sum() - (happened * log_odds).sum())
-        surprise = chance - happened
+        value = float(weights @ (np.logaddexp(0.0, log_odds) - happened * log_odds))
+        surprise = weights * (chance - happened)
         gradient = np.concatenate([[surprise.sum()], surprise @ columns])
         steps = np.diff(slopes)
         value += float(bending * (steps**2).sum())
@@ -119,14 +136,18 @@ def _spline(raw: Array, happened: Array) -> dict[str, Any]:
         options={"maxiter": 2_000, "ftol": 1e-13, "gtol": 1e-7},
     )
     slopes = np.round(found.x[1:], _SLOPE_DIGITS)
-    level = _level(columns @ slopes, happened)
+    level = _level(columns @ slopes, outcomes)
     values = level + np.concatenate([[0.0], np.cumsum(slopes * widths)])
     return {"kind": "logit_spline", "knots": knots.tolist(), "values": values.tolist()}
 
 
-def _knots(raw: Array, happened: Array) -> Array:
+def _knots(raw: Array, outcomes: _Outcomes) -> Array:
     """Return knots where positives and negatives both are: quantiles of the two mixed evenly."""
-    weights = np.where(happened > 0.0, 1.0 / happened.sum(), 1.0 / (1.0 - happened).sum())
+    happened, weights = outcomes.happened, outcomes.weights
+    positive = float(weights @ happened)
+    weights = weights * np.where(
+        happened > 0.0, 1.0 / positive, 1.0 / (float(weights.sum()) - positive)
+    )
     order = np.argsort(raw, kind="stable")
     position = np.cumsum(weights[order])
     wanted = np.linspace(0.02, 0.98, _SPLINE_PIECES + 1) * position[-1]
@@ -140,16 +161,16 @@ def _knots(raw: Array, happened: Array) -> Array:
     return np.array(kept)
 
 
-def _level(log_odds: Array, happened: Array) -> float:
+def _level(log_odds: Array, outcomes: _Outcomes) -> float:
     """Return the shift of log-odds at which the sum of the predictions is that of the labels."""
-    total = float(happened.sum())
+    weights = outcomes.weights
+    total = float(weights @ outcomes.happened)
 
     def excess(level: float) -> float:
-        return (
-            float((1.0 / (1.0 + np.exp(-np.clip(log_odds + level, -700.0, 700.0)))).sum()) - total
-        )
+        chances = 1.0 / (1.0 + np.exp(-np.clip(log_odds + level, -700.0, 700.0)))
+        return float(weights @ chances) - total
 
-    middle = float(np.log(total / (happened.size - total)))
+    middle = float(np.log(total / (float(weights.sum()) - total)))
     low = middle - float(log_odds.max()) - 1.0
     high = middle - float(log_odds.min()) + 1.0
     return float(brentq(excess, low, high, xtol=1e-13, rtol=1e-14))

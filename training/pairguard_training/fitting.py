@@ -17,7 +17,6 @@ from pairguard.age.tables import AgeTables
 from pairguard.policy.regions import Policy
 from pairguard.risk.behaviour import BehaviourAgeModel
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.features import PairFeatures
 from pairguard.risk.model import RiskModel
 from pairguard_training.age_labels import AgeRows, age_rows
 from pairguard_training.age_prior import FEWEST_PEOPLE, few_sides, with_fitted_prior
@@ -28,10 +27,14 @@ from pairguard_training.declaration_fit import with_fitted_declarations
 from pairguard_training.evidence_rows import evidence_rows
 from pairguard_training.face_fit import with_fitted_faces
 from pairguard_training.face_labels import face_rows
-from pairguard_training.harm_fit import HarmFit, HarmPairs, fit_harm
-from pairguard_training.harm_labels import REPORT_WINDOW_DAYS, HarmRows, harm_rows
+from pairguard_training.harm.crossing import fit_crossed
+from pairguard_training.harm.lesson import HarmLesson
+from pairguard_training.harm.pairs import MetPairs
+from pairguard_training.harm.settings import HarmSettings
+from pairguard_training.harm.tuning import TuningBudget, tune_harm
+from pairguard_training.harm_fit import HarmFit
+from pairguard_training.harm_labels import REPORT_WINDOW_DAYS, harm_rows
 from pairguard_training.manifest_figures import figure
-from pairguard_training.pair_stream import Members, assess_members, pair_stream
 from pairguard_training.range_fit import with_fitted_ranges
 from pairguard_training.reference import Reference, sample_reference
 from pairguard_training.splitting import Part, Split, split_tables
@@ -53,12 +56,18 @@ class FitSettings:
         seed: Seed of the split and of everything random.
         threads: Threads of LightGBM; the result does not depend on it.
         report_window_days: How long after the proposal a report counts.
+        harm: How the harm model is trained.
+        learn_harm: Whether there is to be one.
+        tune: How long to search for other ways to train it; None: not at all.
         cluster: Trains the harm model's trees; None: this process does.
     """
 
     seed: int = 1
     threads: int = 1
     report_window_days: float = REPORT_WINDOW_DAYS
+    harm: HarmSettings = field(default_factory=HarmSettings)
+    learn_harm: bool = True
+    tune: TuningBudget | None = None
     cluster: Cluster | None = None
 
 
@@ -91,6 +100,7 @@ def fit_model(
     policy: Policy,
     settings: FitSettings,
     say: Say,
+    met: Callable[[MetPairs], None] | None = None,
 ) -> Fit:
     """Fit every part that the data can teach; what it cannot is left out and said.
 
@@ -102,6 +112,7 @@ def fit_model(
         policy: Whose adult ages count.
         settings: Seeds and limits.
         say: Receives a line for each step.
+        met: Receives the pairs that the harm model learns from.
     """
     split = split_tables(tables, seed=settings.seed)
     fitting = _Fitting(tables, catalogue, policy, split, settings, say)
@@ -111,7 +122,11 @@ def fit_model(
     age_tables = fitting.fit_prior(age_tables, labelled)
     age_tables = fitting.fit_error_rates(age_tables)
     behaviour, behaviour_fit, judging = fitting.fit_behaviour(age_tables, labelled)
-    harm_fit = fitting.fit_harm(RiskModel(age_tables, catalogue, judging, None))
+    harm_fit = None
+    if settings.learn_harm:
+        harm_fit = fitting.fit_harm(
+            RiskModel(age_tables, catalogue, judging, None), labelled, met or _unseen
+        )
     model = RiskModel(age_tables, catalogue, behaviour, harm_fit.model if harm_fit else None)
     return Fit(
         model=model,
@@ -285,69 +300,52 @@ class _Fitting:
         self.say(stacked.sentence())
         return stacked.behaviour_weight
 
-    def fit_harm(self, model: RiskModel) -> HarmFit | None:
+    def fit_harm(
+        self, model: RiskModel, labelled: AgeRows, met: Callable[[MetPairs], None]
+    ) -> HarmFit | None:
         rows = harm_rows(self.tables, report_window_days=self.settings.report_window_days)
-        parts = self.split.of_pairs(rows.participants_a, rows.participants_b, rows.seconds)
-        learned, held_out = (
-            np.flatnonzero(parts == part.value) for part in (Part.TRAIN, Part.CALIBRATION)
-        )
-        features = PairFeatures(model.catalogue)
-        if not rows.harmed[learned].any():
-            learned, held_out = learned[:0], held_out[:0]
-        sides = (rows.snapshots_a, rows.snapshots_b)
-        names = [side[i] for i in np.concatenate([learned, held_out]) for side in sides]
-        members = assess_members(
-            model, features, self.policy, self.tables, names, title="assessing participants"
-        )
-        learning, checking = (
-            self._harm_pairs(members, rows, chosen) for chosen in (learned, held_out)
-        )
+        taught = frozenset(self._part(labelled, Part.TRAIN).participants)
+        lesson = HarmLesson(self.tables, rows, self.split, taught)
+        figures: dict[str, Any] = {"report_window_days": self.settings.report_window_days}
+        self.metrics["harm"] = figures | lesson.figures()
+        for sentence in lesson.sentences():
+            self.say(sentence)
+        for note in lesson.notes():
+            self.note(note)
+        pairs = lesson.pairs(model, self.policy)
+        met(pairs)
+        settings = self._tuned(pairs.where(lesson.training)) if pairs.count else None
         compute = replace(self.compute, cluster=self.settings.cluster)
-        fit = fit_harm(features, learning, checking, compute=compute)
-        figures: dict[str, Any] = {
-            "report_window_days": self.settings.report_window_days,
-            "training_pairs": int((parts == Part.TRAIN.value).sum()),
-            "training_positives": learning.positives,
-            "calibration_pairs": int(checking.harmed.size),
-            "calibration_positives": checking.positives,
-        }
-        self.metrics["harm"] = figures
+        fit = fit_crossed(self.catalogue, pairs, settings=settings, compute=compute)
         if isinstance(fit, str):
             self.note(f"No harm model: {fit}. Nothing is allowed unless the policy says age-only.")
             return None
-        predicted = float(fit.calibrated(checking.features).sum())
-        kind = fit.model.calibration.to_mapping()["kind"]
-        figures |= {
-            "rounds": fit.rounds,
-            "calibration": kind,
-            "calibration_predicted": figure(predicted),
-        }
-        self.say(
-            f"harm model: {learning.harmed.size} pairs, {learning.positives} harmed, {fit.rounds} "
-            f"rounds; {kind} calibration fitted to {checking.harmed.size} pairs of other people: "
-            f"{predicted:.2f} predicted, {checking.positives} harmed"
-        )
-        for note in fit.notes:
+        self.metrics["harm"] |= fit.figures
+        for sentence in fit.sentences:
+            self.say(sentence)
+        for note in fit.fit.notes:
             self.note(note)
         if self.settings.cluster is not None:
             self.note(
                 "The harm model was trained on a cluster: the same tables and seed need not give "
                 "the same bytes again."
             )
-        return fit
+        return fit.fit
 
-    def _harm_pairs(self, members: Members, rows: HarmRows, chosen: NDArray[np.intp]) -> HarmPairs:
-        groups = self.split.groups
-        return HarmPairs(
-            features=pair_stream(
-                members,
-                [rows.snapshots_a[i] for i in chosen],
-                [rows.snapshots_b[i] for i in chosen],
-            ),
-            harmed=rows.harmed[chosen],
-            groups_a=[groups[rows.participants_a[i]] for i in chosen],
-            groups_b=[groups[rows.participants_b[i]] for i in chosen],
+    def _tuned(self, pairs: MetPairs) -> HarmSettings:
+        """Return how the harm model is trained: as told, or what pairs of the part found best."""
+        settings, budget = self.settings.harm, self.settings.tune
+        if budget is None:
+            return settings
+        tuned = tune_harm(
+            self.catalogue, pairs, start=settings, budget=budget, compute=self.compute
         )
+        if isinstance(tuned, str):
+            self.note(f"Not tuned: {tuned}.")
+            return settings
+        self.metrics["harm"]["tuning"] = tuned.figures
+        self.say(tuned.sentence)
+        return tuned.settings
 
     def _part(self, rows: AgeRows, part: Part) -> AgeRows:
         """Return a part's labelled people at the times that it may see."""
@@ -366,3 +364,7 @@ class _Fitting:
         if not people:
             return np.empty((0, len(self.catalogue.columns)))
         return np.stack([self.catalogue.vector(person).values for person in people])
+
+
+def _unseen(_: MetPairs) -> None:
+    """Look at nothing."""

@@ -1,8 +1,9 @@
 """Which pairs the harm model may learn from, and which of them came to harm.
 
-Owns the definition of the label: a harm report within the report window after the pair was
-proposed, of either about the other, which counts only as upheld where it was reviewed. Pairs that
-were not allowed never met and have no label; pairs whose window is still open have none yet.
+Owns the definition of the label: a harm report received within the report window after the pair
+was proposed, of either about the other, which counts only as upheld where it was reviewed. Pairs
+that were not allowed never met and have no label; pairs whose window is still open have none yet;
+pairs of which only reports speak that were set aside (``harm.reports``) have none either.
 Reports that were never made cannot be seen: the label under-counts harm, and that is stated, not
 corrected.
 """
@@ -16,17 +17,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pairguard_training.harm.reports import ReportCounts, judged_reports, report_counts
 from pairguard_training.tables.reading import Tables
-from pairguard_training.tables.schema import REPORT_CATEGORIES
 
 REPORT_WINDOW_DAYS = 14.0
-NO_HARM_CATEGORIES = frozenset({"SPAM", "UNDERAGE"})
-"""A nuisance, and a statement about an age; every other category, also an untold one, is harm."""
 
 
 @dataclass(frozen=True, slots=True)
 class HarmRows:
-    """Pairs that met and whose report window has closed.
+    """Pairs that met, whose report window has closed and of which something is known.
 
     Attributes:
         pair_ids: (n,) pairs.
@@ -36,6 +35,12 @@ class HarmRows:
         participants_b: (n,) of the second.
         seconds: (n,) when it was proposed.
         harmed: (n,) whether a harm report came in time, upheld where it was reviewed.
+        by_a: (n,) how far the first is the one who did it: 1, or 0.5 where no report names
+            anybody.
+        by_b: (n,) the same of the second.
+        allow_probability: (n,) chance that the policy of then had of allowing it; NaN: not told.
+        reports: What became of the reports.
+        unknown: Pairs left out because only reports that were set aside speak of them.
     """
 
     pair_ids: list[str]
@@ -45,6 +50,11 @@ class HarmRows:
     participants_b: list[str]
     seconds: NDArray[np.float64]
     harmed: NDArray[np.bool_]
+    by_a: NDArray[np.float64]
+    by_b: NDArray[np.float64]
+    allow_probability: NDArray[np.float64]
+    reports: ReportCounts
+    unknown: int
 
 
 def harm_rows(tables: Tables, *, report_window_days: float = REPORT_WINDOW_DAYS) -> HarmRows:
@@ -57,22 +67,35 @@ def harm_rows(tables: Tables, *, report_window_days: float = REPORT_WINDOW_DAYS)
         # Where the decision was not recorded, a chat that started says that it was allowed.
         (pl.col("decision") == "ALLOW") | (pl.col("decision").is_null() & pl.col("chat_started")),
         pl.col("chat_started").fill_null(value=untold),
-        (pl.col("proposed_time") + window) <= pl.lit(end),
     )
     if tables.outcomes.is_empty():
         pairs = pairs.clear()
-    harmed = _harmed_pairs(tables, window)
+    # Who reports whom is looked at over all that met, before the young pairs are left out.
+    judged = judged_reports(pairs, tables.outcomes, window)
+    pairs = pairs.filter((pl.col("proposed_time") + window) <= pl.lit(end))
+    pairs = pairs.join(_labels(judged), on="pair_id", how="left", maintain_order="left")
+    reported = pl.col("culprits").is_not_null()
+    known = pairs.filter(~reported | pl.col("harmed").is_not_null()).with_columns(
+        pl.col("harmed").fill_null(value=False)
+    )
+    by_a, by_b = _shares(known)
+    mature = pairs.select("pair_id")
     return HarmRows(
-        pair_ids=pairs["pair_id"].to_list(),
-        snapshots_a=pairs["snapshot_a"].to_list(),
-        snapshots_b=pairs["snapshot_b"].to_list(),
-        participants_a=pairs["participant_a"].to_list(),
-        participants_b=pairs["participant_b"].to_list(),
+        pair_ids=known["pair_id"].to_list(),
+        snapshots_a=known["snapshot_a"].to_list(),
+        snapshots_b=known["snapshot_b"].to_list(),
+        participants_a=known["participant_a"].to_list(),
+        participants_b=known["participant_b"].to_list(),
         seconds=np.asarray(
-            pairs["proposed_time"].dt.epoch("us").cast(pl.Float64).to_numpy() / 1e6,
+            known["proposed_time"].dt.epoch("us").cast(pl.Float64).to_numpy() / 1e6,
             dtype=np.float64,
         ),
-        harmed=pairs["pair_id"].is_in(harmed.implode()).to_numpy().astype(np.bool_),
+        harmed=known["harmed"].to_numpy().astype(np.bool_),
+        by_a=by_a,
+        by_b=by_b,
+        allow_probability=known["allow_probability"].cast(pl.Float64).to_numpy().astype(np.float64),
+        reports=report_counts(judged.join(mature, on="pair_id", how="semi")),
+        unknown=pairs.height - known.height,
     )
 
 
@@ -103,36 +126,35 @@ def newest_time(tables: Tables) -> datetime:
     return max(time for time in times if isinstance(time, datetime))
 
 
-def _harmed_pairs(tables: Tables, window: pl.Expr) -> pl.Series:
-    outcomes = tables.outcomes.join(
-        tables.pairs.select("pair_id", "proposed_time"), on="pair_id", how="left"
+def _labels(judged: pl.DataFrame) -> pl.DataFrame:
+    """Return, for each reported pair, whether it came to harm (null: unknown) and by whom."""
+    counts = pl.col("standing").is_in(["upheld", "unreviewed"])
+    aside = pl.col("standing").is_in(["stranger", "prolific", "cleared_before"])
+    return judged.group_by("pair_id").agg(
+        harmed=pl.when(counts.any())
+        .then(pl.lit(value=True))
+        .when(aside.any())
+        .then(None)
+        # What was reviewed and not upheld, or came too late, counts as none.
+        .otherwise(pl.lit(value=False)),
+        culprits=pl.col("reported_id").filter(counts).unique(),
+        unnamed=pl.col("reported_id").filter(counts).is_null().any(),
     )
-    harm = [name for name in REPORT_CATEGORIES if name not in NO_HARM_CATEGORIES]
-    when = pl.coalesce("observed_time", "received_time", "proposed_time")
-    reports = outcomes.filter(
-        pl.col("kind") == "report",
-        pl.col("category").fill_null("UNSPECIFIED").is_in(harm),
-        when <= pl.col("proposed_time") + window,
-    )
-    verdicts = outcomes.filter(
-        pl.col("kind") == "review_verdict",
-        pl.col("verdict").is_in(["UPHELD", "CLEARED", "INCONCLUSIVE"]),
-    ).select(
-        "pair_id",
-        # A verdict that names nobody is about both.
-        pl.coalesce("reported_id", pl.lit("")).alias("about"),
-        "verdict",
-    )
-    reviewed = verdicts.group_by("pair_id", "about").agg(
-        # After an appeal there may be two: the one that cleared counts.
-        stands=(pl.col("verdict") == "UPHELD").any() & ~(pl.col("verdict") == "CLEARED").any()
-    )
-    whole = reviewed.filter(pl.col("about") == "").select("pair_id", whole_stands="stands")
-    judged = (
-        reports.with_columns(about=pl.coalesce("reported_id", pl.lit("")))
-        .join(reviewed, on=["pair_id", "about"], how="left")
-        .join(whole, on="pair_id", how="left")
-        # A report that was not reviewed stands.
-        .filter(pl.coalesce("stands", "whole_stands", pl.lit(value=True)))
-    )
-    return judged["pair_id"].unique()
+
+
+def _shares(pairs: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (n,) how far each side did it: 1 named, 0.5 nobody is named, 0 the other or none."""
+    sides = []
+    for side in ("participant_a", "participant_b"):
+        named = pl.col("culprits").list.contains(pl.col(side))
+        share = (
+            pl.when(~pl.col("harmed"))
+            .then(0.0)
+            .when(named)
+            .then(1.0)
+            .when(pl.col("unnamed"))
+            .then(0.5)
+            .otherwise(0.0)
+        )
+        sides.append(pairs.select(share.alias("share"))["share"].to_numpy().astype(np.float64))
+    return sides[0], sides[1]

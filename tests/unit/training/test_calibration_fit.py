@@ -79,3 +79,31 @@ def test_without_both_outcomes_the_scores_stand(value: bool) -> None:
 def test_equal_scores_get_the_base_rate() -> None:
     labels = np.arange(400) < 100
     assert fit_calibration(np.full(400, -2.0), labels).probability(-2.0) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("count", [5_000, 40_000])
+def test_a_weight_counts_as_so_many_pairs(count: int) -> None:
+    raw, labels = sample(count, -1.5, 0.8)
+    weights = np.random.default_rng(4).integers(1, 4, count).astype(np.float64)
+    places = np.repeat(np.arange(count), weights.astype(np.int64))
+    weighted = fit_calibration(raw, labels, weights)
+    repeated = fit_calibration(raw[places], labels[places])
+    sums = weights @ weighted.probabilities(raw), float(weights @ labels)
+    assert sums[0] == pytest.approx(sums[1], rel=1e-9)
+    at = np.linspace(-6.0, 0.0, 30)
+    if weighted.to_mapping()["kind"] == repeated.to_mapping()["kind"]:
+        assert weighted.probabilities(at) == pytest.approx(repeated.probabilities(at), rel=0.02)
+    else:  # a thousand positives of weight and fewer by number
+        assert weighted.probabilities(at) == pytest.approx(repeated.probabilities(at), rel=0.5)
+
+
+def test_the_slopes_at_one_in_ten_thousand_are_the_optimum() -> None:
+    raw = np.random.default_rng(2).normal(-9.3, 1.0, 400_000)
+    labels = np.random.default_rng(3).random(400_000) < 1.0 / (1.0 + np.exp(-raw))
+    assert labels.mean() == pytest.approx(1.5e-4, rel=0.5)
+    calibration = fit_calibration(raw, labels)
+    surprise = calibration.probabilities(raw) - labels
+    tail = np.log1p(np.exp(-np.abs(raw)))
+    # At the optimum no column of the model tells anything of what is left.
+    for column in (np.ones(raw.size), np.minimum(raw, 0.0) - tail):
+        assert abs(surprise @ column) < 1e-4 * np.abs(column[labels]).sum()

@@ -288,3 +288,19 @@ def test_numbers_out_of_range_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match="should be at least"):
         simulate(tmp_path, participants=participants, pairs=pairs, seed=1, days=days)
+
+
+def test_as_many_are_verified_as_are_wanted_and_nothing_else_changes(tmp_path: Path) -> None:
+    usual = simulate(tmp_path / "usual", participants=900, pairs=300, seed=4)
+    more = simulate(tmp_path / "more", participants=900, pairs=300, seed=4, verified=600)
+    everybody = simulate(tmp_path / "all", participants=900, pairs=300, seed=4, verified=900)
+    assert usual.labelled_participants < 250
+    assert 540 <= more.labelled_participants <= 660
+    assert everybody.labelled_participants == 900
+    for table in ("snapshots", "pairs"):
+        same = [(tmp_path / name / f"{table}.parquet").read_bytes() for name in ("usual", "more")]
+        assert same[0] == same[1]
+    shares = pl.read_parquet(tmp_path / "more" / "age_labels.parquet")["sampling_probability"]
+    assert shares.max() == 1.0
+    with pytest.raises(ValueError, match="verified"):
+        simulate(tmp_path / "none", participants=10, pairs=0, seed=1, verified=11)

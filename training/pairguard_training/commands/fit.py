@@ -17,6 +17,8 @@ from pairguard_training.commands.arguments import (
     add_age_tables_file,
     add_replace,
     add_tables,
+    positive,
+    positive_number,
     utc_time_argument,
 )
 from pairguard_training.commands.inputs import (
@@ -28,6 +30,7 @@ from pairguard_training.commands.inputs import (
 )
 from pairguard_training.distributed.cluster import connected
 from pairguard_training.fitting import FitSettings, fit_model
+from pairguard_training.harm.tuning import TuningBudget, require_optuna
 from pairguard_training.harm_labels import newest_time
 from pairguard_training.splitting import split_tables
 from pairguard_training.tables.csv_import import CATALOGUE_FILE
@@ -56,11 +59,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="train the harm model on the Dask cluster of this scheduler, e.g. tcp://10.0.0.7:8786",
     )
+    parser.add_argument(
+        "--tune",
+        type=tuning_budget,
+        metavar="BUDGET",
+        help="search for better settings of the harm model, on people of the training part: so "
+        "many trials, as 40, or so long, as 300s; only trials give the same bytes again; needs "
+        "the extra 'tuning'",
+    )
     add_replace(parser)
 
 
 def run(arguments: Namespace, say: Say) -> None:
     """Fit a bundle to tables."""
+    if arguments.tune is not None:
+        require_optuna()  # not after minutes of reading
     policy = read_policy(arguments.policy)
     catalogue_file: Path | None = arguments.catalogue
     if catalogue_file is None and (arguments.tables / CATALOGUE_FILE).is_file():
@@ -88,6 +101,7 @@ def run(arguments: Namespace, say: Say) -> None:
                 threads=arguments.threads,
                 report_window_days=arguments.report_window_days,
                 cluster=cluster,
+                tune=arguments.tune,
             ),
             say=say,
         )
@@ -113,3 +127,10 @@ def _cluster(address: str | None, say: Say) -> Iterator[Cluster | None]:
     with connected(address) as cluster:
         say(f"Dask: {len(cluster.workers)} workers at {address} train the harm model")
         yield cluster
+
+
+def tuning_budget(text: str) -> TuningBudget:
+    """Read a budget as an argument: a number of trials, or seconds with an ``s``."""
+    if text.endswith("s"):
+        return TuningBudget(seconds=positive_number(text[:-1]))
+    return TuningBudget(trials=positive(text))

@@ -6,6 +6,7 @@ import argparse
 from argparse import Namespace
 from pathlib import Path
 
+from pairguard.errors import ConfigurationRefused
 from pairguard_training.commands.arguments import (
     add_replace,
     add_seed,
@@ -33,12 +34,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="platform",
         help="how far faces err: two providers of its own, or one preset of the age tables",
     )
+    parser.add_argument(
+        "--verified",
+        type=positive,
+        help="expected number of participants with an age label; without it about one in five",
+    )
     add_seed(parser)
     add_replace(parser)
 
 
 def run(arguments: Namespace, say: Say) -> None:
     """Write a simulated platform's tables and its oracle's."""
+    if arguments.verified is not None and arguments.verified > arguments.participants:
+        raise ConfigurationRefused(["--verified: more than there are --participants"])
     say(
         f"simulating {arguments.participants} participants and {arguments.pairs} proposed pairs "
         f"over {arguments.days} days, seed {arguments.seed}, face errors: {arguments.face_errors}"
@@ -61,6 +69,7 @@ def run(arguments: Namespace, say: Say) -> None:
             seed=arguments.seed,
             days=arguments.days,
             faces=arguments.face_errors,
+            verified=arguments.verified,
             progress=report,
         )
     say(

@@ -15,7 +15,7 @@ from pairguard.store.ports import ParticipantStore, RecordKind
 from pairguard.store.record_fields import seconds
 from pairguard.store.records import parsed
 from pairguard.v1 import feedback_service_pb2, journal_pb2
-from pairguard_training.harm_labels import NO_HARM_CATEGORIES
+from pairguard_training.harm.reports import NO_HARM_CATEGORIES
 from pairguard_training.replaying.journal_source import BATCH
 from pairguard_training.replaying.logged import LoggedDecision
 

@@ -54,9 +54,23 @@ class Audits:
 
 
 def draw_audits(
-    population: Population, declarations: Declarations, *, days: int, rng: np.random.Generator
+    population: Population,
+    declarations: Declarations,
+    *,
+    days: int,
+    rng: np.random.Generator,
+    verified: int | None = None,
 ) -> Audits:
-    """Draw who was audited and what was found."""
+    """Draw who was audited and what was found.
+
+    Args:
+        population: The participants.
+        declarations: What they said at sign-up.
+        days: Length of the simulated time.
+        rng: Source of randomness.
+        verified: Expected number of participants who are audited, the chances of all in the same
+            proportion as otherwise but for those that reach 1; None: as many as the rates give.
+    """
     count = len(population.state)
     listed = listed_age(declarations, population, np.zeros(count))
     probability = np.where(
@@ -64,6 +78,8 @@ def draw_audits(
         SAMPLING_UNDECLARED,
         np.where((listed >= 16) & (listed < 21), SAMPLING_NEAR_LINE, SAMPLING_BASE),
     )
+    if verified is not None:
+        probability = _scaled(probability, verified)
     held = rng.random(count) < probability
     time = days * rng.random(count)
     method = (rng.random(count) < _MODERATOR_SHARE).astype(np.int64)
@@ -88,4 +104,17 @@ def audit_log_likelihood(audits: Audits, rows: Index) -> Array:
     borrowed = _BORROWED[audits.method[rows]][:, None] * (age < ADULT_AGE_YEARS)
     other = ((found >= _BORROWED_LOW) & (found < _BORROWED_HIGH)) / (_BORROWED_HIGH - _BORROWED_LOW)
     result: Array = np.log(np.maximum((1 - borrowed) * honest + borrowed * other, 1e-300))
+    return result
+
+
+def _scaled(probability: Array, wanted: int) -> Array:
+    """Return the chances in proportion, none above 1, such that so many are expected."""
+    low, high = 0.0, 1.0 / float(probability.min())
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        if np.minimum(middle * probability, 1.0).sum() < wanted:
+            low = middle
+        else:
+            high = middle
+    result: Array = np.minimum(high * probability, 1.0)
     return result

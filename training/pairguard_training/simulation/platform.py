@@ -80,6 +80,7 @@ def simulate(
     seed: int,
     days: int = 60,
     faces: str = PLATFORM,
+    verified: int | None = None,
     progress: Progress | None = None,
 ) -> SimulationSummary:
     """Simulate a platform and write its tables to ``directory`` and the oracle's below ``oracle/``.
@@ -91,6 +92,8 @@ def simulate(
         seed: Seed of every draw.
         days: Length of the simulated time, at least 1.
         faces: How far face estimates err, one of ``face_errors.FACE_ERRORS``.
+        verified: Expected number of participants with an age label, at most ``participants``;
+            None: about one in five.
         progress: Called with a stage and the share of it that is done.
 
     Raises:
@@ -103,6 +106,8 @@ def simulate(
     ):
         if value < least:
             raise ValueError(f"{name} is {value}; it should be at least {least}")
+    if verified is not None and not 1 <= verified <= participants:
+        raise ValueError(f"verified is {verified}; it should be from 1 to {participants}")
     errors = face_errors(faces)
     report = progress or _silent
     streams = dict(
@@ -114,7 +119,13 @@ def simulate(
     )
     report("people", 0.0)
     observed = _observe(
-        participants, pairs, days=days, errors=errors, streams=streams, report=report
+        participants,
+        pairs,
+        days=days,
+        errors=errors,
+        verified=verified,
+        streams=streams,
+        report=report,
     )
     meetings = draw_encounters(observed, pairs=pairs, rng=streams["encounters"])
     truth = true_classes(observed.population)
@@ -165,6 +176,7 @@ def _observe(
     *,
     days: int,
     errors: FaceErrors,
+    verified: int | None,
     streams: dict[str, np.random.Generator],
     report: Progress,
 ) -> Observed:
@@ -180,7 +192,9 @@ def _observe(
     groups = draw_error_groups(population, streams["error_groups"])
     faces = draw_faces(population, groups, errors=errors, days=days, rng=streams["faces"])
     checks = draw_checks(population, days=days, rng=streams["checks"])
-    audits = draw_audits(population, declarations, days=days, rng=streams["audits"])
+    audits = draw_audits(
+        population, declarations, days=days, rng=streams["audits"], verified=verified
+    )
     report("people", 0.6)
     behaviour = draw_behaviour(population, streams["behaviour"], streams["past_meetings"])
     report("people", 1.0)

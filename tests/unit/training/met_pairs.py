@@ -1,0 +1,74 @@
+"""Pairs that met on an invented platform on which a few people harm whoever seems a minor."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from pairguard.risk.catalogue import SignalCatalogue
+from pairguard.risk.features import MemberMatrix, PairFeatures
+from pairguard_training.harm.pairs import MetPairs
+
+SIGNS = 8
+CATALOGUE = SignalCatalogue.from_mapping(
+    {
+        "interests": [],
+        "signals": [
+            {"name": "typing", "kind": "number"},
+            {"name": "never known", "kind": "number"},
+            {"name": "always the same", "kind": "number"},
+            *(
+                {"name": f"sign {i}", "kind": "number", "direction": "increasing"}
+                for i in range(SIGNS)
+            ),
+            {"name": "os", "kind": "category", "categories": ["a", "b"]},
+        ],
+    }
+)
+
+
+def met_pairs(count: int, *, level: float = -4.0, people: int = 2_000, seed: int = 1) -> MetPairs:
+    """Return pairs; ``level``: log-odds of harm between people without any sign of danger."""
+    rng = np.random.default_rng(seed)
+    danger = (rng.random(people) < 0.1).astype(np.float64)
+    minor = rng.random(people) ** 3
+    vectors = np.full((people, len(CATALOGUE.columns)), np.nan)
+    vectors[:, 0] = rng.normal(0.0, 1.0, people)
+    vectors[:, 2] = 3.0
+    for sign in range(SIGNS):
+        vectors[:, 3 + sign] = rng.poisson(np.exp(0.3 + 0.8 * danger))
+    vectors[:, 3 + SIGNS] = rng.integers(0, 2, people)
+    vectors[:, 0][rng.random(people) < 0.3] = np.nan
+    first = rng.integers(0, people, count)
+    second = (first + rng.integers(1, people, count)) % people
+    by = [
+        rng.random(count) < expit(level + 4.0 * danger[doer] * minor[other] + 1.0 * danger[doer])
+        for doer, other in ((first, second), (second, first))
+    ]
+    features = PairFeatures(CATALOGUE)
+    mixed = minor[first] * (1 - minor[second]) + minor[second] * (1 - minor[first])
+
+    def made(places: NDArray[np.intp]) -> NDArray[np.float64]:
+        return features.rows(
+            MemberMatrix(minor[first[places]], vectors[first[places]]),
+            MemberMatrix(minor[second[places]], vectors[second[places]]),
+            minor_adult_probability=mixed[places],
+        )
+
+    return MetPairs(
+        vectors=vectors,
+        first=first.astype(np.intp),
+        second=second.astype(np.intp),
+        minor_first=minor[first],
+        minor_second=minor[second],
+        harmed=by[0] | by[1],
+        by_first=by[0].astype(np.float64),
+        by_second=by[1].astype(np.float64),
+        weights=np.ones(count),
+        groups_first=first.astype(np.intp),
+        groups_second=second.astype(np.intp),
+        strangers=np.ones(count, dtype=np.bool_),
+        features=made,
+        places=np.arange(count),
+    )

@@ -1,0 +1,152 @@
+"""Reports that cannot be relied on say neither harm nor none; what was upheld always counts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pairguard_training.harm_labels import HarmRows, harm_rows
+from tests.unit.training.tables_of_rows import DAY_0, snapshot, tables_of_rows
+
+CROWD = 8
+END = {
+    "pair_id": "m0",
+    "kind": "chat_ended",
+    "received_time": DAY_0 + timedelta(days=40),
+}
+
+
+def met(number: int, one: str, other: str) -> dict[str, object]:
+    return {
+        "pair_id": f"m{number}",
+        "snapshot_a": one,
+        "snapshot_b": other,
+        "proposed_time": DAY_0,
+        "decision": "ALLOW",
+    }
+
+
+def report(number: int, by: str | None, about: str | None, **values: object) -> dict[str, object]:
+    when = DAY_0 + timedelta(days=1)
+    return {
+        "pair_id": f"m{number}",
+        "kind": "report",
+        "category": "HARASSMENT",
+        "reporter_id": by,
+        "reported_id": about,
+        "observed_time": when,
+        "received_time": when,
+        **values,
+    }
+
+
+def verdict(number: int, about: str, word: str) -> dict[str, object]:
+    row = report(number, None, about, kind="review_verdict", category=None)
+    return row | {"verdict": word}
+
+
+def rows_of(tmp_path: Path, pairs: list[dict[str, object]], outcomes: list[Any]) -> HarmRows:
+    people = [snapshot("x"), snapshot("y"), *(snapshot(f"p{i}") for i in range(CROWD))]
+    tables = tables_of_rows(tmp_path, snapshots=people, pairs=pairs, outcomes=[END, *outcomes])
+    return harm_rows(tables)
+
+
+EVERYBODY = [met(i, "x", f"p{i}") for i in range(CROWD)]
+
+
+def test_one_who_reports_everybody_says_nothing(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, EVERYBODY, [report(i, "x", f"p{i}") for i in range(CROWD)])
+    assert rows.harmed.size == 0
+    assert (rows.unknown, rows.reports.prolific) == (CROWD, CROWD)
+
+
+@pytest.mark.parametrize("word", ["UPHELD", "CLEARED"])
+def test_of_one_who_reports_everybody_what_was_reviewed_counts_as_reviewed(
+    tmp_path: Path, word: str
+) -> None:
+    outcomes = [report(i, "x", f"p{i}") for i in range(CROWD)]
+    cleared = [verdict(i, f"p{i}", "CLEARED") for i in (1, 2)]
+    rows = rows_of(tmp_path, EVERYBODY, [*outcomes, *cleared, verdict(0, "p0", word)])
+    assert dict(zip(rows.pair_ids, rows.harmed.tolist(), strict=True)) == {
+        "m0": word == "UPHELD",
+        "m1": False,
+        "m2": False,
+    }
+
+
+def test_whom_reviews_bear_out_is_believed_however_many_they_report(tmp_path: Path) -> None:
+    outcomes = [report(i, "x", f"p{i}") for i in range(CROWD)]
+    upheld = [verdict(i, f"p{i}", "UPHELD") for i in (0, 1)]
+    rows = rows_of(tmp_path, EVERYBODY, [*outcomes, *upheld, verdict(2, "p2", "CLEARED")])
+    assert rows.harmed.sum() == CROWD - 1
+    assert rows.unknown == 0
+
+
+def test_who_reports_a_few_of_many_is_believed(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, EVERYBODY, [report(i, "x", f"p{i}") for i in range(3)])
+    assert rows.harmed.sum() == 3
+
+
+def test_a_crowd_that_never_met_the_reported_says_nothing(tmp_path: Path) -> None:
+    crowd = [report(0, f"p{i}", "p0") for i in range(1, CROWD)]
+    rows = rows_of(tmp_path, [met(0, "x", "p0"), met(1, "y", "p1")], crowd)
+    assert rows.pair_ids == ["m1"]
+    assert rows.reports.strangers == CROWD - 1
+    # One who was there is believed beside them.
+    rows = rows_of(tmp_path, [met(0, "x", "p0")], [*crowd, report(0, "x", "p0")])
+    assert rows.harmed.tolist() == [True]
+
+
+def test_a_report_of_oneself_says_nothing(tmp_path: Path) -> None:
+    assert rows_of(tmp_path, [met(0, "x", "y")], [report(0, "x", "x")]).unknown == 1
+
+
+def test_who_was_only_ever_cleared_is_not_harmful_by_further_reports(tmp_path: Path) -> None:
+    outcomes = [report(i, f"p{i}", "x") for i in range(CROWD)]
+    cleared = [verdict(i, "x", "CLEARED") for i in (0, 1)]
+    rows = rows_of(tmp_path, EVERYBODY, [*outcomes, *cleared])
+    assert rows.pair_ids == ["m0", "m1"]
+    assert not rows.harmed.any()
+    assert rows.reports.cleared_before == CROWD - 2
+    once = rows_of(tmp_path, EVERYBODY, [*outcomes, *cleared, verdict(2, "x", "UPHELD")])
+    assert once.harmed.sum() == CROWD - 2
+
+
+def test_inconclusive_reviews_clear_nobody(tmp_path: Path) -> None:
+    outcomes = [report(i, f"p{i}", "x") for i in range(CROWD)]
+    unsure = [verdict(i, "x", "INCONCLUSIVE") for i in (0, 1)]
+    assert rows_of(tmp_path, EVERYBODY, [*outcomes, *unsure]).harmed.sum() == CROWD - 2
+
+
+def test_a_report_counts_by_when_it_came_in(tmp_path: Path) -> None:
+    # A young pair could not have had this report yet; neither may an old one.
+    late = report(0, "x", "y", received_time=DAY_0 + timedelta(days=30))
+    rows = rows_of(tmp_path, [met(0, "x", "y")], [late])
+    assert rows.harmed.tolist() == [False]
+    assert (rows.reports.in_time, rows.reports.late) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("reports", "shares"),
+    [
+        ([report(0, "x", "y")], (0.0, 1.0)),
+        ([report(0, "y", "x"), report(0, "x", "y")], (1.0, 1.0)),
+        ([report(0, None, None)], (0.5, 0.5)),
+        ([], (0.0, 0.0)),
+    ],
+)
+def test_a_report_tells_who_did_it(
+    tmp_path: Path, reports: list[dict[str, object]], shares: tuple[float, float]
+) -> None:
+    rows = rows_of(tmp_path, [met(0, "x", "y")], reports)
+    assert (rows.by_a[0], rows.by_b[0]) == shares
+
+
+def test_pairs_keep_their_chance_of_being_allowed(tmp_path: Path) -> None:
+    pairs = [met(0, "x", "y") | {"allow_probability": 0.25}, met(1, "x", "p1")]
+    rows = rows_of(tmp_path, pairs, [])
+    assert rows.allow_probability[0] == 0.25
+    assert rows.allow_probability[1] != rows.allow_probability[1]

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pairguard_training.harm.pairs import subsample
+from pairguard_training.harm.settings import HarmSettings
+from pairguard_training.harm.two_dangers import fit_two_dangers
+from tests.unit.training.met_pairs import CATALOGUE, SIGNS, met_pairs
+
+SIGNALS = CATALOGUE.number_columns
+SETTINGS = HarmSettings()
+
+
+@pytest.mark.parametrize(("level", "count"), [(-4.0, 20_000), (-9.9, 400_000)])
+def test_the_fit_converges_and_its_sum_is_that_of_the_reports(level: float, count: int) -> None:
+    pairs = met_pairs(count, level=level)
+    # The second has one harmed pair in some ten thousand, most of the others are not looked at.
+    assert (pairs.positives / pairs.count < 3e-4) == (level == -9.9)
+    fit = fit_two_dangers(pairs, SIGNALS, SETTINGS, seed=1)
+    assert fit.slope_left < 1e-7
+    some = subsample(pairs, most=60_000, seed=1).pairs
+    expected = float(some.weights @ fit.probabilities(some))
+    assert expected == pytest.approx(pairs.positives, rel=0.03)
+    # Of all pairs, those that were left out as well: the prior is corrected.
+    assert fit.probabilities(pairs).sum() == pytest.approx(pairs.positives, rel=0.1)
+
+
+def test_who_shows_signs_of_danger_is_dangerous_to_minors_above_all() -> None:
+    pairs = met_pairs(30_000)
+    fit = fit_two_dangers(pairs, SIGNALS, SETTINGS, seed=1)
+    signs = slice(4, 4 + SIGNS)
+    assert (fit.minors[signs] >= 0.0).all()
+    assert (fit.anybody[signs] >= 0.0).all()
+    assert fit.minors[signs].sum() > fit.anybody[signs].sum() > 0.0
+    found = fit.probabilities(pairs)
+    assert found[pairs.harmed].mean() > 1.3 * found[~pairs.harmed].mean()
+
+
+def test_swapping_the_two_changes_no_probability() -> None:
+    pairs = met_pairs(3_000)
+    fit = fit_two_dangers(pairs, SIGNALS, SETTINGS, seed=1)
+    swapped = replace(
+        pairs,
+        first=pairs.second,
+        second=pairs.first,
+        minor_first=pairs.minor_second,
+        minor_second=pairs.minor_first,
+    )
+    assert fit.probabilities(swapped) == pytest.approx(fit.probabilities(pairs), rel=1e-12)
+
+
+def test_the_same_pairs_and_seed_give_the_same_bits() -> None:
+    one, two = (
+        fit_two_dangers(met_pairs(61_000, level=-6.0), SIGNALS, SETTINGS, seed=3) for _ in range(2)
+    )
+    assert (one.anybody == two.anybody).all()
+    assert (one.minors == two.minors).all()
+
+
+def test_a_subsample_keeps_all_harmed_pairs_and_the_sum_of_weights() -> None:
+    pairs = met_pairs(20_000)
+    found = subsample(pairs, most=2_000, seed=1)
+    assert found.pairs.count == 2_000
+    assert found.pairs.positives == pairs.positives
+    assert found.kept_share < 0.15
+    assert found.pairs.weights.sum() == pytest.approx(pairs.count)
+    assert (found.pairs.weights[found.pairs.harmed] == 1.0).all()
+    assert subsample(pairs, most=20_000, seed=1).pairs is pairs
+    assert np.unique(found.pairs.places).size == 2_000

@@ -1,0 +1,251 @@
+"""The harm model, judged fold by fold on people it has not seen, then trained on all of them.
+
+Owns the choice between trees that are taught and trees that are not, the number of rounds, and the
+calibration. It must not know how either is trained (``teaching``) nor where the pairs come from.
+
+Both people of a pair are known to a model that saw either of them with somebody else. So a fold is
+of people: the pairs among them are scored by a model of the pairs among the others. With few
+harmed pairs nothing is thrown away for a calibration part: every fold calibrates, and all teach.
+Calibrated are only pairs of strangers to the age side, whose ages look as unsure as anybody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from pairguard.bundle.loading import PARITY_ROWS
+from pairguard.risk.calibration import Calibration
+from pairguard.risk.catalogue import SignalCatalogue
+from pairguard.risk.features import PairFeatures
+from pairguard.risk.harm import HarmModel
+from pairguard.risk.trees import TreeModel
+from pairguard_training.boosting import Compute, model_text
+from pairguard_training.calibration_fit import fit_calibration
+from pairguard_training.harm.pairs import MetPairs
+from pairguard_training.harm.settings import MOST_TREES, HarmSettings
+from pairguard_training.harm.teaching import TreeTrainer
+from pairguard_training.harm_fit import FEWEST_POSITIVES, HarmFit
+from pairguard_training.manifest_figures import figure
+from pairguard_training.splitting import hash_fraction
+
+Array = NDArray[np.float64]
+
+FOLDS = 3
+STOPS = (50, 100, MOST_TREES)
+"""Rounds of untaught trees that are looked at."""
+FEWEST_TO_CHOOSE = 50
+"""Harmed pairs left out, below which their loss does not choose: trees are taught, which is better
+with few on every simulated platform tried."""
+TAUGHT, UNTAUGHT = "taught", "trees"
+
+_CHUNK = 1 << 14
+
+
+@dataclass(frozen=True, slots=True)
+class CrossedFit:
+    """A harm model and how it came about.
+
+    Attributes:
+        fit: The model, calibrated.
+        figures: For the manifest.
+        sentences: For people.
+    """
+
+    fit: HarmFit
+    figures: Mapping[str, Any]
+    sentences: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class LeftOut:
+    """Scores of pairs by models that saw neither person, each kind of trees by its name.
+
+    Attributes:
+        places: Of the scored pairs among all.
+        scores: Raw scores in log-odds by kind, as long as ``places``.
+    """
+
+    places: list[int] = field(default_factory=list)
+    scores: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, places: NDArray[np.intp], scores: Mapping[str, Array]) -> None:
+        """Add a fold."""
+        self.places += places.tolist()
+        for name, values in scores.items():
+            self.scores.setdefault(name, []).extend(values.tolist())
+
+    def losses(self, pairs: MetPairs) -> dict[str, float]:
+        """Return the mean log loss of each kind, each calibrated on these very pairs."""
+        some = pairs.where(np.array(self.places, dtype=np.intp))
+        if not 0 < some.positives < some.count:
+            return {}
+        found = {}
+        for name, values in self.scores.items():
+            raw = np.array(values)
+            chances = fit_calibration(raw, some.harmed, some.weights).probabilities(raw)
+            each = np.where(some.harmed, np.log(chances), np.log1p(-chances))
+            found[name] = -float((some.weights * each).sum() / some.weights.sum())
+        return found
+
+
+def fit_crossed(
+    catalogue: SignalCatalogue,
+    pairs: MetPairs,
+    *,
+    settings: HarmSettings | None = None,
+    compute: Compute,
+) -> CrossedFit | str:
+    """Train and calibrate, or say in a sentence why there is no harm model.
+
+    Args:
+        catalogue: What the signals are.
+        pairs: Pairs that met and may teach: of no person who is tested.
+        settings: What tuning chose; None: as they are.
+        compute: Threads and seed.
+    """
+    if pairs.positives < FEWEST_POSITIVES:
+        return (
+            f"{pairs.positives} of {pairs.count} pairs to learn from came to harm; "
+            f"{FEWEST_POSITIVES} are needed"
+        )
+    if pairs.positives == pairs.count:
+        return "every pair to learn from came to harm: there is nothing to tell it from"
+    features = PairFeatures(catalogue)
+    trainer = TreeTrainer(features, catalogue.number_columns, settings or HarmSettings(), compute)
+    left_out = left_out_scores(trainer, pairs, kinds=_worth_trying(pairs, compute.seed))
+    losses = left_out.losses(pairs)
+    positives = int(pairs.harmed[left_out.places].sum()) if left_out.places else 0
+    kind = TAUGHT
+    if positives >= FEWEST_TO_CHOOSE and losses:
+        kind = min(losses, key=lambda name: losses[name])
+    booster = (
+        trainer.taught(pairs) if kind == TAUGHT else trainer.untaught(pairs, int(kind.split()[1]))
+    )
+    calibration, calibrated_on, predicted = _calibrated(pairs, left_out, kind)
+    text = model_text(booster)
+    rounds = booster.num_trees()
+    fit = HarmFit(
+        model=HarmModel(TreeModel(text), features, calibration),
+        text=text,
+        booster=booster,
+        rows=_spread(pairs),
+        rounds=rounds,
+        notes=_notes(calibrated_on),
+    )
+    map_kind = calibration.to_mapping()["kind"]
+    figures: dict[str, Any] = {
+        "training_pairs": pairs.count,
+        "training_positives": pairs.positives,
+        "calibration_pairs": calibrated_on.count,
+        "calibration_positives": calibrated_on.positives,
+        "calibration_predicted": figure(predicted),
+        "calibration": map_kind,
+        "rounds": rounds,
+        "trees": kind,
+        "left_out_log_loss": {name: figure(loss) for name, loss in losses.items()},
+    }
+    told = ", ".join(f"{name} {loss:.6f}" for name, loss in losses.items()) or "not measured"
+    how = "taught by the two dangers" if kind == TAUGHT else "by reports alone"
+    trained = (
+        f"harm model: {pairs.count} pairs, {pairs.positives} harmed, {rounds} trees, {how}; log "
+        f"loss on people left out: {told}"
+    )
+    checked = (
+        f"{map_kind} calibration fitted to {calibrated_on.count} pairs of people left out: "
+        f"{predicted:.2f} predicted, {calibrated_on.positives} harmed"
+    )
+    return CrossedFit(fit, figures, (trained, checked))
+
+
+def left_out_scores(trainer: TreeTrainer, pairs: MetPairs, *, kinds: tuple[str, ...]) -> LeftOut:
+    """Score pairs by models of others, fold by fold.
+
+    Args:
+        trainer: How trees are made.
+        pairs: All pairs.
+        kinds: ``TAUGHT``, ``UNTAUGHT`` or both.
+    """
+    folds = _folds(pairs, trainer.compute.seed)
+    first, second = folds[pairs.groups_first], folds[pairs.groups_second]
+    found = LeftOut()
+    for fold in range(FOLDS):
+        inside = np.flatnonzero((first == fold) & (second == fold))
+        others = pairs.where((first != fold) & (second != fold))
+        if not inside.size or others.positives < FEWEST_POSITIVES // 2:
+            continue
+        if others.positives == others.count:
+            continue
+        judged = pairs.where(inside)
+        scores: dict[str, Array] = {}
+        if TAUGHT in kinds:
+            scores[TAUGHT] = served_scores(trainer.taught(others), judged)
+        if UNTAUGHT in kinds:
+            booster = trainer.untaught(others, STOPS[-1])
+            for rounds in STOPS:
+                scores[f"{UNTAUGHT} {rounds}"] = served_scores(booster, judged, rounds=rounds)
+        found.add(inside, scores)
+    return found
+
+
+def served_scores(
+    booster: lightgbm.Booster, pairs: MetPairs, *, rounds: int | None = None
+) -> Array:
+    """Return (n,) raw scores as the harm model calls its trees when it serves."""
+    trees = TreeModel(model_text(booster, rounds=rounds)).with_missing_as_majority()
+    found = np.empty(pairs.count)
+    for start in range(0, pairs.count, _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        found[chunk] = trees.raw_scores(pairs.features(pairs.places[chunk]))[:, 0]
+    return found
+
+
+def _worth_trying(pairs: MetPairs, seed: int) -> tuple[str, ...]:
+    """Return the kinds of trees between which enough harmed pairs are left out to choose."""
+    folds = _folds(pairs, seed)
+    together = folds[pairs.groups_first] == folds[pairs.groups_second]
+    enough = int(pairs.harmed[together].sum()) >= FEWEST_TO_CHOOSE
+    return (TAUGHT, UNTAUGHT) if enough else (TAUGHT,)
+
+
+def _calibrated(
+    pairs: MetPairs, left_out: LeftOut, kind: str
+) -> tuple[Calibration, MetPairs, float]:
+    """Return the map, the pairs that it is fitted to, and the sum that it predicts of them."""
+    places = np.array(left_out.places, dtype=np.intp)
+    raw = np.array(left_out.scores.get(kind, []), dtype=np.float64)
+    strange = pairs.strangers[places]
+    some, raw = pairs.where(places[strange]), raw[strange]
+    calibration = fit_calibration(raw, some.harmed, some.weights)
+    predicted = float((some.weights * calibration.probabilities(raw)).sum()) if raw.size else 0.0
+    return calibration, some, predicted
+
+
+def _folds(pairs: MetPairs, seed: int) -> NDArray[np.intp]:
+    """Return the fold of each group by its number."""
+    most = int(max(pairs.groups_first.max(), pairs.groups_second.max())) + 1
+    return np.array(
+        [int(FOLDS * hash_fraction(f"harm fold {group}", seed=seed)) for group in range(most)],
+        dtype=np.intp,
+    )
+
+
+def _spread(pairs: MetPairs) -> Array:
+    """Return rows spread over those that the model was trained on."""
+    count = min(PARITY_ROWS, pairs.count)
+    return pairs.features(pairs.places[np.arange(count) * pairs.count // count])
+
+
+def _notes(calibrated_on: MetPairs) -> tuple[str, ...]:
+    if calibrated_on.positives >= FEWEST_POSITIVES:
+        return ()
+    note = (
+        f"The harm model is calibrated on {calibrated_on.positives} harmed pairs only: its level "
+        "is uncertain and its slope unchecked."
+    )
+    return (note,)

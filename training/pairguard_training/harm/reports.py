@@ -1,0 +1,198 @@
+"""Which reports speak of harm: in time, by somebody who was there, upheld where reviewed.
+
+Owns what one report and the verdicts about it are worth. It must not know which pairs may teach
+(``harm_labels``) nor what is learned.
+
+A report is set aside, and says neither harm nor none, where the one who made it or the one whom it
+is about can be seen to spoil it:
+
+- it names somebody as reporter or reported who was not in the pair: a crowd that never met the
+  reported can be as large as it likes;
+- nobody reviewed it, and its reporter reports nearly everybody: five people or more, half of all
+  whom they met, and no review has upheld as many of their reports as it has cleared;
+- nobody reviewed it, and reviews have cleared the reported twice or more and upheld nothing.
+
+Whatever was upheld counts in full, whoever reported it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from pairguard_training.tables.schema import REPORT_CATEGORIES
+
+NO_HARM_CATEGORIES = frozenset({"SPAM", "UNDERAGE"})
+"""A nuisance, and a statement about an age; every other category, also an untold one, is harm."""
+FEWEST_REPORTED = 5
+"""Different people whom somebody must have reported before anything is made of how many."""
+REPORTED_SHARE = 0.5
+"""Share of the people met from which on a reporter reports nearly everybody."""
+FEWEST_CLEARED = 2
+
+_HARM = tuple(name for name in REPORT_CATEGORIES if name not in NO_HARM_CATEGORIES)
+_VERDICTS = ("UPHELD", "CLEARED", "INCONCLUSIVE")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCounts:
+    """What became of the reports of harm.
+
+    Attributes:
+        in_time: Received within the window.
+        late: Received after it: they count for no pair, else old pairs would come to more harm
+            than young ones.
+        upheld: Of those in time, upheld by a review.
+        dismissed: Of those in time, reviewed and not upheld.
+        strangers: Set aside: the reporter or the reported was not in the pair.
+        prolific: Set aside: not reviewed, of somebody who reports nearly everybody.
+        cleared_before: Set aside: not reviewed, about somebody whom reviews only ever cleared.
+    """
+
+    in_time: int
+    late: int
+    upheld: int
+    dismissed: int
+    strangers: int
+    prolific: int
+    cleared_before: int
+
+    @property
+    def set_aside(self) -> int:
+        """Reports that say neither harm nor none."""
+        return self.strangers + self.prolific + self.cleared_before
+
+
+def judged_reports(pairs: pl.DataFrame, outcomes: pl.DataFrame, window: pl.Expr) -> pl.DataFrame:
+    """Return every report of harm with what it is worth.
+
+    Args:
+        pairs: ``pair_id``, ``proposed_time``, ``participant_a`` and ``participant_b`` of the pairs
+            that met.
+        outcomes: The table.
+        window: How long after the proposal a report may be received.
+
+    Returns:
+        ``pair_id``, ``reporter_id``, ``reported_id`` (null: not told), ``standing``: ``late``,
+        ``upheld``, ``dismissed``, ``stranger``, ``prolific``, ``cleared_before`` or ``unreviewed``.
+    """
+    known = outcomes.join(pairs, on="pair_id", how="inner", maintain_order="left")
+    reports = known.filter(
+        pl.col("kind") == "report", pl.col("category").fill_null("UNSPECIFIED").is_in(_HARM)
+    ).with_columns(
+        received=pl.coalesce("received_time", "observed_time", "proposed_time"),
+        about=pl.coalesce("reported_id", pl.lit("")),
+    )
+    reports = _with_verdicts(reports, known)
+    sides = [pl.col("participant_a"), pl.col("participant_b")]
+    reporter, reported = pl.col("reporter_id"), pl.col("reported_id")
+    stranger = (
+        ~reporter.is_in(pl.concat_list(sides)) | ~reported.is_in(pl.concat_list(sides))
+    ).fill_null(value=False) | (reporter == reported).fill_null(value=False)
+    reports = reports.with_columns(stranger=stranger)
+    prolific = _prolific(pairs, reports)
+    cleared = _only_cleared(reports)
+    unreviewed = pl.col("stands").is_null()
+    return reports.select(
+        "pair_id",
+        "reporter_id",
+        "reported_id",
+        standing=pl.when(pl.col("received") > pl.col("proposed_time") + window)
+        .then(pl.lit("late"))
+        .when(pl.col("stranger"))
+        .then(pl.lit("stranger"))
+        .when(pl.col("stands"))
+        .then(pl.lit("upheld"))
+        .when(~unreviewed)
+        .then(pl.lit("dismissed"))
+        .when(reporter.is_in(prolific.implode()).fill_null(value=False))
+        .then(pl.lit("prolific"))
+        .when(reported.is_in(cleared.implode()).fill_null(value=False))
+        .then(pl.lit("cleared_before"))
+        .otherwise(pl.lit("unreviewed")),
+    )
+
+
+def report_counts(judged: pl.DataFrame) -> ReportCounts:
+    """Count what ``judged_reports`` returned."""
+    standing = judged["standing"]
+
+    def of(name: str) -> int:
+        return int((standing == name).sum())
+
+    return ReportCounts(
+        in_time=judged.height - of("late"),
+        late=of("late"),
+        upheld=of("upheld"),
+        dismissed=of("dismissed"),
+        strangers=of("stranger"),
+        prolific=of("prolific"),
+        cleared_before=of("cleared_before"),
+    )
+
+
+def _with_verdicts(reports: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Add ``stands``, whether reviews upheld it, null: nobody did review it; and ``cleared``."""
+    verdicts = known.filter(
+        pl.col("kind") == "review_verdict", pl.col("verdict").is_in(_VERDICTS)
+    ).select(
+        "pair_id",
+        # A verdict that names nobody is about both.
+        pl.coalesce("reported_id", pl.lit("")).alias("about"),
+        "verdict",
+    )
+    reviewed = verdicts.group_by("pair_id", "about").agg(
+        # After an appeal there may be two: the one that cleared counts.
+        own=(pl.col("verdict") == "UPHELD").any() & ~(pl.col("verdict") == "CLEARED").any(),
+        own_cleared=(pl.col("verdict") == "CLEARED").any(),
+    )
+    whole = reviewed.filter(pl.col("about") == "").select(
+        "pair_id", whole="own", whole_cleared="own_cleared"
+    )
+    return (
+        reports.join(reviewed, on=["pair_id", "about"], how="left", maintain_order="left")
+        .join(whole, on="pair_id", how="left", maintain_order="left")
+        .with_columns(
+            stands=pl.coalesce("own", "whole"),
+            cleared=pl.coalesce("own_cleared", "whole_cleared", pl.lit(value=False)),
+        )
+    )
+
+
+def _prolific(pairs: pl.DataFrame, reports: pl.DataFrame) -> pl.Series:
+    """Return the ids of those who report nearly everybody, and are not borne out by reviews."""
+    met = pl.concat(
+        [
+            pairs.select(reporter_id="participant_a", other="participant_b"),
+            pairs.select(reporter_id="participant_b", other="participant_a"),
+        ]
+    )
+    met = met.group_by("reporter_id").agg(met=pl.col("other").n_unique())
+    upheld = pl.col("stands").fill_null(value=False).sum()
+    made = (
+        reports.filter(~pl.col("stranger"), pl.col("reporter_id").is_not_null())
+        .group_by("reporter_id")
+        .agg(
+            people=pl.col("reported_id").n_unique(),
+            upheld=upheld,
+            dismissed=(~pl.col("stands").fill_null(value=True)).sum(),
+        )
+        .join(met, on="reporter_id", how="left")
+    )
+    return made.filter(
+        pl.col("people") >= FEWEST_REPORTED,
+        pl.col("people") >= REPORTED_SHARE * pl.col("met"),
+        # Two who are upheld of three reviewed: somebody who is sought out by those who do harm.
+        (pl.col("upheld") == 0) | (pl.col("upheld") < pl.col("dismissed")),
+    )["reporter_id"]
+
+
+def _only_cleared(reports: pl.DataFrame) -> pl.Series:
+    """Return the ids of those whom reviews cleared again and again, and never found at fault."""
+    about = reports.filter(~pl.col("stranger"), pl.col("reported_id").is_not_null())
+    found = about.group_by("reported_id").agg(
+        upheld=pl.col("stands").fill_null(value=False).sum(),
+        cleared=pl.col("cleared").sum(),
+    )
+    return found.filter(pl.col("upheld") == 0, pl.col("cleared") >= FEWEST_CLEARED)["reported_id"]

@@ -1,0 +1,215 @@
+"""Who does harm to whom: a small model of directed harm that the trees are taught by.
+
+Owns the model and its fit. It must not know trees, nor which pairs may teach.
+
+A report names whom it is about, so each pair that met is two trials: did the first harm the second,
+did the second harm the first. A person may be a danger to anybody, and another one to minors:
+
+    P(i harms j) = 1 - (1 - s(a + x_i u)) (1 - s(b + x_i v) (1 - minor_i) minor_j)
+
+with s the logistic function, x the person's signals and minor the probability of being one; a pair
+comes to harm where either harms the other. The coefficients of a signal with a direction keep its
+sign; u and v are held near each other and near 0 by Gaussian priors. Some hundred reports place
+these few coefficients far better than they place the leaves of trees, which have to find out by
+themselves that many weak signs of one person add up. Boosted trees go on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from pairguard.risk.signal import Direction, Signal
+from pairguard_training.harm.pairs import MetPairs, subsample
+from pairguard_training.harm.settings import HarmSettings
+
+Array = NDArray[np.float64]
+
+MOST_PAIRS = 60_000
+"""Pairs that the fit looks at: all that were harmed, and a sample of the others."""
+
+_WIDEST = 6.0  # standard deviations at which a signal is cut
+_LONG_TAILED = 1.5  # a count or a time: it goes beyond a share
+_LEAST = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """How signals are made alike: unknown values stand at the mean.
+
+    Attributes:
+        logarithmic: (k,) whether log(1 + value) is taken.
+        means: (k,) of what is known.
+        deviations: (k,) of what is known; infinite: the signal says nothing.
+    """
+
+    logarithmic: NDArray[np.bool_]
+    means: Array
+    deviations: Array
+
+    @classmethod
+    def of(cls, numbers: Array) -> Scales:
+        """Measure (m, k) signals."""
+        known = ~np.isnan(numbers)
+        some = known.sum(axis=0) > 1
+        least = np.where(some, np.nanmin(np.where(known, numbers, np.inf), axis=0), -1.0)
+        most = np.where(some, np.nanmax(np.where(known, numbers, -np.inf), axis=0), 0.0)
+        logarithmic = (least >= 0.0) & (most > _LONG_TAILED)
+        scaled = np.where(known, _logged(numbers, logarithmic), 0.0)
+        count = np.maximum(known.sum(axis=0), 1)
+        means = scaled.sum(axis=0) / count
+        spread = np.sqrt((np.where(known, scaled - means, 0.0) ** 2).sum(axis=0) / count)
+        return cls(logarithmic, means, np.where(some & (spread > 1e-9), spread, np.inf))
+
+    def applied(self, numbers: Array) -> Array:
+        """Return (m, k) signals alike in scale."""
+        scaled = (_logged(numbers, self.logarithmic) - self.means) / self.deviations
+        return np.nan_to_num(np.clip(scaled, -_WIDEST, _WIDEST), nan=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class TwoDangers:
+    """The fitted model.
+
+    Attributes:
+        scales: How signals are made alike.
+        anybody: (1 + k,) a, then u.
+        minors: (1 + k,) b, then v.
+        slope_left: Largest derivative of the loss that a coefficient was still free to follow,
+            by pair; close to 0 where the fit converged.
+    """
+
+    scales: Scales
+    anybody: Array
+    minors: Array
+    slope_left: float
+
+    def probabilities(self, pairs: MetPairs) -> Array:
+        """Return (n,) the probability that the pair comes to harm."""
+        signals = self.scales.applied(pairs.vectors[:, : self.scales.means.size])
+        to_anybody = expit(self.anybody[0] + signals @ self.anybody[1:])
+        to_minors = expit(self.minors[0] + signals @ self.minors[1:])
+        none = np.ones(pairs.count)
+        for doer, minor_doer, minor_other in (
+            (pairs.first, pairs.minor_first, pairs.minor_second),
+            (pairs.second, pairs.minor_second, pairs.minor_first),
+        ):
+            only_minors = to_minors[doer] * (1.0 - minor_doer) * minor_other
+            none *= (1.0 - to_anybody[doer]) * (1.0 - only_minors)
+        result: Array = np.clip(1.0 - none, _LEAST, 1.0 - _LEAST)
+        return result
+
+
+def fit_two_dangers(
+    pairs: MetPairs, signals: Sequence[Signal], settings: HarmSettings, *, seed: int
+) -> TwoDangers:
+    """Fit the model by penalised maximum likelihood.
+
+    Args:
+        pairs: Pairs that met, at least one of them harmed and one not.
+        signals: What the leading k columns of a vector are, with their directions.
+        settings: Precisions of the Gaussian priors on (u + v) / 2 and on u - v, for coefficients
+            by standard deviation of the signal.
+        seed: Of the sample of pairs that came to no harm.
+    """
+    some = subsample(pairs, most=MOST_PAIRS, seed=seed).pairs
+    count = len(signals)
+    numbers = pairs.vectors[:, :count]
+    scales = Scales.of(numbers)
+    trials = _Trials.of(some, scales.applied(numbers), settings)
+    base = float((trials.weights @ trials.happened) / trials.weights.sum())
+    level = np.log(base / (1.0 - base))
+    start = np.concatenate([[level, level], np.zeros(2 * count)])
+    bounds = [(None, None), (None, None), *[_BOUNDS[signal.direction] for signal in signals] * 2]
+    found = minimize(
+        trials.loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": 2_000, "maxfun": 4_000, "ftol": 1e-12, "gtol": 1e-4},
+    )
+    slope = trials.loss(found.x)[1]
+    # A coefficient at its bound may still be pushed against it.
+    held = np.array(
+        [
+            (low is not None and value <= low and push > 0.0)
+            or (high is not None and value >= high and push < 0.0)
+            for (low, high), value, push in zip(bounds, found.x, slope, strict=True)
+        ]
+    )
+    return TwoDangers(
+        scales=scales,
+        anybody=np.concatenate([found.x[:1], found.x[2 : 2 + count]]),
+        minors=np.concatenate([found.x[1:2], found.x[2 + count :]]),
+        slope_left=float(np.abs(np.where(held, 0.0, slope)).max() / max(trials.weights.sum(), 1.0)),
+    )
+
+
+_BOUNDS: dict[Direction, tuple[float | None, float | None]] = {
+    Direction.INCREASING: (0.0, None),
+    Direction.DECREASING: (None, 0.0),
+    Direction.NONE: (None, None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Trials:
+    """Each pair twice: once for either side as the one who does it."""
+
+    signals: Array
+    minor_doer: Array
+    minor_other: Array
+    happened: Array
+    weights: Array
+    settings: HarmSettings
+
+    @classmethod
+    def of(cls, pairs: MetPairs, signals: Array, settings: HarmSettings) -> _Trials:
+        return cls(
+            signals=signals[np.concatenate([pairs.first, pairs.second])],
+            minor_doer=np.concatenate([pairs.minor_first, pairs.minor_second]),
+            minor_other=np.concatenate([pairs.minor_second, pairs.minor_first]),
+            happened=np.concatenate([pairs.by_first, pairs.by_second]),
+            weights=np.concatenate([pairs.weights, pairs.weights]),
+            settings=settings,
+        )
+
+    def loss(self, parameters: Array) -> tuple[float, Array]:
+        """Return minus the log posterior, and its slope."""
+        count = self.signals.shape[1]
+        u, v = parameters[2 : 2 + count], parameters[2 + count :]
+        anybody = expit(parameters[0] + self.signals @ u)
+        towards = (1.0 - self.minor_doer) * self.minor_other
+        minors = expit(parameters[1] + self.signals @ v)
+        only = minors * towards
+        chance = np.clip(1.0 - (1.0 - anybody) * (1.0 - only), _LEAST, 1.0 - _LEAST)
+        mean, difference = 0.5 * (u + v), u - v
+        value = -float(
+            self.weights
+            @ (self.happened * np.log(chance) + (1.0 - self.happened) * np.log1p(-chance))
+        )
+        value += 0.5 * self.settings.precision_of_mean * float(mean @ mean)
+        value += 0.5 * self.settings.precision_of_difference * float(difference @ difference)
+        push = -self.weights * (self.happened / chance - (1.0 - self.happened) / (1.0 - chance))
+        by_anybody = push * (1.0 - only) * anybody * (1.0 - anybody)
+        by_minors = push * (1.0 - anybody) * towards * minors * (1.0 - minors)
+        pull = 0.5 * self.settings.precision_of_mean * mean
+        apart = self.settings.precision_of_difference * difference
+        slope = np.concatenate(
+            [
+                [by_anybody.sum(), by_minors.sum()],
+                self.signals.T @ by_anybody + pull + apart,
+                self.signals.T @ by_minors + pull - apart,
+            ]
+        )
+        return value, slope
+
+
+def _logged(numbers: Array, logarithmic: NDArray[np.bool_]) -> Array:
+    return np.where(logarithmic, np.log1p(np.where(logarithmic, numbers, 0.0)), numbers)
