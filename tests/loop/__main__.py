@@ -92,13 +92,17 @@ class _Loop:
         server = stack.enter_context(started(self._directory, environ))
         backend = ChatBackend(server.address, seed=self._seed)
         problems = self._let_chat(backend)
+        candidate = self._learn(environ)
+        # They come when all is learned, so that no table knows them.
         fresh = self._simulated("judged", self._sizes.judged_people, self._sizes.judged_pairs, 2)
         backend.record_evidence(session for each in fresh.proposals for session in (each.a, each.b))
         before = backend.propose(fresh.proposals, chats=False)
-        candidate = self._learn(environ)
         during = self._publish_under_load(backend, fresh, candidate)
         after = backend.propose(fresh.proposals, chats=False)
         problems += _problems([*before, *during, *after])
+        versions = {each.versions for each in (*before, *during, *after) if not each.failure}
+        if len(versions) != 2:
+            problems.append(f"answers by {len(versions)} pairs of versions, not by two: {versions}")
         self._tell(fresh, before, during, after)
         for problem in problems:
             self._say(f"WRONG: {problem}")
