@@ -39,6 +39,8 @@ class Generation:
         uncertified: The same two without it, from ``certificate.expire_time`` on and before
             ``certified_from``; None: it makes no difference here.
         reference: What the bundle says its training data looked like.
+        bundle: What it was put together from; None: in a test.
+        policy: The document as it stands, before any certificate gave it numbers; None: as above.
     """
 
     bundle_version: str
@@ -49,6 +51,8 @@ class Generation:
     certificate: CertificateFacts = field(default_factory=CertificateFacts)
     certified_from: float = -inf
     uncertified: Generation | None = None
+    bundle: Bundle | None = None
+    policy: Policy | None = None
 
     def at(self, now: float) -> Generation:
         """Return what judges at a time, seconds since 1970; no number is no time."""
@@ -139,6 +143,10 @@ def trusted_keys(path: Path | None) -> PublicKeys | None:
 
 def compose_generation(bundle: Bundle, policy: Policy) -> Generation:
     """Put a verified bundle and a policy together."""
+    return replace(_composed(bundle, policy), bundle=bundle, policy=policy)
+
+
+def _composed(bundle: Bundle, policy: Policy) -> Generation:
     if not asks_for_promises(policy):
         return _generation(bundle, policy, CertificateFacts())
     certificate, problem = read_certificate(bundle.certificate, bundle.manifest.model_hash)

@@ -139,6 +139,7 @@ class Shadow:
             return
         known = scored.known
         try:
+            challenger = challenger.at(scored.decision_time)
             judgement = challenger.judge.judge_pair(
                 known.a.participant,
                 known.b.participant,

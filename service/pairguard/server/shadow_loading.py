@@ -7,8 +7,12 @@ be tried alone, on the very model that serves, and a bundle alone, under the pol
 from __future__ import annotations
 
 from pairguard.bundle.loading import load_bundle
-from pairguard.policy.judgement import Judge
-from pairguard.server.generation import Generation, read_policy, trusted_keys
+from pairguard.server.generation import (
+    Generation,
+    compose_generation,
+    read_policy,
+    trusted_keys,
+)
 from pairguard.server.settings import Settings
 
 
@@ -23,17 +27,13 @@ def load_challenger(settings: Settings, live: Generation) -> Generation | None:
     bundle_path, policy_file = settings.shadow_bundle_path, settings.shadow_policy_file
     if bundle_path is None and policy_file is None:
         return None
-    judge = live.judge
-    policy = judge.policy if policy_file is None else read_policy(policy_file)
+    # As it would serve: a policy's promises get their numbers from the challenger's certificate.
+    policy = live.policy if policy_file is None else read_policy(policy_file)
     if bundle_path is None:
-        model, version, seconds = judge.model, live.bundle_version, 0.0
+        bundle = live.bundle
     else:
         keys = trusted_keys(settings.bundle_public_key_file)
         bundle = load_bundle(bundle_path, public_keys=keys)
-        model, version, seconds = bundle.model, bundle.version, bundle.load_seconds
-    return Generation(
-        bundle_version=version,
-        policy_version=policy.version,
-        judge=Judge(model, policy),
-        bundle_load_seconds=seconds,
-    )
+    if bundle is None or policy is None:
+        raise ValueError("what serves does not tell what it was put together from")
+    return compose_generation(bundle, policy)

@@ -15,8 +15,10 @@ from pairguard.policy.certificate import ALL
 from pairguard.policy.promises import PromiseKind
 from pairguard.policy.regions import Policy
 from pairguard.server.generation import Generation, GenerationSlot, compose_generation
+from pairguard.server.settings import Settings
+from pairguard.server.shadow_loading import load_challenger
 from tests.domain import DAY, NOW, default_policy_document
-from tests.unit.bundle.example import example
+from tests.unit.bundle.example import example, example_without_models
 from tests.unit.policy.certificates import asking, certificate_document, promise_entry, stratum
 
 POLICY = Policy.from_mapping(asking())
@@ -145,3 +147,19 @@ def test_the_expiry_is_noticed_while_serving_and_told_once(plain: Path, tmp_path
     assert [threshold(slot.current) for _ in range(3)] == [0.05] * 3
     assert slot.unkept_promises() == 6 > kr_unkept == 3
     assert len(told) == 1
+
+
+def test_a_challenger_has_the_numbers_of_its_own_certificate(plain: Path, tmp_path: Path) -> None:
+    """Beside a certified bundle a policy is tried as it stands, not as that one was certified."""
+    live = compose_generation(bundle_with(plain, tmp_path), POLICY)
+    other = tmp_path / "other"
+    example_without_models().write(other)
+    settings = Settings(shadow_bundle_path=other)
+
+    challenger = load_challenger(settings, live)
+
+    assert challenger is not None
+    assert threshold(live) == 0.07
+    own_number = compose_generation(load_bundle(other), POLICY)
+    assert threshold(challenger) == threshold(own_number) != threshold(live)
+    assert challenger.certificate.unkept
