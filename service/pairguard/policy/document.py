@@ -18,7 +18,7 @@ from pairguard.age.evidence import CheckMethod
 from pairguard.age.next_check import CheckOption
 from pairguard.errors import PolicyRefused
 from pairguard.policy.line_values import Bounds, checked
-from pairguard.policy.promise_lines import PROMISE_LINES, promises_of, widest_numbers
+from pairguard.policy.promise_lines import PROMISE_LINES, inherited, promises_of, widest_numbers
 from pairguard.policy.promises import Promise, PromiseKind
 
 SCHEMA: Final = 1
@@ -176,7 +176,7 @@ def parse_document(
         if not is_region_code(code):
             problems.append(f"{place}: must be an ISO 3166-1 or 3166-2 code in upper case")
         lines = _flatten(_mapping(table, place, problems), place, problems)
-        parsed[code] = _region({**default_lines, **lines}, place, problems)
+        parsed[code] = _region({**inherited(default_lines, lines), **lines}, place, problems)
     if problems:
         raise PolicyRefused(list(dict.fromkeys(problems)))
     return str(version), parsed_default, parsed

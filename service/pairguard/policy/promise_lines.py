@@ -55,3 +55,15 @@ def widest_numbers(
         if found[name] < values[named.number.rpartition(".")[2]]:
             problems.append(f"{where}: must not lie below {named.number}")
     return found
+
+
+def inherited(default: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the default's lines that a region takes over.
+
+    Where the region sets a number itself, how far certificates may widen it must be its own line,
+    too: else a region that is stricter than the default would be widened past what it says.
+    """
+    overruled = {
+        named.widest for named in LINES.values() if named.number in own and named.widest not in own
+    }
+    return {line: value for line, value in default.items() if line not in overruled}

@@ -453,3 +453,26 @@ def test_the_time_of_a_certificate_has_an_end_and_a_beginning() -> None:
     assert not certificate.holds_at(certificate.expire_time)
     assert not certificate.holds_at(certificate.issue_time - 1)
     assert not certificate.holds_at(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("table", "number", "widest"),
+    [
+        ("thresholds", "reroute_minor_adult", "certified_reroute_minor_adult"),
+        ("gates", "adults_max_probability_minor", "certified_adults_max_probability_minor"),
+    ],
+)
+def test_a_region_that_sets_its_own_number_is_widened_by_its_own_line_alone(
+    table: str, number: str, widest: str
+) -> None:
+    strict = asking(regions={"DE": {table: {number: 0.01}}})
+    opened = asking(regions={"DE": {table: {number: 0.01, widest: 0.02}}})
+    certificate = parse_certificate(certificate_document(*EVERY_PROMISE_WIDE))
+    found, _ = certified_policy(Policy.from_mapping(strict), certificate, usable=True)
+    assert getattr(found.for_participant("DE"), number) == 0.01
+    assert getattr(found.for_participant("GB"), number) > 0.01
+    found, _ = certified_policy(Policy.from_mapping(opened), certificate, usable=True)
+    assert getattr(found.for_participant("DE"), number) == 0.02
+
+
+EVERY_PROMISE_WIDE = tuple(promise_entry(kind, stratum(ALL, 0.2)) for kind in PromiseKind)

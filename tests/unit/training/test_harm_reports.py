@@ -105,14 +105,56 @@ def test_a_report_of_oneself_says_nothing(tmp_path: Path) -> None:
 
 
 def test_who_was_only_ever_cleared_is_not_harmful_by_further_reports(tmp_path: Path) -> None:
+    half = CROWD // 2
     outcomes = [report(i, f"p{i}", "x") for i in range(CROWD)]
-    cleared = [verdict(i, "x", "CLEARED") for i in (0, 1)]
+    cleared = [verdict(i, "x", "CLEARED") for i in range(half)]
     rows = rows_of(tmp_path, EVERYBODY, [*outcomes, *cleared])
-    assert rows.pair_ids == ["m0", "m1"]
+    assert rows.pair_ids == [f"m{i}" for i in range(half)]
     assert not rows.harmed.any()
-    assert rows.reports.cleared_before == CROWD - 2
-    once = rows_of(tmp_path, EVERYBODY, [*outcomes, *cleared, verdict(2, "x", "UPHELD")])
-    assert once.harmed.sum() == CROWD - 2
+    assert rows.reports.cleared_before == half
+    once = rows_of(tmp_path, EVERYBODY, [*outcomes, *cleared, verdict(half, "x", "UPHELD")])
+    assert once.harmed.sum() == half
+
+
+def test_a_few_who_are_cleared_silence_no_more_others_than_they_are(tmp_path: Path) -> None:
+    outcomes = [report(i, f"p{i}", "x") for i in range(CROWD)]
+    few = [verdict(i, "x", "CLEARED") for i in (0, 1)]
+    assert rows_of(tmp_path, EVERYBODY, [*outcomes, *few]).harmed.sum() == CROWD - 2
+
+
+def test_one_accomplice_is_one_however_often(tmp_path: Path) -> None:
+    pairs = [*EVERYBODY, met(CROWD, "x", "p0")]
+    outcomes = [report(0, "p0", "x"), report(0, "p0", "x"), report(CROWD, "p0", "x")]
+    cleared = [verdict(0, "x", "CLEARED"), verdict(CROWD, "x", "CLEARED")]
+    rows = rows_of(tmp_path, pairs, [*outcomes, *cleared, report(1, "p1", "x")])
+    assert rows.harmed.sum() == 1
+    assert rows.reports.cleared_before == 0
+
+
+def test_a_verdict_on_something_else_judges_no_report_of_harm(tmp_path: Path) -> None:
+    upheld = [report(0, "p0", "x"), verdict(0, "x", "UPHELD")]
+    other = [report(0, "p0", "x", category="UNDERAGE"), verdict(0, "x", "CLEARED")]
+    other[1]["category"] = "UNDERAGE"
+    assert rows_of(tmp_path, EVERYBODY, [*upheld, *other]).harmed.sum() == 1
+
+
+def test_a_verdict_judges_no_report_that_came_after_it(tmp_path: Path) -> None:
+    later = DAY_0 + timedelta(days=5)
+    outcomes = [verdict(0, "x", "CLEARED"), report(0, "p0", "x", received_time=later)]
+    assert rows_of(tmp_path, EVERYBODY, outcomes).harmed.sum() == 1
+
+
+def test_of_two_verdicts_the_later_counts(tmp_path: Path) -> None:
+    later = {"received_time": DAY_0 + timedelta(days=9)}
+    cleared, upheld = verdict(0, "x", "CLEARED"), verdict(0, "x", "UPHELD")
+    reported = report(0, "p0", "x")
+    assert rows_of(tmp_path, EVERYBODY, [reported, cleared, upheld | later]).harmed.sum() == 1
+    assert rows_of(tmp_path, EVERYBODY, [reported, cleared | later, upheld]).harmed.sum() == 0
+
+
+def test_what_a_review_upheld_counts_whoever_told_of_it(tmp_path: Path) -> None:
+    outcomes = [report(0, "guardian", "x"), verdict(0, "x", "UPHELD")]
+    assert rows_of(tmp_path, EVERYBODY, outcomes).harmed.sum() == 1
 
 
 def test_inconclusive_reviews_clear_nobody(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from pairguard_training.publishing.limits import GateLimits, limits_of, read_lim
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LIMITS = read_limits(None)
 CERTIFICATE = {
+    "simulated": False,
     "certified": True,
     "model_hash": "m" * 64,
     "issue_time": "2026-04-01T00:00:00Z",
@@ -130,6 +131,13 @@ def test_a_certificate_that_does_not_fit_never_passes(changes: dict[str, Any], w
     candidate = replace(CANDIDATE, certificate={**CERTIFICATE, **changes})
     assert failed(candidate) == ["certificate"]
     assert words in told(candidate, "certificate")
+
+
+@pytest.mark.parametrize("simulated", [True, None, "no"])
+def test_a_certificate_of_simulated_people_never_passes(simulated: object) -> None:
+    candidate = replace(CANDIDATE, certificate={**CERTIFICATE, "simulated": simulated})
+    assert failed(candidate) == ["certificate"]
+    assert "simulated people" in told(candidate, "certificate")
 
 
 @pytest.mark.parametrize("certificate", [{}, {"certified": False}, {"certified": "yes"}])

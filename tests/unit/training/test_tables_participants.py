@@ -142,14 +142,19 @@ def test_a_label_is_not_learned_from_the_check_that_gave_it_nor_from_anything_la
     ("label", "kept"),
     [
         # The check that it names tells when; what came later is left out.
-        ({"evidence_id": "e2"}, ["e1", "document", "timeless"]),
+        ({"evidence_id": "e2"}, ["e1", "document"]),
         # Nothing is told: whatever may have labelled is left out.
         ({}, ["e1", "e2", "e3"]),
         ({"method": "ID_DOCUMENT"}, ["e1", "e2", "e3"]),
         ({"method": "MODERATOR"}, ["e1", "e2", "e3", "document", "timeless"]),
         # A time tells what came before, but not of what has none.
         ({"verified_time": NOW - timedelta(days=2, hours=12)}, ["e1", "e2", "document"]),
-        ({"verified_time": NOW, "evidence_id": "e9"}, ["e1", "e2", "e3", "document", "timeless"]),
+        ({"verified_time": NOW, "evidence_id": "e9"}, ["e1", "e2", "e3", "document"]),
+        # A label that was written down days after its check, under another name or none.
+        ({"verified_time": NOW - timedelta(days=15)}, ["e1"]),
+        ({"verified_time": NOW - timedelta(days=15), "evidence_id": "e9"}, ["e1"]),
+        # The check was found: one of some days before is another.
+        ({"verified_time": NOW - timedelta(days=15), "evidence_id": "e2"}, ["e1", "document"]),
     ],
 )
 def test_a_label_that_tells_little_is_not_learned_from_what_may_have_given_it(

@@ -37,6 +37,9 @@ It speaks of a minor and an adult drawn at random, each independently, from thos
 for verification, within a stratum or across. A platform that pairs otherwise, or somebody who seeks
 out minors, meets another mix.
 
+It supposes that labels of adults as minors are as rare as was said: among few minors even some of
+them make the people counted look more numerous than the minors are.
+
 It speaks of a stratum as a whole. Within it a group may fare worse.
 
 It speaks of the time of the data. People, evidence and attacks change; hence its expiry.

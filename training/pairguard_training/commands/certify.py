@@ -69,7 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_share_or_none,
         default=0.0,
         metavar="Q",
-        help="share of people whose label is on the wrong side of the adult age",
+        help="share of minors, or of adults if that is more, whose label is on the wrong side of "
+        "the adult age",
     )
     parser.add_argument(
         "--issued",
@@ -124,7 +125,9 @@ def run(arguments: Namespace, say: Say) -> None:
         unseen=arguments.unseen,
     )
     register = arguments.register or arguments.tables.resolve().parent / REGISTER
-    use = _use(manifest.model_hash, holdout, asked, arguments)
+    ages = {code: sorted(policy.for_participant(code).adult_ages) for code in _places(policy)}
+    seen = f"tables {tables.data_hash}; missing {sorted(arguments.missing)}; adult ages {ages}"
+    use = _use(manifest.model_hash, holdout, asked, arguments, seen=seen)
     with Register.opened(register) as opened:
         allowance = opened.allowance(holdout.people.ids, use)
         if allowance.earlier and not arguments.reuse:
@@ -237,10 +240,17 @@ def _check(arguments: Namespace) -> None:
         raise ConfigurationRefused(problems)
 
 
-def _use(model_hash: str, holdout: Holdout, asked: list[Promise], arguments: Namespace) -> Use:
+def _places(policy: Policy) -> list[str]:
+    return ["", *sorted(policy.regions)]
+
+
+def _use(
+    model_hash: str, holdout: Holdout, asked: list[Promise], arguments: Namespace, *, seen: str
+) -> Use:
+    """Return what is asked of whom, with all (``seen``) that scores follow from besides."""
     regions = frozenset(arguments.stratum)
     said = [f"{each.kind} {each.max_rate!r} {each.confidence!r}" for each in asked]
-    said += [f"strata {' '.join(sorted(regions))}", f"label error {arguments.label_error!r}"]
+    said += [f"strata {' '.join(sorted(regions))}", f"label error {arguments.label_error!r}", seen]
     return Use(
         model_hash,
         holdout.content_hash,

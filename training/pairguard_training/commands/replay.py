@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import inf
 from pathlib import Path
 from typing import Any
 
-from pairguard.bundle.loading import load_bundle
+from pairguard.bundle.loading import Bundle, load_bundle
 from pairguard.errors import ConfigurationRefused
+from pairguard.policy.certificate import CertificateMalformed, parse_certificate
+from pairguard.policy.certified_lines import asks_for_promises, certified_policy
 from pairguard.policy.judgement import Judge
 from pairguard.policy.regions import Policy
 from pairguard.store.opening import open_store, sqlite_path, store_problem
@@ -66,8 +68,8 @@ def run(arguments: Namespace, say: Say) -> None:
     """Decide logged decisions again and tell what would change."""
     policy = read_policy(arguments.policy)
     bundle = load_bundle(arguments.bundle)
-    judge = Judge(bundle.model, policy)
-    served = _served(arguments, judge, bundle.version)
+    judge = Judge(bundle.model, _as_served(policy, bundle, say))
+    served = _served(arguments, judge, bundle.version, say)
     about: dict[str, Any] = {
         "bundle_version": bundle.version,
         "policy_version": policy.version,
@@ -90,16 +92,28 @@ def run(arguments: Namespace, say: Say) -> None:
         say(f"written: {arguments.out}")
 
 
-def _served(arguments: Namespace, judge: Judge, bundle_version: str) -> Served:
+def _served(arguments: Namespace, judge: Judge, bundle_version: str, say: Say) -> Served:
     """Return what decided; what is not given is the candidate's own."""
-    policy, model = judge.policy, judge.model
-    if arguments.logged_policy is not None:
-        policy = read_policy(arguments.logged_policy)
-    if arguments.logged_bundle is not None:
-        bundle = load_bundle(arguments.logged_bundle)
-        model, bundle_version = bundle.model, bundle.version
-    same = policy is judge.policy and model is judge.model
-    return Served(judge if same else Judge(model, policy), bundle_version, policy.version)
+    if arguments.logged_policy is None and arguments.logged_bundle is None:
+        return Served(judge, bundle_version, judge.policy.version)
+    policy = read_policy(arguments.logged_policy or arguments.policy)
+    bundle = load_bundle(arguments.logged_bundle or arguments.bundle)
+    return Served(
+        Judge(bundle.model, _as_served(policy, bundle, say)), bundle.version, policy.version
+    )
+
+
+def _as_served(policy: Policy, bundle: Bundle, say: Say) -> Policy:
+    """Return the policy with the numbers that the bundle's certificate gives its promises."""
+    if not asks_for_promises(policy):
+        return policy
+    certificate = None
+    with suppress(CertificateMalformed):
+        found = parse_certificate(bundle.certificate)
+        certificate = found if found.model_hash == bundle.manifest.model_hash else None
+    which = "no certificate may be used" if certificate is None else "its certificate in force"
+    say(f"note: policy {policy.version} asks for promises; bundle {bundle.version}: {which}")
+    return certified_policy(policy, certificate, usable=certificate is not None)[0]
 
 
 def _over_tables(

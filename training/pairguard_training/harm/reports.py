@@ -100,6 +100,9 @@ def judged_reports(pairs: pl.DataFrame, outcomes: pl.DataFrame, window: pl.Expr)
         "reported_id",
         standing=pl.when(pl.col("received") > pl.col("proposed_time") + window)
         .then(pl.lit("late"))
+        # Whoever told of it: a review has found that somebody of the pair did it.
+        .when(pl.col("stands") & reported.is_in(pl.concat_list(sides)))
+        .then(pl.lit("upheld"))
         .when(pl.col("stranger"))
         .then(pl.lit("stranger"))
         .when(pl.col("stands"))
@@ -133,30 +136,50 @@ def report_counts(judged: pl.DataFrame) -> ReportCounts:
 
 
 def _with_verdicts(reports: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Add ``stands``, whether reviews upheld it, null: nobody did review it; and ``cleared``."""
+    """Add ``stands``, whether reviews upheld it, null: nobody did review it; and ``cleared``.
+
+    A verdict judges reports that were there when it was given. Of two the later counts, as after an
+    appeal; a verdict on a nuisance or on an age says nothing of harm.
+    """
     verdicts = known.filter(
-        pl.col("kind") == "review_verdict", pl.col("verdict").is_in(_VERDICTS)
+        pl.col("kind") == "review_verdict",
+        pl.col("verdict").is_in(_VERDICTS),
+        ~pl.col("category").is_in(list(NO_HARM_CATEGORIES)).fill_null(value=False),
     ).select(
         "pair_id",
         # A verdict that names nobody is about both.
         pl.coalesce("reported_id", pl.lit("")).alias("about"),
         "verdict",
+        judged=pl.coalesce("received_time", "observed_time"),
     )
-    reviewed = verdicts.group_by("pair_id", "about").agg(
-        # After an appeal there may be two: the one that cleared counts.
-        own=(pl.col("verdict") == "UPHELD").any() & ~(pl.col("verdict") == "CLEARED").any(),
-        own_cleared=(pl.col("verdict") == "CLEARED").any(),
+    numbered = reports.with_row_index("report")
+    matched = numbered.select("report", "pair_id", "about", "received").join(
+        verdicts, on="pair_id", how="inner", suffix="_judged"
     )
-    whole = reviewed.filter(pl.col("about") == "").select(
-        "pair_id", whole="own", whole_cleared="own_cleared"
+    matched = matched.filter(
+        (pl.col("about_judged") == pl.col("about")) | (pl.col("about_judged") == ""),
+        (pl.col("judged") >= pl.col("received")).fill_null(value=True),
+    ).with_columns(
+        own=pl.col("about_judged") == pl.col("about"),
+        # At one moment the one that cleared counts.
+        rank=pl.col("verdict").replace_strict(
+            {"INCONCLUSIVE": 0, "UPHELD": 1, "CLEARED": 2}, return_dtype=pl.Int8
+        ),
+    )
+    # What is said of this person comes before what is said of both.
+    decisive = pl.col("verdict").filter(pl.col("verdict") != "INCONCLUSIVE")
+    found = (
+        matched.sort("report", "own", "judged", "rank", nulls_last=False)
+        .group_by("report", maintain_order=True)
+        .agg(
+            stands=(decisive.last() == "UPHELD").fill_null(value=False),
+            cleared=(pl.col("verdict") == "CLEARED").any(),
+        )
     )
     return (
-        reports.join(reviewed, on=["pair_id", "about"], how="left", maintain_order="left")
-        .join(whole, on="pair_id", how="left", maintain_order="left")
-        .with_columns(
-            stands=pl.coalesce("own", "whole"),
-            cleared=pl.coalesce("own_cleared", "whole_cleared", pl.lit(value=False)),
-        )
+        numbered.join(found, on="report", how="left", maintain_order="left")
+        .with_columns(pl.col("cleared").fill_null(value=False))
+        .drop("report")
     )
 
 
@@ -189,10 +212,19 @@ def _prolific(pairs: pl.DataFrame, reports: pl.DataFrame) -> pl.Series:
 
 
 def _only_cleared(reports: pl.DataFrame) -> pl.Series:
-    """Return the ids of those whom reviews cleared again and again, and never found at fault."""
+    """Return the ids of those whom reviews cleared again and again, and never found at fault.
+
+    Counted are people who reported, so that one accomplice is one however often; and those whose
+    reports nobody has reviewed yet must not be more than those whose were cleared.
+    """
     about = reports.filter(~pl.col("stranger"), pl.col("reported_id").is_not_null())
     found = about.group_by("reported_id").agg(
         upheld=pl.col("stands").fill_null(value=False).sum(),
-        cleared=pl.col("cleared").sum(),
+        cleared=pl.col("reporter_id").filter(pl.col("cleared")).n_unique(),
+        unreviewed=pl.col("reporter_id").filter(pl.col("stands").is_null()).n_unique(),
     )
-    return found.filter(pl.col("upheld") == 0, pl.col("cleared") >= FEWEST_CLEARED)["reported_id"]
+    return found.filter(
+        pl.col("upheld") == 0,
+        pl.col("cleared") >= FEWEST_CLEARED,
+        pl.col("unreviewed") <= pl.col("cleared"),
+    )["reported_id"]

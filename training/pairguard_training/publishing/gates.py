@@ -105,6 +105,9 @@ def _certificate(candidate: Candidate, limits: GateLimits, now: datetime) -> Gat
         required = limits.flag("certificate.required")
         told = "there is none: the bundle promises no miss rate"
         return GateResult(CERTIFICATE, not required, told if required else f"not asked for; {told}")
+    if certificate.get("simulated") is not False:
+        told = "it was made on simulated people, of whom nothing follows for real ones"
+        return GateResult(CERTIFICATE, passed=False, told=told)
     problem = _unfit(certificate, candidate.model_hash, limits, now)
     if problem is not None:
         return GateResult(CERTIFICATE, passed=False, told=problem)

@@ -33,6 +33,8 @@ from pairguard.risk.participant import Participant
 from pairguard_training.tables.reading import Tables
 from pairguard_training.tables.schema import ATTRIBUTE_PREFIX, HISTORY_PREFIX, SIGNAL_PREFIX
 
+_PROCESSING_DAYS = 7
+"""A label may be written down so long after the check that gave it."""
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -148,9 +150,10 @@ def observed_seconds(
 def age_evidence_before_labels(tables: Tables) -> pl.DataFrame:
     """Return the age evidence without the checks that labelled somebody, and anything later.
 
-    A label without a time was given when the check that it names was made. Where neither that check
-    nor which came first is told, whatever may be it is left out: a document, a wallet or a verdict,
-    by the label's method where that is told.
+    A label without a time was given when the check that it names was made. Where that check is not
+    among the evidence, it may stand there under no name or another, and some days before the label:
+    whatever may be it is left out, a document, a wallet or a verdict, by the label's method where
+    that is told. So is any of these that has no time.
     """
     if tables.age_labels.is_empty() or tables.age_evidence.is_empty():
         return tables.age_evidence
@@ -168,10 +171,12 @@ def age_evidence_before_labels(tables: Tables) -> pl.DataFrame:
     of_label = pl.col("observed_time").filter(labelled).min().over("participant_id")
     verified = pl.coalesce("verified_time", of_label)
     later = (pl.col("observed_time") >= verified).fill_null(value=False)
+    unfound = ~labelled.any().over("participant_id")
+    in_the_days_before = pl.col("observed_time") >= verified - pl.duration(days=_PROCESSING_DAYS)
+    may_be_it = (verified.is_null() | in_the_days_before).fill_null(value=True)
     may_have_labelled = (
         pl.col("participant_id").is_in(labels["participant_id"].implode())
-        & pl.col("label_evidence_id").is_null()
-        & (pl.col("observed_time").is_null() | verified.is_null())
+        & (pl.col("observed_time").is_null() | (unfound & may_be_it))
         & pl.col("kind").is_in(["verified_age", "age_check"])
         & pl.col("method").is_in(list(_VERIFICATIONS)).fill_null(value=False)
         & (pl.col("method") == pl.col("label_method")).fill_null(value=True)
