@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.features import MemberMatrix, PairFeatures
+from pairguard.risk.features import PairFeatures
 from pairguard_training.harm.pairs import MetPairs
 
 SIGNS = 8
@@ -46,16 +45,6 @@ def met_pairs(count: int, *, level: float = -4.0, people: int = 2_000, seed: int
         rng.random(count) < expit(level + 4.0 * danger[doer] * minor[other] + 1.0 * danger[doer])
         for doer, other in ((first, second), (second, first))
     ]
-    features = PairFeatures(CATALOGUE)
-    mixed = minor[first] * (1 - minor[second]) + minor[second] * (1 - minor[first])
-
-    def made(places: NDArray[np.intp]) -> NDArray[np.float64]:
-        return features.rows(
-            MemberMatrix(minor[first[places]], vectors[first[places]]),
-            MemberMatrix(minor[second[places]], vectors[second[places]]),
-            minor_adult_probability=mixed[places],
-        )
-
     return MetPairs(
         vectors=vectors,
         first=first.astype(np.intp),
@@ -69,6 +58,6 @@ def met_pairs(count: int, *, level: float = -4.0, people: int = 2_000, seed: int
         groups_first=first.astype(np.intp),
         groups_second=second.astype(np.intp),
         strangers=np.ones(count, dtype=np.bool_),
-        features=made,
-        places=np.arange(count),
+        mixed=minor[first] * (1 - minor[second]) + minor[second] * (1 - minor[first]),
+        features=PairFeatures(CATALOGUE),
     )

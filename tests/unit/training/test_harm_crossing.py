@@ -26,7 +26,7 @@ FEATURES = PairFeatures(CATALOGUE)
 
 @pytest.fixture(scope="module")
 def pairs() -> MetPairs:
-    return met_pairs(4_000, level=-4.0)
+    return met_pairs(5_000, level=-4.0)
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +122,33 @@ def test_few_harmed_pairs_are_taught_and_their_uncertain_level_is_said() -> None
     assert isinstance(fit, CrossedFit)
     assert fit.figures["trees"] == "taught"
     assert any("uncertain" in note for note in fit.fit.notes)
+
+
+def test_trees_by_reports_alone_are_taken_only_where_they_surely_win(pairs: MetPairs) -> None:
+    truth = np.where(pairs.harmed, 1.0, -1.0)
+    rng = np.random.default_rng(1)
+    told = LeftOut()
+    good = 1.5 * truth + rng.normal(0.0, 1.0, pairs.count)
+    hardly = good + rng.normal(0.0, 0.05, pairs.count)
+    told.add(np.arange(pairs.count), {"taught": good, "trees 50": hardly})
+    assert told.surely_better(pairs) == "taught"
+    told.scores["trees 100"] = (good + 2.0 * truth).tolist()
+    assert told.surely_better(pairs) == "trees 100"
+    assert LeftOut().surely_better(pairs) == "taught"
+
+
+def test_people_paired_otherwise_are_the_same_people_and_tell_no_outcome(pairs: MetPairs) -> None:
+    others = pairs.otherwise_paired(count=3_000, seed=1)
+    assert 2_900 < others.count <= 3_000
+    assert others.positives == 0
+    assert not (others.groups_first == others.groups_second).any()
+    minors = dict(zip(pairs.first.tolist(), pairs.minor_first.tolist(), strict=True))
+    minors |= dict(zip(pairs.second.tolist(), pairs.minor_second.tolist(), strict=True))
+    assert all(
+        minors[person] == minor
+        for person, minor in zip(others.first.tolist(), others.minor_first.tolist(), strict=True)
+    )
+    assert others.rows().shape == (others.count, len(FEATURES.names))
 
 
 def test_the_loss_of_pairs_left_out_is_after_calibration(pairs: MetPairs) -> None:

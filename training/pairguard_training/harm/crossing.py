@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from pairguard.bundle.loading import PARITY_ROWS
 from pairguard.risk.calibration import Calibration
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.features import PairFeatures
 from pairguard.risk.harm import HarmModel
 from pairguard.risk.trees import TreeModel
 from pairguard_training.boosting import Compute, model_text
@@ -39,9 +38,11 @@ Array = NDArray[np.float64]
 FOLDS = 3
 STOPS = (50, 100, MOST_TREES)
 """Rounds of untaught trees that are looked at."""
-FEWEST_TO_CHOOSE = 50
+FEWEST_TO_CHOOSE = 100
 """Harmed pairs left out, below which their loss does not choose: trees are taught, which is better
 with few on every simulated platform tried."""
+DEVIATIONS_TO_CHOOSE = 2.0
+"""Standard deviations by which the others have to win."""
 TAUGHT, UNTAUGHT = "taught", "trees"
 
 _CHUNK = 1 << 14
@@ -82,16 +83,34 @@ class LeftOut:
 
     def losses(self, pairs: MetPairs) -> dict[str, float]:
         """Return the mean log loss of each kind, each calibrated on these very pairs."""
+        each, weights = self._each(pairs)
+        return {name: float((weights * loss).sum() / weights.sum()) for name, loss in each.items()}
+
+    def surely_better(self, pairs: MetPairs) -> str:
+        """Return the kind that loses least, if it surely loses less than taught trees; else these.
+
+        Where harm is rare the mean loss of a few hundred harmed pairs hardly tells two kinds apart,
+        though one finds half as much again where little may be stopped.
+        """
+        each, weights = self._each(pairs)
+        if not each:
+            return TAUGHT
+        best = min(each, key=lambda name: float((weights * each[name]).sum()))
+        gain = weights * (each[TAUGHT] - each[best])
+        deviation = float(np.sqrt(((gain - gain.mean()) ** 2).sum()))
+        return best if float(gain.sum()) > DEVIATIONS_TO_CHOOSE * deviation else TAUGHT
+
+    def _each(self, pairs: MetPairs) -> tuple[dict[str, Array], Array]:
+        """Return the log loss of each pair by kind, after calibration, and the pairs' weights."""
         some = pairs.where(np.array(self.places, dtype=np.intp))
         if not 0 < some.positives < some.count:
-            return {}
+            return {}, some.weights
         found = {}
         for name, values in self.scores.items():
             raw = np.array(values)
             chances = fit_calibration(raw, some.harmed, some.weights).probabilities(raw)
-            each = np.where(some.harmed, np.log(chances), np.log1p(-chances))
-            found[name] = -float((some.weights * each).sum() / some.weights.sum())
-        return found
+            found[name] = -np.where(some.harmed, np.log(chances), np.log1p(-chances))
+        return found, some.weights
 
 
 def fit_crossed(
@@ -116,14 +135,11 @@ def fit_crossed(
         )
     if pairs.positives == pairs.count:
         return "every pair to learn from came to harm: there is nothing to tell it from"
-    features = PairFeatures(catalogue)
-    trainer = TreeTrainer(features, catalogue.number_columns, settings or HarmSettings(), compute)
+    trainer = TreeTrainer(catalogue.number_columns, settings or HarmSettings(), compute)
     left_out = left_out_scores(trainer, pairs, kinds=_worth_trying(pairs, compute.seed))
     losses = left_out.losses(pairs)
     positives = int(pairs.harmed[left_out.places].sum()) if left_out.places else 0
-    kind = TAUGHT
-    if positives >= FEWEST_TO_CHOOSE and losses:
-        kind = min(losses, key=lambda name: losses[name])
+    kind = left_out.surely_better(pairs) if positives >= FEWEST_TO_CHOOSE else TAUGHT
     booster = (
         trainer.taught(pairs) if kind == TAUGHT else trainer.untaught(pairs, int(kind.split()[1]))
     )
@@ -131,7 +147,7 @@ def fit_crossed(
     text = model_text(booster)
     rounds = booster.num_trees()
     fit = HarmFit(
-        model=HarmModel(TreeModel(text), features, calibration),
+        model=HarmModel(TreeModel(text), pairs.features, calibration),
         text=text,
         booster=booster,
         rows=_spread(pairs),
@@ -201,7 +217,7 @@ def served_scores(
     found = np.empty(pairs.count)
     for start in range(0, pairs.count, _CHUNK):
         chunk = slice(start, start + _CHUNK)
-        found[chunk] = trees.raw_scores(pairs.features(pairs.places[chunk]))[:, 0]
+        found[chunk] = trees.raw_scores(pairs.rows(chunk))[:, 0]
     return found
 
 
@@ -238,7 +254,7 @@ def _folds(pairs: MetPairs, seed: int) -> NDArray[np.intp]:
 def _spread(pairs: MetPairs) -> Array:
     """Return rows spread over those that the model was trained on."""
     count = min(PARITY_ROWS, pairs.count)
-    return pairs.features(pairs.places[np.arange(count) * pairs.count // count])
+    return pairs.rows(np.arange(count) * pairs.count // count)
 
 
 def _notes(calibrated_on: MetPairs) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pairguard.policy.regions import Policy
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.features import MemberMatrix, PairFeatures
+from pairguard.risk.features import PairFeatures
 from pairguard.risk.model import RiskModel
 from pairguard.risk.pair import minor_adult_probability
 from pairguard_training.assessing import Assessed, adult_ages_of, assess_snapshots
@@ -167,7 +167,7 @@ class HarmLesson:
         sides: list[list[str]],
         chosen: Places,
     ) -> MetPairs:
-        rows, split, features = self._rows, self._split, PairFeatures(catalogue)
+        rows, split = self._rows, self._split
         row_of = {name: row for row, name in enumerate(assessed.assessments)}
         first, second = (np.array([row_of[n] for n in side], dtype=np.intp) for side in sides)
         minors = np.empty((2, chosen.size))
@@ -180,13 +180,6 @@ class HarmLesson:
             minors[:, place] = (a.probability_below(max(ages)), b.probability_below(max(ages)))
         values = np.array([found[name].values for name in row_of])
         values = values.reshape(len(row_of), len(catalogue.columns))
-
-        def made(places: Places) -> Array:
-            return features.rows(
-                MemberMatrix(minors[0, places], values[first[places]]),
-                MemberMatrix(minors[1, places], values[second[places]]),
-                minor_adult_probability=mixed[places],
-            )
 
         names = [
             [ids[place] for place in chosen] for ids in (rows.participants_a, rows.participants_b)
@@ -209,8 +202,8 @@ class HarmLesson:
                 [self._taught.isdisjoint(sides) for sides in zip(*names, strict=True)],
                 dtype=np.bool_,
             ),
-            features=made,
-            places=np.arange(chosen.size),
+            mixed=mixed,
+            features=PairFeatures(catalogue),
         )
 
     def _without_support(self) -> int:

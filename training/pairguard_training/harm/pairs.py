@@ -6,15 +6,18 @@ nor what is learned.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pairguard.risk.features import MemberMatrix, PairFeatures
+
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Places = NDArray[np.intp]
+
+_EVERY = slice(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,8 @@ class MetPairs:
         groups_first: (n,) number of the first's group: those of one household share it.
         groups_second: (n,) of the second's.
         strangers: (n,) whether neither taught the age side of the model.
-        features: Makes the (len, f) features of pairs, by their places among those of ``places``.
-        places: (n,) what ``features`` is asked with.
+        mixed: (n,) P(exactly one of them is a minor).
+        features: What the columns of a pair are.
     """
 
     vectors: Array
@@ -50,8 +53,8 @@ class MetPairs:
     groups_first: Places
     groups_second: Places
     strangers: Mask
-    features: Callable[[Places], Array]
-    places: Places
+    mixed: Array
+    features: PairFeatures
 
     @property
     def count(self) -> int:
@@ -78,12 +81,45 @@ class MetPairs:
             groups_first=self.groups_first[mask],
             groups_second=self.groups_second[mask],
             strangers=self.strangers[mask],
-            places=self.places[mask],
+            mixed=self.mixed[mask],
         )
 
-    def rows(self) -> Array:
-        """Return the (n, f) features."""
-        return self.features(self.places)
+    def rows(self, chosen: slice | Places = _EVERY) -> Array:
+        """Return the (n, f) features of the pairs, or of some, as they are when served."""
+        return self.features.rows(
+            MemberMatrix(self.minor_first[chosen], self.vectors[self.first[chosen]]),
+            MemberMatrix(self.minor_second[chosen], self.vectors[self.second[chosen]]),
+            minor_adult_probability=self.mixed[chosen],
+        )
+
+    def otherwise_paired(self, *, count: int, seed: int) -> MetPairs:
+        """Return pairs of the same people with others of them, about which nothing is known.
+
+        For what needs no outcome: trees that are taught what a model says.
+        """
+        rng = np.random.default_rng(seed)
+        people = np.concatenate([self.first, self.second])
+        groups = np.concatenate([self.groups_first, self.groups_second])
+        minors = np.concatenate([self.minor_first, self.minor_second])
+        one, other = rng.integers(0, people.size, (2, count))
+        apart = groups[one] != groups[other]
+        one, other = one[apart], other[apart]
+        nothing = np.zeros(one.size)
+        return replace(
+            self,
+            first=people[one],
+            second=people[other],
+            minor_first=minors[one],
+            minor_second=minors[other],
+            harmed=nothing > 0.0,
+            by_first=nothing,
+            by_second=nothing,
+            weights=nothing + 1.0,
+            groups_first=groups[one],
+            groups_second=groups[other],
+            strangers=nothing > 0.0,
+            mixed=minors[one] * (1.0 - minors[other]) + minors[other] * (1.0 - minors[one]),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ Owns both ways to train the trees of one harm model. It must not know which of t
 (``crossing``) nor how their scores become probabilities.
 
 Trees are what serves: they are fast, symmetric in the two participants by their features, and
-proved monotone when they are loaded. Taught trees learn the log-odds of ``TwoDangers`` at pairs
-that met, and at no others: what it would say of pairs that were never allowed is nobody's outcome.
+proved monotone when they are loaded. Taught trees learn the log-odds of ``TwoDangers``, which has
+learned from pairs that met alone: of those pairs, and of as many of the same people with others.
+The latter have no outcome and teach none; they only tell the trees more of what they are to copy.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from pairguard_training.harm.two_dangers import fit_two_dangers
 Array = NDArray[np.float64]
 
 MOST_TAUGHT = 150_000
-"""Pairs at which trees are taught; the likelier harm, the likelier a pair is among them."""
+"""Pairs that met at which trees are taught; the likelier harm, the likelier one is among them."""
+PAIRINGS = 2
+"""Pairs of the same people with others that are looked at for each that met; half are taken."""
 MOST_UNTAUGHT = 400_000
 FEWEST_TAUGHT_TREES, PAIRS_A_TREE = 60, 100
 """A few pairs cannot tell so many trees what to say."""
@@ -39,13 +42,11 @@ class TreeTrainer:
     """What the trees of one harm model have in common.
 
     Attributes:
-        features: The columns of a pair, with their constraints.
         signals: The numbers and flags of a person.
         settings: What was chosen.
         compute: Threads and seed.
     """
 
-    features: PairFeatures
     signals: tuple[Signal, ...]
     settings: HarmSettings
     compute: Compute
@@ -54,37 +55,60 @@ class TreeTrainer:
         """Fit the two dangers to pairs that met, and trees to what they say."""
         seed = self.compute.seed
         teacher = fit_two_dangers(pairs, self.signals, self.settings, seed=seed)
-        chances = teacher.probabilities(pairs)
+        met = _importantly(pairs, teacher.probabilities(pairs), MOST_TAUGHT, seed)
+        others = pairs.otherwise_paired(count=PAIRINGS * pairs.count, seed=seed)
+        unmet = _importantly(others, teacher.probabilities(others), met.chances.size, seed)
+        chances = np.concatenate([met.chances, unmet.chances])
         # Where harm is likely is where a mistake matters: it counts by the root of the chance.
         importance = np.sqrt(chances)
-        if pairs.count > MOST_TAUGHT:
-            shares = importance / importance.sum()
-            chosen = np.random.default_rng(seed).choice(
-                pairs.count, MOST_TAUGHT, replace=False, p=shares
-            )
-            chosen.sort()
-            pairs, chances = pairs.where(chosen), chances[chosen]
-            importance = np.ones(MOST_TAUGHT)
-        log_odds = np.log(chances) - np.log1p(-chances)
-        rows = Rows(pairs.rows(), log_odds, importance / importance.mean())
+        rows = Rows(
+            np.concatenate([met.pairs.rows(), unmet.pairs.rows()]),
+            np.log(chances) - np.log1p(-chances),
+            importance / importance.mean(),
+        )
         rounds = min(max(pairs.count // PAIRS_A_TREE, FEWEST_TAUGHT_TREES), MOST_TREES)
-        return self._train(rows, self.settings.taught_trees, rounds, "harm model, taught")
+        return self._train(
+            pairs.features, rows, self.settings.taught_trees, rounds, "harm model, taught"
+        )
 
     def untaught(self, pairs: MetPairs, rounds: int) -> lightgbm.Booster:
         """Fit trees to the reports alone."""
         some = subsample(pairs, most=MOST_UNTAUGHT, seed=self.compute.seed).pairs
         rows = Rows(some.rows(), some.harmed.astype(np.float64), some.weights)
-        return self._train(rows, self.settings.untaught_trees, rounds, "harm model")
+        return self._train(pairs.features, rows, self.settings.untaught_trees, rounds, "harm model")
 
     def _train(
-        self, rows: Rows, settings: Mapping[str, Any], rounds: int, title: str
+        self,
+        features: PairFeatures,
+        rows: Rows,
+        settings: Mapping[str, Any],
+        rounds: int,
+        title: str,
     ) -> lightgbm.Booster:
-        constraints = list(self.features.monotone_constraints)
+        constraints = list(features.monotone_constraints)
         return train(
             rows,
             {**settings, "monotone_constraints": constraints},
             rounds=rounds,
             compute=self.compute,
-            categorical=self.features.categorical_columns,
+            categorical=features.categorical_columns,
             title=title,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Copied:
+    """Pairs at which trees copy what is said of them."""
+
+    pairs: MetPairs
+    chances: Array
+
+
+def _importantly(pairs: MetPairs, chances: Array, most: int, seed: int) -> _Copied:
+    """Return at most so many pairs, the likelier harm the likelier among them."""
+    if pairs.count <= most:
+        return _Copied(pairs, chances)
+    shares = np.sqrt(chances)
+    rng = np.random.default_rng(seed)
+    chosen = np.sort(rng.choice(pairs.count, most, replace=False, p=shares / shares.sum()))
+    return _Copied(pairs.where(chosen), chances[chosen])

@@ -19,9 +19,8 @@ from typing import Any
 
 from pairguard.errors import ConfigurationRefused
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.features import PairFeatures
 from pairguard_training.boosting import Compute
-from pairguard_training.harm.crossing import FEWEST_TO_CHOOSE, TAUGHT, left_out_scores
+from pairguard_training.harm.crossing import TAUGHT, left_out_scores
 from pairguard_training.harm.pairs import MetPairs
 from pairguard_training.harm.settings import FEWEST_LEAVES, MOST_LEAVES, HarmSettings
 from pairguard_training.harm.teaching import TreeTrainer
@@ -29,6 +28,8 @@ from pairguard_training.manifest_figures import figure
 from pairguard_training.progress import progress
 
 EXTRA = "tuning"
+FEWEST_LEFT_OUT = 50
+"""Harmed pairs of people left out, below which settings are not told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def tune_harm(
     first = _loss(catalogue, pairs, start, compute)
     if first is None:
         return (
-            f"fewer than {FEWEST_TO_CHOOSE} harmed pairs of people left out, which cannot tell "
+            f"fewer than {FEWEST_LEFT_OUT} harmed pairs of people left out, which cannot tell "
             "settings apart"
         )
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -141,9 +142,9 @@ def _loss(
     """Return the log loss on people left out; None: too few of them came to harm."""
     if not pairs.positives:
         return None
-    trainer = TreeTrainer(PairFeatures(catalogue), catalogue.number_columns, settings, compute)
+    trainer = TreeTrainer(catalogue.number_columns, settings, compute)
     found = left_out_scores(trainer, pairs, kinds=(TAUGHT,))
-    if int(pairs.harmed[found.places].sum()) < FEWEST_TO_CHOOSE:
+    if int(pairs.harmed[found.places].sum()) < FEWEST_LEFT_OUT:
         return None
     return found.losses(pairs)[TAUGHT]
 

@@ -5,10 +5,11 @@ Owns the model and its fit. It must not know trees, nor which pairs may teach.
 A report names whom it is about, so each pair that met is two trials: did the first harm the second,
 did the second harm the first. A person may be a danger to anybody, and another one to minors:
 
-    P(i harms j) = 1 - (1 - s(a + x_i u)) (1 - s(b + x_i v) (1 - minor_i) minor_j)
+    P(i harms j) = 1 - (1 - s(a + x_i u)) (1 - s(b + x_i v) minor_j)
 
 with s the logistic function, x the person's signals and minor the probability of being one; a pair
-comes to harm where either harms the other. The coefficients of a signal with a direction keep its
+comes to harm where either harms the other. That somebody seems to be a minor does not make them
+safe: an adult who poses as one seems so too. The coefficients of a signal with a direction keep its
 sign; u and v are held near each other and near 0 by Gaussian priors. Some hundred reports place
 these few coefficients far better than they place the leaves of trees, which have to find out by
 themselves that many weak signs of one person add up. Boosted trees go on from there.
@@ -95,11 +96,11 @@ class TwoDangers:
         to_anybody = expit(self.anybody[0] + signals @ self.anybody[1:])
         to_minors = expit(self.minors[0] + signals @ self.minors[1:])
         none = np.ones(pairs.count)
-        for doer, minor_doer, minor_other in (
-            (pairs.first, pairs.minor_first, pairs.minor_second),
-            (pairs.second, pairs.minor_second, pairs.minor_first),
+        for doer, minor_other in (
+            (pairs.first, pairs.minor_second),
+            (pairs.second, pairs.minor_first),
         ):
-            only_minors = to_minors[doer] * (1.0 - minor_doer) * minor_other
+            only_minors = to_minors[doer] * minor_other
             none *= (1.0 - to_anybody[doer]) * (1.0 - only_minors)
         result: Array = np.clip(1.0 - none, _LEAST, 1.0 - _LEAST)
         return result
@@ -163,7 +164,6 @@ class _Trials:
     """Each pair twice: once for either side as the one who does it."""
 
     signals: Array
-    minor_doer: Array
     minor_other: Array
     happened: Array
     weights: Array
@@ -173,7 +173,6 @@ class _Trials:
     def of(cls, pairs: MetPairs, signals: Array, settings: HarmSettings) -> _Trials:
         return cls(
             signals=signals[np.concatenate([pairs.first, pairs.second])],
-            minor_doer=np.concatenate([pairs.minor_first, pairs.minor_second]),
             minor_other=np.concatenate([pairs.minor_second, pairs.minor_first]),
             happened=np.concatenate([pairs.by_first, pairs.by_second]),
             weights=np.concatenate([pairs.weights, pairs.weights]),
@@ -185,7 +184,7 @@ class _Trials:
         count = self.signals.shape[1]
         u, v = parameters[2 : 2 + count], parameters[2 + count :]
         anybody = expit(parameters[0] + self.signals @ u)
-        towards = (1.0 - self.minor_doer) * self.minor_other
+        towards = self.minor_other
         minors = expit(parameters[1] + self.signals @ v)
         only = minors * towards
         chance = np.clip(1.0 - (1.0 - anybody) * (1.0 - only), _LEAST, 1.0 - _LEAST)
