@@ -231,7 +231,8 @@ def test_a_stuck_challenger_delays_no_answer_and_what_is_left_out_is_counted(
         assert until(
             lambda: (
                 server.metric("pairguard_shadow_errors_total", operation="judge") == stuck.calls
-                and stuck.calls >= 9
+                # As many as waited, and one more if it was taken before the others came.
+                and stuck.calls >= 8
             )
         )
 
