@@ -39,8 +39,18 @@ def crossed(pairs: MetPairs) -> CrossedFit:
 def test_predictions_of_people_left_out_and_labels_have_the_same_sum(crossed: CrossedFit) -> None:
     figures = crossed.figures
     assert figures["calibration_predicted"] == pytest.approx(figures["calibration_positives"])
+    assert figures["calibration_positives_by_weight"] == figures["calibration_positives"]
     assert figures["calibration_positives"] > 50
     assert set(figures["left_out_log_loss"]) == {"taught", *(f"trees {n}" for n in crossing.STOPS)}
+
+
+def test_with_weights_the_sums_are_those_of_what_pairs_stand_for(pairs: MetPairs) -> None:
+    weights = np.where(pairs.first % 2 == 0, 1.0, 1.0 / 0.7)
+    fit = fit_crossed(CATALOGUE, replace(pairs, weights=weights), compute=COMPUTE)
+    assert isinstance(fit, CrossedFit)
+    by_weight = fit.figures["calibration_positives_by_weight"]
+    assert by_weight > 1.1 * fit.figures["calibration_positives"]
+    assert fit.figures["calibration_predicted"] == pytest.approx(by_weight, rel=1e-5)
 
 
 def test_the_level_is_right_of_people_never_seen(crossed: CrossedFit) -> None:

@@ -154,12 +154,14 @@ def fit_crossed(
         rounds=rounds,
         notes=_notes(calibrated_on),
     )
+    stood_for = float(calibrated_on.weights @ calibrated_on.harmed)
     map_kind = calibration.to_mapping()["kind"]
     figures: dict[str, Any] = {
         "training_pairs": pairs.count,
         "training_positives": pairs.positives,
         "calibration_pairs": calibrated_on.count,
         "calibration_positives": calibrated_on.positives,
+        "calibration_positives_by_weight": figure(stood_for),
         "calibration_predicted": figure(predicted),
         "calibration": map_kind,
         "rounds": rounds,
@@ -174,7 +176,7 @@ def fit_crossed(
     )
     checked = (
         f"{map_kind} calibration fitted to {calibrated_on.count} pairs of people left out: "
-        f"{predicted:.2f} predicted, {calibrated_on.positives} harmed"
+        f"{predicted:.2f} predicted, {stood_for:.2f} harmed, by what each pair stands for"
     )
     return CrossedFit(fit, figures, (trained, checked))
 
