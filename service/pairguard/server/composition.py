@@ -166,6 +166,7 @@ def compose(
         RankingJournal(records, kept, recent),
         repeats,
         metrics,
+        observers=(shadow, drift),
         clock=clock,
     )
     evidence_recording = EvidenceRecording(

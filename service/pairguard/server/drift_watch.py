@@ -93,9 +93,13 @@ class DriftWatch:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="drift", daemon=True)
 
+    def wants(self, decision_id: str) -> bool:  # noqa: ARG002 - any will do
+        """Return whether there is room for one more."""
+        return len(self._waiting) < self._most
+
     def offer(self, scored: ScoredPair) -> None:
         """Have a judged pair counted, if there is room; never waits and never fails."""
-        if len(self._waiting) < self._most:
+        if self.wants(scored.decision_id):
             known = scored.known
             self._waiting.append(
                 _Judged(

@@ -19,12 +19,14 @@ from pairguard.policy.pool_judgement import (
     PoolJudgement,
     PoolMember,
 )
+from pairguard.policy.state import StoredState
 from pairguard.risk.model import ParticipantAssessment
 from pairguard.risk.participant import Participant
 from pairguard.risk.pool import Places
 from pairguard.server.generation import Generation, GenerationSlot
 from pairguard.server.kept_participants import (
     KeptParticipants,
+    KnownPair,
     KnownParticipant,
     ReadParticipant,
     between,
@@ -61,6 +63,21 @@ class ReadPool:
             first = np.where(both, first, self._as_sent[first])
             second = np.where(both, second, self._as_sent[second])
         return self.judgement.pairs(first, second)
+
+    def known_pair(self, first: int, second: int) -> KnownPair | None:
+        """Return two of the pool as one pair; None: what is kept of one could not be read."""
+        if not (self.readable[first] and self.readable[second]):
+            return None
+        sides = self.judgement.sides
+        between_them = dict(self.judgement.between(np.array([first]), np.array([second])))
+        acquaintance = between_them.get(0, Acquaintance())
+        state = StoredState(
+            a=sides[first].kept,
+            b=sides[second].kept,
+            personal_block=acquaintance.personal_block,
+            seconds_since_last_met=acquaintance.seconds_since_last_met,
+        )
+        return KnownPair(self.known[first], self.known[second], state)
 
     @property
     def assessed(self) -> list[ParticipantAssessment]:

@@ -5,8 +5,9 @@ Owns the order: look for an earlier answer, rank, record, keep the answer, tell 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
+from typing import Protocol
 
 from pairguard.errors import StoreUnavailable
 from pairguard.policy.decision import DecisionKind
@@ -14,12 +15,24 @@ from pairguard.server.call_facts import current_call
 from pairguard.server.decision_records import DECISION_NOT_JOURNALED
 from pairguard.server.metrics import Metrics
 from pairguard.server.pool_conversion import RankCandidatesCall, read_rank_candidates
+from pairguard.server.ranked_pair import ranked_pair
 from pairguard.server.ranking import CandidateRanking, Ranking
 from pairguard.server.ranking_journal import RankingJournal
 from pairguard.server.ranking_response import ranking_response
 from pairguard.server.repeats import HARD_REASONS, REQUEST_ID_NOT_KEPT, Repeats, RequestKey
 from pairguard.server.response_conversion import degrade
+from pairguard.server.scoring import ScoredPair
 from pairguard.v1.pair_risk_service_pb2 import RankCandidatesRequest, RankCandidatesResponse
+
+
+class PairObserver(Protocol):
+    """Looks at some of the pairs that were judged; it never waits and never fails."""
+
+    def wants(self, decision_id: str) -> bool:
+        """Return whether it would look at one of this decision."""
+
+    def offer(self, scored: ScoredPair) -> None:
+        """Take a pair to look at later."""
 
 
 class RankCandidates:
@@ -30,6 +43,7 @@ class RankCandidates:
         journal: What records rankings.
         repeats: What keeps answers.
         metrics: Where rankings are counted.
+        observers: What looks at one pair of each ranking, chosen by chance.
         clock: Seconds since 1970.
     """
 
@@ -40,12 +54,14 @@ class RankCandidates:
         repeats: Repeats,
         metrics: Metrics,
         *,
+        observers: Sequence[PairObserver],
         clock: Callable[[], float],
     ) -> None:
         self._ranking = ranking
         self._journal = journal
         self._repeats = repeats
         self._metrics = metrics
+        self._observers = tuple(observers)
         self._clock = clock
 
     def answer(self, request: RankCandidatesRequest) -> RankCandidatesResponse:
@@ -76,7 +92,15 @@ class RankCandidates:
         if not self._journal.keep(request, ranking, received=received):
             degrade(response, DECISION_NOT_JOURNALED)
         self._observe(call, ranking, tuple(response.degradations))
+        self._show(ranking)
         return response, ranking
+
+    def _show(self, ranking: Ranking) -> None:
+        wanting = [each for each in self._observers if each.wants(ranking.decision_id)]
+        scored = ranked_pair(ranking) if wanting else None
+        if scored is not None:
+            for observer in wanting:
+                observer.offer(scored)
 
     def _kept(
         self,

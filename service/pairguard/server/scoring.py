@@ -58,6 +58,8 @@ class ScoredPair:
         held: Whoever is held now, by an earlier or by this decision.
         degradations: What had to be done without, sorted.
         draw: What was drawn for the decision, in [0, 1); None: nothing.
+        candidate_index: Place of the second participant among the candidates of a ranking, which
+            the decision's id is that of; None: they were proposed alone.
     """
 
     decision_id: str
@@ -69,6 +71,7 @@ class ScoredPair:
     held: tuple[HeldParty, ...]
     degradations: tuple[str, ...]
     draw: float | None = None
+    candidate_index: int | None = None
 
 
 class PairScoring:

@@ -100,9 +100,13 @@ class Shadow:
             self._thread.start()
         return challenger
 
+    def wants(self, decision_id: str) -> bool:
+        """Return whether a decision is one of those to be judged again."""
+        return self._challenger is not None and self._is_chosen(decision_id)
+
     def offer(self, scored: ScoredPair) -> None:
         """Have something judged again that was answered; never waits and never fails."""
-        if self._challenger is None or not self._is_chosen(scored.decision_id):
+        if not self.wants(scored.decision_id):
             return
         # Calls at once may overshoot by as many; there is nothing to wait for here.
         if len(self._waiting) >= self._most_waiting:

@@ -92,4 +92,5 @@ def _decision(scored: ScoredPair, judgement: Judgement) -> journal_pb2.ShadowDec
         challenger_harm_probability=risk.harm_probability,
         challenger_risk_score=risk.risk_score,
         challenger_allow_probability=decision.allow_probability,
+        candidate_index=scored.candidate_index,
     )

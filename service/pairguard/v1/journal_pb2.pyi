@@ -591,6 +591,7 @@ class ShadowDecision(_message.Message):
     CHALLENGER_HARM_PROBABILITY_FIELD_NUMBER: _builtins.int
     CHALLENGER_RISK_SCORE_FIELD_NUMBER: _builtins.int
     CHALLENGER_ALLOW_PROBABILITY_FIELD_NUMBER: _builtins.int
+    CANDIDATE_INDEX_FIELD_NUMBER: _builtins.int
     decision_id: _builtins.str
     """Id of the decision that was answered. Never empty."""
     decision: _assessment_pb2.Decision.ValueType
@@ -605,6 +606,10 @@ class ShadowDecision(_message.Message):
     """Risk score, 0-1, by the challenger. Always set."""
     challenger_allow_probability: _builtins.float
     """Probability, 0-1, with which the challenger would ALLOW this pair; see PairDecision. Always set."""
+    candidate_index: _builtins.int
+    """Where the decision is a ranking: which candidate, 0 or more, chosen by chance, was judged with
+    the seeker. Absent: the decision is on one pair.
+    """
     @_builtins.property
     def challenger_reason_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Codes of the challenger's reasons, each once, the leading one first. At least one."""
@@ -620,11 +625,14 @@ class ShadowDecision(_message.Message):
         challenger_harm_probability: _builtins.float | None = ...,
         challenger_risk_score: _builtins.float | None = ...,
         challenger_allow_probability: _builtins.float | None = ...,
+        candidate_index: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_challenger_allow_probability", b"_challenger_allow_probability", "_challenger_harm_probability", b"_challenger_harm_probability", "_challenger_minor_adult_probability", b"_challenger_minor_adult_probability", "_challenger_risk_score", b"_challenger_risk_score", "challenger_allow_probability", b"challenger_allow_probability", "challenger_harm_probability", b"challenger_harm_probability", "challenger_minor_adult_probability", b"challenger_minor_adult_probability", "challenger_risk_score", b"challenger_risk_score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_candidate_index", b"_candidate_index", "_challenger_allow_probability", b"_challenger_allow_probability", "_challenger_harm_probability", b"_challenger_harm_probability", "_challenger_minor_adult_probability", b"_challenger_minor_adult_probability", "_challenger_risk_score", b"_challenger_risk_score", "candidate_index", b"candidate_index", "challenger_allow_probability", b"challenger_allow_probability", "challenger_harm_probability", b"challenger_harm_probability", "challenger_minor_adult_probability", b"challenger_minor_adult_probability", "challenger_risk_score", b"challenger_risk_score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_challenger_allow_probability", b"_challenger_allow_probability", "_challenger_harm_probability", b"_challenger_harm_probability", "_challenger_minor_adult_probability", b"_challenger_minor_adult_probability", "_challenger_risk_score", b"_challenger_risk_score", "challenger_allow_probability", b"challenger_allow_probability", "challenger_decision", b"challenger_decision", "challenger_harm_probability", b"challenger_harm_probability", "challenger_minor_adult_probability", b"challenger_minor_adult_probability", "challenger_reason_codes", b"challenger_reason_codes", "challenger_risk_score", b"challenger_risk_score", "decision", b"decision", "decision_id", b"decision_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_candidate_index", b"_candidate_index", "_challenger_allow_probability", b"_challenger_allow_probability", "_challenger_harm_probability", b"_challenger_harm_probability", "_challenger_minor_adult_probability", b"_challenger_minor_adult_probability", "_challenger_risk_score", b"_challenger_risk_score", "candidate_index", b"candidate_index", "challenger_allow_probability", b"challenger_allow_probability", "challenger_decision", b"challenger_decision", "challenger_harm_probability", b"challenger_harm_probability", "challenger_minor_adult_probability", b"challenger_minor_adult_probability", "challenger_reason_codes", b"challenger_reason_codes", "challenger_risk_score", b"challenger_risk_score", "decision", b"decision", "decision_id", b"decision_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__candidate_index: _TypeAlias = _typing.Literal["candidate_index"]  # noqa: Y015
+    _WhichOneofArgType__candidate_index: _TypeAlias = _typing.Literal["_candidate_index", b"_candidate_index"]  # noqa: Y015
     _WhichOneofReturnType__challenger_allow_probability: _TypeAlias = _typing.Literal["challenger_allow_probability"]  # noqa: Y015
     _WhichOneofArgType__challenger_allow_probability: _TypeAlias = _typing.Literal["_challenger_allow_probability", b"_challenger_allow_probability"]  # noqa: Y015
     _WhichOneofReturnType__challenger_harm_probability: _TypeAlias = _typing.Literal["challenger_harm_probability"]  # noqa: Y015
@@ -633,6 +641,8 @@ class ShadowDecision(_message.Message):
     _WhichOneofArgType__challenger_minor_adult_probability: _TypeAlias = _typing.Literal["_challenger_minor_adult_probability", b"_challenger_minor_adult_probability"]  # noqa: Y015
     _WhichOneofReturnType__challenger_risk_score: _TypeAlias = _typing.Literal["challenger_risk_score"]  # noqa: Y015
     _WhichOneofArgType__challenger_risk_score: _TypeAlias = _typing.Literal["_challenger_risk_score", b"_challenger_risk_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__candidate_index) -> _WhichOneofReturnType__candidate_index | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__challenger_allow_probability) -> _WhichOneofReturnType__challenger_allow_probability | None: ...
     @_typing.overload

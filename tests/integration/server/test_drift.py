@@ -16,6 +16,7 @@ from pairguard.drift.variables import Variable
 from pairguard.server.drift_figures import LABELS
 from pairguard.server.drift_view import STATES
 from pairguard.server.generation import load_generation
+from pairguard.v1.pair_risk_service_pb2 import RankCandidatesRequest
 from tests.domain import NOW
 from tests.integration.server.running_server import TIMEOUT_SECONDS, Running, serving
 from tests.unit.bundle.example import example
@@ -136,6 +137,24 @@ def test_what_changed_is_told(tmp_path: Path) -> None:
         assert "FR" not in server.metrics_text()
         assert "Somebody" not in server.metrics_text()
         assert "new-a-1" not in server.metrics_text()
+
+
+def test_rankings_count_with_one_of_their_candidates(tmp_path: Path) -> None:
+    with watching(tmp_path, reference()) as (server, _):
+        for number in range(8):
+            people = pair_request("region: 'GB'" + ADULT, "region: 'DE'" + ADULT)
+            seeker, other = people.participant_a, people.participant_b
+            seeker.participant_id = f"seeker-{number}"
+            asked = RankCandidatesRequest(seeker=seeker)
+            for place in range(4):
+                asked.candidates.add(participant=other)
+                asked.candidates[-1].participant.participant_id = f"candidate-{number}-{place}"
+            server.pair_risk.RankCandidates(asked, timeout=TIMEOUT_SECONDS)
+            server.application.drift.drain()
+
+        assert drift(server, "counted", unit="participant") == 16
+        assert drift(server, "counted", unit="pair") == 8
+        assert server.metric("pairguard_drift_errors_total") == 0
 
 
 def test_of_few_people_nothing_is_told(tmp_path: Path) -> None:

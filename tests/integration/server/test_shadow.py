@@ -15,18 +15,26 @@ from pairguard.server.running import check
 from pairguard.store.ports import RecordKind
 from pairguard.v1.assessment_pb2 import DECISION_ALLOW, DECISION_BLOCK, DECISION_REROUTE
 from pairguard.v1.journal_pb2 import DecisionRecord, ShadowDecision
-from pairguard.v1.pair_risk_service_pb2 import GetDecisionRequest
+from pairguard.v1.pair_risk_service_pb2 import (
+    Candidate,
+    GetDecisionRequest,
+    RankCandidatesRequest,
+)
 from pairguard_training.replaying.journal_source import JournalSource
 from tests.domain import NOW
 from tests.integration.server.platform_calls import (
     bare,
+    between,
     codes,
     decide,
+    happened,
     import_decisions,
     pair,
     participant,
 )
 from tests.integration.server.running_server import (
+    TIMEOUT_SECONDS,
+    BrokenStore,
     Running,
     lenient_policy,
     listening,
@@ -108,6 +116,75 @@ def assert_same(answer: Any, made_again: ShadowDecision) -> None:
     for name in ("minor_adult_probability", "harm_probability", "risk_score"):
         assert getattr(made_again, f"challenger_{name}") == getattr(answer, name)
     assert made_again.challenger_allow_probability == float(answer.decision == DECISION_ALLOW)
+
+
+def test_of_a_ranking_one_candidate_is_judged_again_whoever_is_offered(
+    bundle: Path, tmp_path: Path
+) -> None:
+    child = participant("child", more=ADULT.replace("age_years: 40", "age_years: 15"))
+    candidates = [participant("d"), bare("nobody-knows"), child]
+    asked = RankCandidatesRequest(
+        seeker=participant("seeker"),
+        candidates=[Candidate(participant=each) for each in candidates],
+    )
+    strict = lenient_policy(reroute_minor_adult="0.0000000001").replace(
+        "default-2026-11", "challenger-1"
+    )
+    with serving(
+        bundle, tmp_path, policy=lenient_policy(), shadow_policy_file=a_policy(tmp_path, strict)
+    ) as server:
+        answers = [
+            server.pair_risk.RankCandidates(asked, timeout=TIMEOUT_SECONDS) for _ in range(20)
+        ]
+
+        assert judged(server, len(answers))
+        for part in ("minor_adult", "harm", "risk_score"):
+            assert server.metric(SAME_TO_THE_BIT, part=part, le="0.0") == len(answers)
+        (record,) = shadow_records(server)
+        found = record.shadow.decisions
+        assert [each.decision_id for each in found] == [each.decision_id for each in answers]
+        # Those who are offered are no sample of those who could be.
+        assert {each.candidate_index for each in found} == {0, 1, 2}
+        decided = {each.candidate_index: each.decision for each in found}
+        assert decided == {0: DECISION_ALLOW, 1: DECISION_REROUTE, 2: DECISION_REROUTE}
+        assert {each.challenger_decision for each in found} == {DECISION_REROUTE}
+
+
+def test_a_challenger_sees_what_is_kept_of_candidates(bundle: Path, tmp_path: Path) -> None:
+    with serving(bundle, tmp_path, policy=lenient_policy(), shadow_bundle_path=bundle) as server:
+        for other in ("b", "c"):
+            happened(server, between("personal_block", f"event-{other}", "a", other))
+        asked = RankCandidatesRequest(
+            seeker=participant("a"),
+            candidates=[Candidate(participant=participant(each)) for each in ("b", "c")],
+        )
+        answer = server.pair_risk.RankCandidates(asked, timeout=TIMEOUT_SECONDS)
+
+        assert not answer.ranked_candidates
+        assert judged(server, 1)
+        (record,) = shadow_records(server)
+        (found,) = record.shadow.decisions
+        assert found.decision == found.challenger_decision == DECISION_REROUTE
+        assert found.challenger_reason_codes[0] == "PERSONAL_BLOCK"
+
+
+def test_nobody_looks_at_candidates_of_whom_nothing_could_be_read(
+    bundle: Path, tmp_path: Path
+) -> None:
+    store = BrokenStore(tmp_path / "broken.sqlite3")
+    with serving(
+        bundle, tmp_path, policy=lenient_policy(), shadow_bundle_path=bundle, store=store
+    ) as server:
+        store.reads = False
+        asked = RankCandidatesRequest(
+            seeker=participant("a"), candidates=[Candidate(participant=participant("b"))]
+        )
+        answer = server.pair_risk.RankCandidates(asked, timeout=TIMEOUT_SECONDS)
+
+        assert "STORE_UNAVAILABLE" in answer.degradations
+        decide(server, pair("c", "d"))
+        assert judged(server, 1)
+        assert server.metric("pairguard_shadow_waiting") == 0
 
 
 def test_a_challenger_that_would_hold_somebody_holds_nobody(bundle: Path, tmp_path: Path) -> None:
