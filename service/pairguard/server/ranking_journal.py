@@ -17,6 +17,7 @@ from pairguard.server.ranking import Ranking
 from pairguard.server.recent_decisions import RecentDecisions
 from pairguard.server.record_hashing import RecordHashing
 from pairguard.server.response_conversion import DECISIONS, set_time
+from pairguard.store.kept_state import write_between, write_counts
 from pairguard.v1 import journal_pb2, pair_risk_service_pb2
 
 
@@ -92,6 +93,7 @@ def _write(
         belief_record(seeker.age, max(seeker.lines.adult_ages), admission(seeker.age, seeker.lines))
     )
     write_inputs(hashing, request.seeker, pool.known[0], into=written.seeker)
+    write_counts(written.seeker.kept_counts, seeker.kept)
     places = {place: number for number, place in enumerate(ranking.offered, start=1)}
     for place, candidate in enumerate(ranking.candidates):
         of_one = written.candidates.add(candidate_index=candidate.index)
@@ -101,6 +103,15 @@ def _write(
             of_one.place = number
         sent = request.candidates[candidate.index].participant
         write_inputs(hashing, sent, pool.known[place + 1], into=of_one.participant)
+        _write_kept(of_one, ranking, place)
+
+
+def _write_kept(written: journal_pb2.RankingCandidate, ranking: Ranking, place: int) -> None:
+    """Write what the rules were told of what is kept, unless it was judged as unread."""
+    known = ranking.pool.known_pair(0, place + 1)
+    if known is not None:
+        write_between(written.kept_between, known.state)
+        write_counts(written.participant.kept_counts, known.state.b)
 
 
 def most_exposure(ranking: Ranking) -> float:

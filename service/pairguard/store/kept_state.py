@@ -12,16 +12,21 @@ from pairguard.v1 import journal_pb2
 
 def write_kept(pair: journal_pb2.PairDecision, state: StoredState) -> None:
     """Write what is kept of both participants of a pair and between them."""
-    between = pair.kept_between
-    between.readable = state.readable
-    between.personal_block = state.personal_block
+    write_between(pair.kept_between, state)
+    write_counts(pair.participant_a.kept_counts, state.a)
+    write_counts(pair.participant_b.kept_counts, state.b)
+
+
+def write_between(message: journal_pb2.KeptBetween, state: StoredState) -> None:
+    """Write what is kept between the two of a pair."""
+    message.readable = state.readable
+    message.personal_block = state.personal_block
     if state.seconds_since_last_met is not None:
-        between.seconds_since_last_met = state.seconds_since_last_met
-    _write_counts(pair.participant_a.kept_counts, state.a)
-    _write_counts(pair.participant_b.kept_counts, state.b)
+        message.seconds_since_last_met = state.seconds_since_last_met
 
 
-def _write_counts(message: journal_pb2.KeptCounts, kept: KeptState) -> None:
+def write_counts(message: journal_pb2.KeptCounts, kept: KeptState) -> None:
+    """Write what is kept of one participant."""
     message.SetInParent()
     if kept is NOTHING_KEPT:
         return
@@ -39,15 +44,24 @@ def _write_counts(message: journal_pb2.KeptCounts, kept: KeptState) -> None:
     message.upheld_harm = kept.upheld_harm
 
 
-def read_kept(pair: journal_pb2.PairDecision) -> StoredState | None:
-    """Return what the rules were told of what is kept; None: the record does not hold it all."""
-    a, b = pair.participant_a, pair.participant_b
+def read_kept(
+    decided: journal_pb2.PairDecision | journal_pb2.RankingCandidate,
+    a: journal_pb2.ParticipantRecord,
+    b: journal_pb2.ParticipantRecord,
+) -> StoredState | None:
+    """Return what the rules were told of what is kept; None: the record does not hold it all.
+
+    Args:
+        decided: What was decided on the two.
+        a: The one.
+        b: The other.
+    """
     whole = (
-        pair.HasField("kept_between") and a.HasField("kept_counts") and b.HasField("kept_counts")
+        decided.HasField("kept_between") and a.HasField("kept_counts") and b.HasField("kept_counts")
     )
     if not whole:
         return None
-    between = pair.kept_between
+    between = decided.kept_between
     since = between.seconds_since_last_met if between.HasField("seconds_since_last_met") else None
     return StoredState(
         readable=between.readable,

@@ -335,6 +335,7 @@ class RankingCandidate(_message.Message):
     HARM_RAW_SCORE_FIELD_NUMBER: _builtins.int
     ALLOW_PROBABILITY_FIELD_NUMBER: _builtins.int
     REASON_CODES_FIELD_NUMBER: _builtins.int
+    KEPT_BETWEEN_FIELD_NUMBER: _builtins.int
     candidate_index: _builtins.int
     """Position in the request's `candidates`, from 0."""
     affinity: _builtins.float
@@ -363,6 +364,12 @@ class RankingCandidate(_message.Message):
     def reason_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Codes of the reasons, the leading one first. Empty: none."""
 
+    @_builtins.property
+    def kept_between(self) -> Global___KeptBetween:
+        """What was kept between seeker and candidate, as the rules were told. Absent: not recorded, or
+        what is kept of one of the two could not be read.
+        """
+
     def __init__(
         self,
         *,
@@ -378,10 +385,11 @@ class RankingCandidate(_message.Message):
         harm_raw_score: _builtins.float | None = ...,
         allow_probability: _builtins.float | None = ...,
         reason_codes: _abc.Iterable[_builtins.str] | None = ...,
+        kept_between: Global___KeptBetween | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_affinity", b"_affinity", "_allow_probability", b"_allow_probability", "_harm_probability", b"_harm_probability", "_harm_raw_score", b"_harm_raw_score", "_minor_adult_probability", b"_minor_adult_probability", "_place", b"_place", "_risk_band", b"_risk_band", "_risk_score", b"_risk_score", "affinity", b"affinity", "allow_probability", b"allow_probability", "harm_probability", b"harm_probability", "harm_raw_score", b"harm_raw_score", "minor_adult_probability", b"minor_adult_probability", "participant", b"participant", "place", b"place", "risk_band", b"risk_band", "risk_score", b"risk_score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_affinity", b"_affinity", "_allow_probability", b"_allow_probability", "_harm_probability", b"_harm_probability", "_harm_raw_score", b"_harm_raw_score", "_minor_adult_probability", b"_minor_adult_probability", "_place", b"_place", "_risk_band", b"_risk_band", "_risk_score", b"_risk_score", "affinity", b"affinity", "allow_probability", b"allow_probability", "harm_probability", b"harm_probability", "harm_raw_score", b"harm_raw_score", "kept_between", b"kept_between", "minor_adult_probability", b"minor_adult_probability", "participant", b"participant", "place", b"place", "risk_band", b"risk_band", "risk_score", b"risk_score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_affinity", b"_affinity", "_allow_probability", b"_allow_probability", "_harm_probability", b"_harm_probability", "_harm_raw_score", b"_harm_raw_score", "_minor_adult_probability", b"_minor_adult_probability", "_place", b"_place", "_risk_band", b"_risk_band", "_risk_score", b"_risk_score", "affinity", b"affinity", "allow_probability", b"allow_probability", "candidate_index", b"candidate_index", "decision", b"decision", "harm_probability", b"harm_probability", "harm_raw_score", b"harm_raw_score", "minor_adult_probability", b"minor_adult_probability", "participant", b"participant", "place", b"place", "reason_codes", b"reason_codes", "risk_band", b"risk_band", "risk_score", b"risk_score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_affinity", b"_affinity", "_allow_probability", b"_allow_probability", "_harm_probability", b"_harm_probability", "_harm_raw_score", b"_harm_raw_score", "_minor_adult_probability", b"_minor_adult_probability", "_place", b"_place", "_risk_band", b"_risk_band", "_risk_score", b"_risk_score", "affinity", b"affinity", "allow_probability", b"allow_probability", "candidate_index", b"candidate_index", "decision", b"decision", "harm_probability", b"harm_probability", "harm_raw_score", b"harm_raw_score", "kept_between", b"kept_between", "minor_adult_probability", b"minor_adult_probability", "participant", b"participant", "place", b"place", "reason_codes", b"reason_codes", "risk_band", b"risk_band", "risk_score", b"risk_score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__affinity: _TypeAlias = _typing.Literal["affinity"]  # noqa: Y015
     _WhichOneofArgType__affinity: _TypeAlias = _typing.Literal["_affinity", b"_affinity"]  # noqa: Y015

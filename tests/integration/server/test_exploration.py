@@ -80,7 +80,8 @@ def test_a_record_holds_all_that_the_rules_were_told(bundle: Path, tmp_path: Pat
         answers = [decide(server, pair("busy", f"b{n}")) for n in range(3)]
         record = find_decision(server, answers[-1].decision_id).decision
 
-    state = read_kept(record.pair)
+    kept = record.pair
+    state = read_kept(kept, kept.participant_a, kept.participant_b)
     assert state is not None
     assert state.readable
     assert not state.personal_block
@@ -91,5 +92,5 @@ def test_a_record_holds_all_that_the_rules_were_told(bundle: Path, tmp_path: Pat
     )
     assert state.b.decisions_24h == 0.0
     assert state.b.held_for == ()
-    record.pair.participant_b.ClearField("kept_counts")
-    assert read_kept(record.pair) is None
+    kept.participant_b.ClearField("kept_counts")
+    assert read_kept(kept, kept.participant_a, kept.participant_b) is None

@@ -27,10 +27,10 @@ from pairguard_training.commands.arguments import (
 from pairguard_training.commands.inputs import Say, missing_codes, read_policy, say_tables
 from pairguard_training.harm_labels import REPORT_WINDOW_DAYS
 from pairguard_training.replaying.journal_source import JournalSource, ShadowCounts
-from pairguard_training.replaying.outcomes import journal_outcomes
+from pairguard_training.replaying.outcomes import NO_OUTCOMES, journal_outcomes
 from pairguard_training.replaying.result import Replay
 from pairguard_training.replaying.result_json import replay_json
-from pairguard_training.replaying.result_text import replay_text
+from pairguard_training.replaying.result_text import OF_RANKINGS, replay_text
 from pairguard_training.replaying.self_check import Served
 from pairguard_training.replaying.tables_source import table_decisions, table_outcomes
 from pairguard_training.replaying.tally import replay
@@ -55,6 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--logged-bundle", type=Path, help="what decided, for the self-check; else --bundle"
     )
     parser.add_argument("--logged-policy", type=Path, help="under which it decided; else --policy")
+    parser.add_argument(
+        "--rankings",
+        action="store_true",
+        help="candidates of rankings, each with its seeker, in place of proposed pairs",
+    )
     parser.add_argument("--since", type=utc_time_argument, help="decisions from this time on")
     parser.add_argument("--until", type=utc_time_argument, help="decisions before this time")
     parser.add_argument("--missing", action="append", default=[], metavar="COLUMN=CODE")
@@ -66,6 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: Namespace, say: Say) -> None:
     """Decide logged decisions again and tell what would change."""
+    if arguments.rankings and arguments.journal is None:
+        raise ConfigurationRefused(["--rankings: only a journal tells rankings"])
     policy = read_policy(arguments.policy)
     bundle = load_bundle(arguments.bundle)
     judge = Judge(bundle.model, _as_served(policy, bundle, say))
@@ -84,7 +91,13 @@ def run(arguments: Namespace, say: Say) -> None:
     else:
         found, source = _over_journal(arguments, judge, served, say)
         left_out, shadow = dict(source.left_out), source.shadow
-        about |= {"source": "journal", "data_hash": "", "simulated": False}
+        about |= {
+            "source": "rankings of a journal" if arguments.rankings else "journal",
+            "data_hash": "",
+            "simulated": False,
+        }
+    if arguments.rankings:
+        print(f"\n{OF_RANKINGS}")
     print(f"\n{replay_text(found)}")
     _print_rest(left_out, shadow)
     if arguments.out is not None:
@@ -148,8 +161,13 @@ def _over_journal(
     since, until = _times(arguments)
     with _opened(arguments) as store:
         say("reading events for outcomes")
-        outcomes = journal_outcomes(store, window_days=arguments.report_window_days)
-        source = JournalSource(store, since=since, until=until)
+        # An event names a ranking, and seldom which of its many pairs.
+        outcomes = (
+            NO_OUTCOMES
+            if arguments.rankings
+            else journal_outcomes(store, window_days=arguments.report_window_days)
+        )
+        source = JournalSource(store, since=since, until=until, ranked=arguments.rankings)
         say("deciding again")
         found = replay(
             source.decisions(),

@@ -7,37 +7,25 @@ counted by why. Where records are kept, the store's port knows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
-from pairguard.policy.decision import DecisionKind
-from pairguard.policy.reasons import Party, Reason, ReasonCode
-from pairguard.store.kept_state import read_kept
 from pairguard.store.ports import ParticipantStore, RecordKind
-from pairguard.store.record_fields import optional_probability, seconds
+from pairguard.store.record_fields import seconds
 from pairguard.store.records import parsed
 from pairguard.v1 import assessment_pb2, journal_pb2
-from pairguard_training.replaying.kept_reasons import carried_reasons, state_told_by_reasons
-from pairguard_training.replaying.logged import LoggedDecision, LoggedRisk
-from pairguard_training.replaying.record_inputs import RecordUnreadable, participant_of
+from pairguard_training.replaying.logged import LoggedDecision
+from pairguard_training.replaying.logged_records import logged_candidate, logged_pair
 
 BATCH: Final = 500
 ERASED: Final = "somebody in it was erased"
 UNREADABLE: Final = "not readable by this version"
 NOT_ASSESSED: Final = "not assessed"
 RANKING: Final = "a ranking"
-
-_STORE_UNAVAILABLE: Final = "STORE_UNAVAILABLE"
-_KINDS: Final = {
-    assessment_pb2.Decision.Value(f"DECISION_{kind.name}"): kind for kind in DecisionKind
-}
-_PARTIES: Final = {
-    assessment_pb2.PARTICIPANT_ROLE_A: Party.A,
-    assessment_pb2.PARTICIPANT_ROLE_B: Party.B,
-    assessment_pb2.PARTICIPANT_ROLE_BOTH: Party.BOTH,
-}
+PAIR: Final = "a decision on one pair"
+KEPT_UNRECORDED: Final = "a candidate of a ranking without what was kept"
 
 
 @dataclass(slots=True)
@@ -69,10 +57,20 @@ class JournalSource:
         store: Where it is kept.
         since: Decisions from this time on, seconds since 1970.
         until: And before this.
+        ranked: Take rankings, each candidate with its seeker, and not the decisions on pairs: to be
+            offered is not to be paired, so that the two are not counted together.
     """
 
-    def __init__(self, store: ParticipantStore, *, since: float = -inf, until: float = inf) -> None:
+    def __init__(
+        self,
+        store: ParticipantStore,
+        *,
+        since: float = -inf,
+        until: float = inf,
+        ranked: bool = False,
+    ) -> None:
         self._store = store
+        self._ranked = ranked
         self._since = since
         self._until = until
         self.left_out: Counter[str] = Counter()
@@ -81,7 +79,7 @@ class JournalSource:
         """What the journal tells of challengers."""
 
     def decisions(self) -> Iterator[LoggedDecision]:
-        """Yield the decisions on pairs in the order in which they were recorded.
+        """Yield the decisions in the order in which they were recorded.
 
         Raises:
             StoreUnavailable: The store cannot be read.
@@ -92,23 +90,42 @@ class JournalSource:
             after = batch[-1].cursor
             for each in batch:
                 try:
-                    logged = self._read(parsed(RecordKind.DECISION, each.payload))
+                    found = self._read(parsed(RecordKind.DECISION, each.payload))
                 except ValueError:
                     self.left_out[UNREADABLE] += 1
                     continue
-                if logged is not None:
-                    yield logged
+                yield from found
 
-    def _read(self, message: journal_pb2.DecisionRecord) -> LoggedDecision | None:
+    def _read(self, message: journal_pb2.DecisionRecord) -> Sequence[LoggedDecision]:
         if not self._since <= seconds(message.decision_time) < self._until:
-            return None
+            return ()
         subject = message.WhichOneof("subject")
         if subject == "shadow":
             self.shadow.add(message.shadow)
-            return None
-        if subject != "pair":
-            self.left_out[RANKING if subject == "ranking" else UNREADABLE] += 1
-            return None
+        elif subject == "pair" and not self._ranked:
+            logged = self._read_pair(message)
+            return () if logged is None else (logged,)
+        elif subject == "ranking" and self._ranked:
+            return self._read_ranking(message)
+        else:
+            self.left_out[{"pair": PAIR, "ranking": RANKING}.get(subject or "", UNREADABLE)] += 1
+        return ()
+
+    def _read_ranking(self, message: journal_pb2.DecisionRecord) -> list[LoggedDecision]:
+        found = []
+        seeker_is_told = bool(message.ranking.seeker.participant.participant_id)
+        for candidate in message.ranking.candidates:
+            if not (seeker_is_told and candidate.participant.participant.participant_id):
+                self.left_out[ERASED] += 1
+                continue
+            logged = logged_candidate(message, candidate)
+            if logged is None:
+                self.left_out[KEPT_UNRECORDED] += 1
+            else:
+                found.append(logged)
+        return found
+
+    def _read_pair(self, message: journal_pb2.DecisionRecord) -> LoggedDecision | None:
         pair = message.pair
         sides = pair.participant_a.participant, pair.participant_b.participant
         if not all(each.participant_id for each in sides):
@@ -118,59 +135,3 @@ class JournalSource:
             self.left_out[NOT_ASSESSED] += 1
             return None
         return logged_pair(message)
-
-
-def logged_pair(message: journal_pb2.DecisionRecord) -> LoggedDecision:
-    """Return the decision of a record on a pair of which nobody was erased.
-
-    Raises:
-        RecordUnreadable: It says what this version does not know.
-    """
-    pair, answer = message.pair, message.pair.assessment
-    kind = _KINDS.get(answer.decision)
-    if kind is None:
-        raise RecordUnreadable("an unknown decision")
-    reasons = tuple([_reason(each) for each in answer.reasons])
-    a, b = participant_of(pair.participant_a), participant_of(pair.participant_b)
-    state = read_kept(pair)
-    carried: tuple[Reason, ...] = ()
-    is_recorded = state is not None
-    if state is None:
-        readable = _STORE_UNAVAILABLE not in answer.degradations
-        state = state_told_by_reasons(kind, reasons, (a.history, b.history), readable=readable)
-        carried = carried_reasons(reasons)
-    minor_a = optional_probability(pair, "participant_a_probability_minor")
-    minor_b = optional_probability(pair, "participant_b_probability_minor")
-    return LoggedDecision(
-        decision_id=message.decision_id,
-        time=seconds(message.decision_time),
-        a=a,
-        b=b,
-        people=(a.participant_id, b.participant_id),
-        state=state,
-        state_recorded=is_recorded,
-        carried=carried,
-        kind=kind,
-        reasons=reasons,
-        risk=LoggedRisk(
-            answer.minor_adult_probability,
-            answer.harm_probability if answer.HasField("harm_probability") else None,
-            answer.risk_score,
-        ),
-        minors=None if minor_a is None or minor_b is None else (minor_a, minor_b),
-        allow_probability=optional_probability(pair, "allow_probability"),
-        asked=frozenset(
-            party
-            for each in answer.age_checks
-            if (party := _PARTIES.get(each.participant)) is not None
-        ),
-        bundle_version=message.bundle_version,
-        policy_version=message.policy_version,
-    )
-
-
-def _reason(message: assessment_pb2.Reason) -> Reason:
-    code, party = ReasonCode.__members__.get(message.code), _PARTIES.get(message.participant)
-    if code is None or party is None:
-        raise RecordUnreadable("a reason that this version does not know")
-    return Reason(code, party)

@@ -33,7 +33,7 @@ class LoggedDecision:
     """A decision on a pair, with its inputs as they were used.
 
     Attributes:
-        decision_id: Id of the decision, or of the pair.
+        decision_id: Id of the decision, or of the pair, or of a ranking with the candidate's index.
         time: When it was made, seconds since 1970.
         a: The first participant.
         b: The second.
@@ -43,6 +43,7 @@ class LoggedDecision:
         carried: Reasons that rest on what was kept and cannot be rebuilt: they stay.
         kind: What was decided, chance included; None: not logged.
         reasons: Why, the leading one first; empty: not logged.
+        parties_told: Whether these say of whom they speak.
         risk: What was believed; None: not logged.
         minors: P(minor) of each of the two; None: not logged.
         allow_probability: With what probability it would have been ALLOW; None: not logged.
@@ -62,6 +63,7 @@ class LoggedDecision:
     carried: tuple[Reason, ...] = ()
     kind: DecisionKind | None = None
     reasons: tuple[Reason, ...] = ()
+    parties_told: bool = True
     risk: LoggedRisk | None = None
     minors: tuple[float, float] | None = None
     allow_probability: float | None = None

@@ -55,6 +55,10 @@ class Outcomes:
         return reported is not None and reported <= logged.time + self.window_seconds
 
 
+NO_OUTCOMES: Final = Outcomes({}, 0.0, None)
+"""Where nothing was ever told."""
+
+
 @dataclass(slots=True)
 class _Report:
     time: float

@@ -28,6 +28,11 @@ POOL_IGNORED: Final = (
     "counts, holds and budgets behind."
 )
 
+OF_RANKINGS: Final = (
+    "RANKINGS: a decision below is one candidate with its seeker. To be allowed is to be offered, "
+    "not to meet;\nwhom an offer came to, and what came of it, is not told here."
+)
+
 
 def replay_text(found: Replay) -> str:
     """Return the whole replay as lines of text."""

@@ -6,10 +6,12 @@ the same versions are compared; where a version was reused for something else, t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from pairguard.policy.judgement import Judge
+from pairguard.policy.reasons import Reason, ReasonCode
 from pairguard_training.replaying.deciding_again import DecidedAgain, decide_again
 from pairguard_training.replaying.logged import LoggedDecision
 
@@ -77,9 +79,15 @@ def _difference(logged: LoggedDecision, again: DecidedAgain) -> str:
     if logged.kind is not again.decision.kind:
         return DECISION
     # Tables do not tell reasons; carried ones stand in another place than they stood.
-    if logged.reasons and set(logged.reasons) != set(again.decision.reasons):
+    if logged.reasons and _reasons(logged, logged.reasons) != _reasons(
+        logged, again.decision.reasons
+    ):
         return REASONS
     return PROBABILITIES if _distance(logged, again) > 0.0 else ""
+
+
+def _reasons(logged: LoggedDecision, reasons: Sequence[Reason]) -> set[Reason | ReasonCode]:
+    return {each if logged.parties_told else each.code for each in reasons}
 
 
 def _distance(logged: LoggedDecision, again: DecidedAgain) -> float:
