@@ -25,7 +25,8 @@ from pairguard.history.summary import (
     open_chats,
     summarise,
 )
-from pairguard.policy.state import KeptState, StoredState
+from pairguard.policy.state import NOTHING_KEPT as NOTHING_KEPT_STATE
+from pairguard.policy.state import NOTHING_KEPT_OF_CHATS, KeptState, StoredState
 from pairguard.risk.participant import Participant
 from pairguard.server.kept_evidence import with_kept
 from pairguard.server.recent_decisions import Amounts, RecentDecisions
@@ -234,7 +235,7 @@ class KeptParticipants:
         summary, holds = read.known.summary, read.known.holds
         recent = read.recent
         if recent is None and summary is NOTHING_KEPT and not holds:
-            return KeptState(chats_counted=self.chats_are_reported)
+            return NOTHING_KEPT_OF_CHATS if self.chats_are_reported else NOTHING_KEPT_STATE
         decisions, allowed = summary.decisions_24h, summary.allowed_24h
         refused, exposure = summary.refused_24h, summary.exposure_24h
         partner_minor = (summary.partner_minor_mean_24h or 0.0) * decisions
