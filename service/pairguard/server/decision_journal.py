@@ -85,15 +85,13 @@ class DecisionJournal:
             generation=scored.generation,
             received=received,
         )
-        for who, partner_minor in ((known.a, minor_b), (known.b, minor_a)):
-            self._recent.add(
-                who.ids,
-                allowed=decision.kind is DecisionKind.ALLOW,
-                exposure=decision.exposure,
-                partner_minor=partner_minor,
-                position=position,
-                now=scored.decision_time,
-            )
+        self._recent.add_each(
+            ((known.a.ids, minor_b), (known.b.ids, minor_a)),
+            allowed=decision.kind is DecisionKind.ALLOW,
+            exposure=decision.exposure,
+            position=position,
+            now=scored.decision_time,
+        )
         return position is not None
 
 

@@ -8,6 +8,7 @@ bundle. It must not know what else is in a record.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from pairguard.risk.participant import Participant
@@ -32,6 +33,9 @@ _SIGNAL_NAME: Final = tag(_Message.SignalsEntry, "key")
 _SIGNAL_VALUE: Final = number_tag(_Message.SignalsEntry, "value")
 _TEXTS: Final = {name: tag(_Message, name) for name in ("region", "language", "entry_path")}
 _MOST_TEXTS: Final = 1_024
+_MOST_SETS: Final = 64
+
+_Pack = Callable[..., bytes]
 
 _double = struct.Struct("<d").pack
 _NUMBER_BYTES: Final = 8
@@ -49,7 +53,7 @@ class ParticipantWriting:
         self.hashing = hashing
         self._ranges = known.ranges
         self._signals = {name: _before_number(name) for name in known.ranges}
-        self._history: dict[str, bytes] = {}
+        self._history: dict[tuple[str, ...], tuple[_Pack, list[bytes | float]]] = {}
         self._attributes = {
             (name, value): _attribute(name, value)
             for name, values in known.categories.items()
@@ -76,10 +80,7 @@ class ParticipantWriting:
         if used.signals:
             parts += self._numbers(used)
         if known.summary.signals:
-            parts += [
-                self._before_history(name) + _double(value)
-                for name, value in known.summary.signals.items()
-            ]
+            parts.append(self._counted(known.summary.signals))
         if used.attributes:
             entries = self._attributes
             parts += [entries.get(entry, b"") for entry in used.attributes.items()]
@@ -124,12 +125,20 @@ class ParticipantWriting:
             parts.append(before[name] + _double(value))
         return parts
 
-    def _before_history(self, name: str) -> bytes:
-        """Return what stands before a number of the service's own; there are few names."""
-        written = self._history.get(name)
-        if written is None:
-            written = self._history[name] = _before_number(name)
-        return written
+    def _counted(self, history: Mapping[str, float]) -> bytes:
+        """Return what the service itself counted, all of it at once: it has few sets of names."""
+        names = tuple(history)
+        found = self._history.get(names)
+        if found is None:
+            before = [_before_number(name) for name in names]
+            pack = struct.Struct("<" + "".join(f"{len(each)}sd" for each in before)).pack
+            if len(self._history) >= _MOST_SETS:
+                self._history.clear()
+            found = self._history[names] = (pack, [part for each in before for part in (each, 0.0)])
+        pack, parts = found
+        parts = parts.copy()
+        parts[1::2] = history.values()
+        return pack(*parts)
 
     def _text(self, name: str, text: str) -> bytes:
         written = self._texts.get((name, text))

@@ -29,12 +29,13 @@ def varint(value: int) -> bytes:
     return bytes(written)
 
 
-_SHORT: Final = tuple(varint(length) for length in range(2_048))
+_SHORTS: Final = 4_096
+_SHORT: Final = tuple(varint(count) for count in range(_SHORTS))
 
 
 def length(count: int) -> bytes:
     """Return how many bytes follow, as it stands before them."""
-    return _SHORT[count] if count < len(_SHORT) else varint(count)
+    return _SHORT[count] if count < _SHORTS else varint(count)
 
 
 def tag(kind: type[Message], name: str) -> bytes:
@@ -56,7 +57,8 @@ def tag(kind: type[Message], name: str) -> bytes:
 
 def enclosed(before: bytes, content: bytes) -> bytes:
     """Return a field that holds some bytes, from its tag on."""
-    return before + length(len(content)) + content
+    count = len(content)
+    return before + (_SHORT[count] if count < _SHORTS else varint(count)) + content
 
 
 def number_tag(kind: type[Message], name: str) -> bytes:

@@ -19,7 +19,7 @@ def test_a_number_is_written_as_the_library_writes_it(value: int) -> None:
     assert UInt64Value(value=value).SerializeToString() == b"\x08" + varint(value)
 
 
-@pytest.mark.parametrize("count", [0, 1, 127, 128, 2_047, 2_048, 16_383, 16_384, 3_000_000])
+@pytest.mark.parametrize("count", [0, 1, 127, 128, 4_095, 4_096, 16_383, 16_384, 3_000_000])
 def test_a_length_is_a_number_whatever_it_is(count: int) -> None:
     assert length(count) == varint(count)
 
