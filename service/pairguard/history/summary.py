@@ -118,6 +118,9 @@ class Summary:
 NOTHING_KEPT: Final = Summary()
 
 
+_BLOCK_LIST: Final = b'"block'
+
+
 def summarise(rows: Sequence[bytes], now: float) -> Summary:
     """Return what the rows of a participant's ids say at a time, seconds since 1970.
 
@@ -189,6 +192,17 @@ def last_met(rows: Iterable[bytes], ids: Sequence[bytes]) -> float | None:
     return max(found, default=None)
 
 
+def may_have_met(rows: Iterable[bytes], ids: Sequence[bytes]) -> bool:
+    """Return whether ``last_met`` of whole rows may be a time: nearly never; False is certain."""
+    prefixes = [each[:PREFIX_BYTES] for each in ids]
+    return any([each in row for row in rows for each in prefixes])  # noqa: C419 - as above
+
+
+def may_block(rows: Iterable[bytes]) -> bool:
+    """Return whether ``blocks`` of whole rows may be true for anybody; False is certain."""
+    return any([_BLOCK_LIST in row for row in rows])  # noqa: C419 - as above
+
+
 def blocks(rows: Iterable[bytes], ids: Sequence[bytes]) -> bool:
     """Return whether a participant blocked the one with these ids, or was blocked by it.
 
@@ -197,7 +211,7 @@ def blocks(rows: Iterable[bytes], ids: Sequence[bytes]) -> bool:
     """
     for row in rows:
         # Nearly no ledger has the word, which begins the name of both lists.
-        if b'"block' in section_of(row, LEDGER):
+        if _BLOCK_LIST in section_of(row, LEDGER):
             ledger = ledger_of(sections_of(row).get(LEDGER))
             if is_blocked(ledger, [each.hex() for each in ids]):
                 return True

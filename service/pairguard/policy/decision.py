@@ -86,7 +86,22 @@ class Decision:
 
 
 _RULE_ORDER = {code: rank for rank, code in enumerate(ReasonCode)}
-_Finding = tuple[DecisionKind, Reason]
+
+# The most severe first, then the first of the rules: as findings are sorted.
+_Finding = tuple[int, int, Party, Reason]
+
+
+def _findings_of(kind: DecisionKind) -> dict[tuple[ReasonCode, Party], _Finding]:
+    return {
+        (code, party): (-kind, rank, party, Reason(code, party))
+        for code, rank in _RULE_ORDER.items()
+        for party in Party
+    }
+
+
+# There are few, and making one costs more than looking it up.
+_BLOCKS = _findings_of(DecisionKind.BLOCK)
+_REROUTES = _findings_of(DecisionKind.REROUTE)
 
 
 def decide(
@@ -120,25 +135,23 @@ def decide(
     findings: list[_Finding] = []
     holds: list[Hold] = []
     for party, side, own_pool in ((Party.A, a, at_home[0]), (Party.B, b, at_home[1])):
-        findings += [
-            (DecisionKind.BLOCK, Reason(code, party)) for code in held_reasons(side.kept.held_for)
-        ]
+        findings += [_BLOCKS[code, party] for code in held_reasons(side.kept.held_for)]
         if own_pool is Admission.BARRED:
-            findings.append((DecisionKind.BLOCK, Reason(ReasonCode.BELOW_MINIMUM_AGE, party)))
+            findings.append(_BLOCKS[ReasonCode.BELOW_MINIMUM_AGE, party])
             holds.append(Hold(party, ReasonCode.BELOW_MINIMUM_AGE, side.lines.barred_hours))
     if personal_block:
-        findings.append(_reroute(ReasonCode.PERSONAL_BLOCK, Party.BOTH))
+        findings.append(_REROUTES[ReasonCode.PERSONAL_BLOCK, Party.BOTH])
     if met_recently(policy, seconds_since_last_met):
-        findings.append(_reroute(ReasonCode.RECENT_PARTNER, Party.BOTH))
+        findings.append(_REROUTES[ReasonCode.RECENT_PARTNER, Party.BOTH])
     if not state_readable and not policy.allow_on_unread_state:
-        findings.append(_reroute(ReasonCode.STORE_UNAVAILABLE, Party.BOTH))
+        findings.append(_REROUTES[ReasonCode.STORE_UNAVAILABLE, Party.BOTH])
     refusals, allowed_as = pool_rules(policy, a, b, pools, at_home)
-    findings += [_reroute(reason.code, reason.party) for reason in refusals]
+    findings += [_REROUTES[reason.code, reason.party] for reason in refusals]
     close_in_age = allowed_as is ReasonCode.CLOSE_IN_AGE
     exposure = _exposure_if_allowed(policy, risk)
     for party, side, own_pool in ((Party.A, a, at_home[0]), (Party.B, b, at_home[1])):
         findings += [
-            _reroute(code, party)
+            _REROUTES[code, party]
             for code in _conduct_reasons(policy, side, own_pool=own_pool, exposure=exposure)
         ]
     for code, blocks in _threshold_rules(policy, risk, close_in_age=close_in_age):
@@ -146,16 +159,16 @@ def decide(
             p for p, side in ((Party.A, a), (Party.B, b)) if blocks and side.kept.upheld_harm
         ]
         for party in offenders:
-            findings.append((DecisionKind.BLOCK, Reason(code, party)))
+            findings.append(_BLOCKS[code, party])
             holds.append(Hold(party, code, policy.harm_hours))
         if not offenders:
-            findings.append(_reroute(code, Party.BOTH))
+            findings.append(_REROUTES[code, Party.BOTH])
     if not findings:
         return _allowed(policy, Reason(allowed_as, Party.BOTH), risk, pools, draw)
     # The codes stand in the order of the rules, so that swapping the two swaps only labels.
-    findings.sort(key=lambda found: (-found[0], _RULE_ORDER[found[1].code], found[1].party))
-    reasons = tuple(dict.fromkeys(reason for _, reason in findings))
-    return Decision(findings[0][0], reasons, risk, *pools, holds=_distinct(holds))
+    findings.sort()
+    reasons = tuple(dict.fromkeys([found[3] for found in findings]))
+    return Decision(DecisionKind(-findings[0][0]), reasons, risk, *pools, holds=_distinct(holds))
 
 
 def _allowed(
@@ -169,10 +182,6 @@ def _allowed(
     else:
         kind = DecisionKind.ALLOW
     return Decision(kind, (reason,), risk, *pools, allow_probability=1.0 - share)
-
-
-def _reroute(code: ReasonCode, party: Party) -> _Finding:
-    return DecisionKind.REROUTE, Reason(code, party)
 
 
 def held_reasons(held_for: tuple[str, ...]) -> list[ReasonCode]:
@@ -225,6 +234,8 @@ def _threshold_rules(
 
 def _distinct(holds: list[Hold]) -> tuple[Hold, ...]:
     """Return one hold a participant, the longest."""
+    if not holds:
+        return ()
     longest: dict[Party, Hold] = {}
     for hold in holds:
         kept = longest.get(hold.party)

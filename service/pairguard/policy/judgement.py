@@ -9,6 +9,7 @@ and releases what it has.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from pairguard.age.admission import Admission, admission
 from pairguard.policy.checks import CheckPlan, CheckPlanner
@@ -17,11 +18,17 @@ from pairguard.policy.document import RegionPolicy
 from pairguard.policy.pools import Side
 from pairguard.policy.reasons import Party, ReasonCode
 from pairguard.policy.regions import Policy
-from pairguard.policy.state import KeptState, StoredState
+from pairguard.policy.state import NOTHING_KEPT, NOTHING_KEPT_OF_CHATS, KeptState, StoredState
 from pairguard.risk.model import ParticipantAssessment, RiskModel
+from pairguard.risk.pair import PairRisk
 from pairguard.risk.participant import Participant
 
 UPHELD_HARM_SIGNAL = "history.upheld_harm_365d"
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+_Assessed = tuple[ParticipantAssessment, ParticipantAssessment]
+_MOST_KEPT = 256
 
 _AGE_HOLD = frozenset({ReasonCode.BELOW_MINIMUM_AGE.value})
 
@@ -52,6 +59,8 @@ class Judge:
         self.model = model
         self.policy = policy
         self.planner = CheckPlanner(model.tables, policy)
+        self._newcomers: dict[tuple[int, ...], tuple[Judgement, RegionPolicy, RegionPolicy]] = {}
+        self._unsaid: dict[tuple[int, int, frozenset[int]], tuple[_Assessed, PairRisk]] = {}
 
     def judge_pair(
         self,
@@ -62,17 +71,46 @@ class Judge:
         state: StoredState,
         draw: float | None = None,
     ) -> Judgement:
-        """Judge one proposed pair at a time in seconds since 1970; ``draw`` as in ``decide``."""
-        lines_a = self.policy.for_participant(a.located_region)
-        lines_b = self.policy.for_participant(b.located_region)
-        lines = self.policy.stricter(lines_a, lines_b)
-        assessed_a = self.model.assess_participant(a, now)
-        assessed_b = self.model.assess_participant(b, now)
+        """Judge one proposed pair at a time in seconds since 1970; ``draw`` as in ``decide``.
+
+        Two of whom nothing was said and nothing is kept are told from others by their regions and
+        ways in alone, at any time: they are judged once.
+        """
+        lines = (
+            self.policy.for_participant(a.located_region),
+            self.policy.for_participant(b.located_region),
+        )
+        assessed = self.model.assess_participant(a, now), self.model.assess_participant(b, now)
+        unsaid = _is_unsaid(a) and _is_unsaid(b)
+        if not unsaid or draw is not None or not _is_new(state):
+            return self._judged((a, b), assessed, lines, state, draw=draw, unsaid=unsaid)
+        key = (*map(id, assessed), *map(id, lines), id(state.a), id(state.b))
+        found = self._newcomers.get(key)
+        if found is None:
+            judgement = self._judged((a, b), assessed, lines, state, draw=None, unsaid=True)
+            # Kept beside all that the key names, so that nothing else can have their place.
+            found = (judgement, *lines)
+            _keep(self._newcomers, key, found)
+        return found[0]
+
+    def _judged(
+        self,
+        pair: tuple[Participant, Participant],
+        assessed: _Assessed,
+        lines: tuple[RegionPolicy, RegionPolicy],
+        state: StoredState,
+        *,
+        draw: float | None,
+        unsaid: bool,
+    ) -> Judgement:
+        a, b = pair
+        assessed_a, assessed_b = assessed
+        stricter = self.policy.stricter(*lines)
         decision = decide(
-            lines,
-            side_of(a, assessed_a, lines_a, state.a),
-            side_of(b, assessed_b, lines_b, state.b),
-            risk=self.model.assess_pair(assessed_a, assessed_b, lines.adult_ages),
+            stricter,
+            side_of(a, assessed_a, lines[0], state.a),
+            side_of(b, assessed_b, lines[1], state.b),
+            risk=self._risk(assessed, stricter.adult_ages, unsaid=unsaid),
             state_readable=state.readable,
             personal_block=state.personal_block,
             seconds_since_last_met=state.seconds_since_last_met,
@@ -86,12 +124,25 @@ class Judge:
                 (Party.B, self.planner.plan(b.located_region, assessed_b.age), state.b),
             )
             checks = tuple(
-                (party, plan)
-                for party, plan, kept in plans
-                if plan.admission in (Admission.UNKNOWN, Admission.BARRED)
-                and _AGE_HOLD.issuperset(kept.held_for)
+                [
+                    (party, plan)
+                    for party, plan, kept in plans
+                    if plan.admission in (Admission.UNKNOWN, Admission.BARRED)
+                    and _AGE_HOLD.issuperset(kept.held_for)
+                ]
             )
-        return Judgement(assessed_a, assessed_b, lines, decision, checks)
+        return Judgement(assessed_a, assessed_b, stricter, decision, checks)
+
+    def _risk(self, assessed: _Assessed, adult_ages: frozenset[int], *, unsaid: bool) -> PairRisk:
+        if not unsaid:
+            return self.model.assess_pair(*assessed, adult_ages)
+        # Of whom nothing was said there are as many assessments as there are priors.
+        key = (id(assessed[0]), id(assessed[1]), adult_ages)
+        found = self._unsaid.get(key)
+        if found is None:
+            found = assessed, self.model.assess_pair(*assessed, adult_ages)
+            _keep(self._unsaid, key, found)
+        return found[1]
 
     def ends_age_hold(self, participant: Participant, now: float) -> bool:
         """Return whether what is known of an age now ends a hold for being below the minimum age.
@@ -122,3 +173,35 @@ def side_of(
         history_known=assessed.history_known,
         kept=kept,
     )
+
+
+def _is_unsaid(participant: Participant) -> bool:
+    """Return whether nothing is known of a participant but ids, region, language and way in."""
+    return not (
+        participant.age_evidence
+        or participant.signals
+        or participant.attributes
+        or participant.interests
+        or participant.history
+    )
+
+
+def _is_new(state: StoredState) -> bool:
+    """Return whether nothing is kept of two participants, and that could be read.
+
+    Told by what stands for nothing, so that no count has to be compared.
+    """
+    return (
+        state.readable
+        and not state.personal_block
+        and state.seconds_since_last_met is None
+        and (state.a is NOTHING_KEPT or state.a is NOTHING_KEPT_OF_CHATS)
+        and (state.b is NOTHING_KEPT or state.b is NOTHING_KEPT_OF_CHATS)
+    )
+
+
+def _keep(kept: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    """Keep something, and no more than a few hundred."""
+    if len(kept) >= _MOST_KEPT:
+        kept.clear()
+    kept[key] = value

@@ -44,6 +44,8 @@ class KeptState:
 
 
 NOTHING_KEPT = KeptState()
+NOTHING_KEPT_OF_CHATS = KeptState(chats_counted=True)
+"""The same where the platform reports chats."""
 
 
 @dataclass(frozen=True, slots=True)

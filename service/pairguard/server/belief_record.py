@@ -10,11 +10,16 @@ from typing import Final
 from pairguard.age.admission import Admission
 from pairguard.age.posterior import AgeAssessment
 from pairguard.server.response_conversion import ADMISSIONS
-from pairguard.v1 import journal_pb2
+from pairguard.store.wire import enclosed, tag
+from pairguard.v1 import assessment_pb2, journal_pb2
 
 # Beliefs are kept beside an assessment under these names.
 _WHOLE: Final = object()
 _SHORT: Final = object()
+_BYTES: Final = object()
+
+_BELIEF: Final = tag(journal_pb2.ParticipantRecord, "assessment")
+_AGES: Final = tag(journal_pb2.ParticipantRecord, "age_probabilities")
 
 
 def belief_record(
@@ -35,11 +40,30 @@ def belief_record(
     record = journal_pb2.ParticipantRecord(
         age_probabilities=age.probabilities.tolist() if whole else ()
     )
-    belief = record.assessment
+    _write(record.assessment, age, adult_age, pool)
+    age.conclude(place, (asked, record))
+    return record
+
+
+def belief_bytes(age: AgeAssessment, adult_age: int, pool: Admission) -> bytes:
+    """Return the whole of ``belief_record`` as bytes, fields of a ``ParticipantRecord``."""
+    asked = (adult_age, pool)
+    kept: tuple[object, bytes] | None = age.conclusion(_BYTES)
+    if kept is not None and kept[0] == asked:
+        return kept[1]
+    belief = assessment_pb2.AgeAssessment()
+    _write(belief, age, adult_age, pool)
+    written = enclosed(_BELIEF, belief.SerializeToString())
+    written += enclosed(_AGES, age.probabilities.astype("<f4").tobytes())
+    age.conclude(_BYTES, (asked, written))
+    return written
+
+
+def _write(
+    belief: assessment_pb2.AgeAssessment, age: AgeAssessment, adult_age: int, pool: Admission
+) -> None:
     belief.probability_minor = age.probability_below(adult_age)
     belief.adult_age_years = adult_age
     belief.admission = ADMISSIONS[pool]
     belief.entropy_nats = age.entropy_nats
     belief.conflict = age.conflict
-    age.conclude(place, (asked, record))
-    return record

@@ -6,15 +6,32 @@ imported. It must not know how records reach the store (``pairguard.server.journ
 
 from __future__ import annotations
 
+from typing import Final
+
 from pairguard.policy.decision import DecisionKind
-from pairguard.server.belief_record import belief_record
-from pairguard.server.decision_records import DecisionRecords, write_inputs
+from pairguard.risk.pair import PairRisk
+from pairguard.server.belief_record import belief_bytes
+from pairguard.server.decision_records import DecisionRecords
+from pairguard.server.pair_answer import PairAnswer
+from pairguard.server.participant_writing import ParticipantWriting
 from pairguard.server.recent_decisions import RecentDecisions
-from pairguard.server.record_hashing import RecordHashing
-from pairguard.server.response_conversion import reasons_of
 from pairguard.server.scoring import ScoredPair
-from pairguard.store.kept_state import write_kept
+from pairguard.store.kept_state import between_bytes, counts_bytes
+from pairguard.store.wire import Numbers, enclosed, tag
 from pairguard.v1 import journal_pb2, pair_risk_service_pb2
+
+_PAIR: Final = tag(journal_pb2.DecisionRecord, "pair")
+_PARTICIPANT_A: Final = tag(journal_pb2.PairDecision, "participant_a")
+_PARTICIPANT_B: Final = tag(journal_pb2.PairDecision, "participant_b")
+_ANSWER: Final = tag(journal_pb2.PairDecision, "assessment")
+_NUMBERS: Final = Numbers(
+    journal_pb2.PairDecision,
+    "allow_probability",
+    "participant_a_probability_minor",
+    "participant_b_probability_minor",
+    "exposure",
+)
+_RAW_SCORE: Final = Numbers(journal_pb2.PairDecision, "harm_raw_score")
 
 
 class DecisionJournal:
@@ -32,7 +49,7 @@ class DecisionJournal:
     def keep(
         self,
         request: pair_risk_service_pb2.ScorePairRequest,
-        response: pair_risk_service_pb2.ScorePairResponse,
+        answer: PairAnswer,
         scored: ScoredPair,
         *,
         received: float,
@@ -41,60 +58,64 @@ class DecisionJournal:
 
         Args:
             request: What was asked.
-            response: What will be answered.
+            answer: What will be answered.
             scored: What it was decided on.
             received: ``perf_counter`` when the request came.
         """
+        judgement, known, decision = scored.judgement, scored.known, scored.judgement.decision
+        adult_age = max(judgement.lines.adult_ages)
+        minor_a = judgement.a.age.probability_below(adult_age)
+        minor_b = judgement.b.age.probability_below(adult_age)
 
-        def fill(record: journal_pb2.DecisionRecord, hashing: RecordHashing) -> None:
-            _write(record.pair, request, response, scored, hashing)
+        def subject(writing: ParticipantWriting) -> bytes:
+            return enclosed(
+                _PAIR,
+                _participants(request, scored, adult_age, writing)
+                + enclosed(_ANSWER, answer.recorded)
+                + _NUMBERS.written(decision.allow_probability, minor_a, minor_b, decision.exposure)
+                + _raw_score(decision.risk)
+                + between_bytes(known.state),
+            )
 
-        position = self._records.write(
+        position = self._records.write_bytes(
             request,
-            fill,
+            subject,
             decision_id=scored.decision_id,
             decision_time=scored.decision_time,
             generation=scored.generation,
             received=received,
         )
-        judgement, known = scored.judgement, scored.known
-        decision, adult_age = judgement.decision, max(judgement.lines.adult_ages)
-        for who, partner in ((known.a, judgement.b), (known.b, judgement.a)):
-            self._recent.add(
-                who.ids,
-                allowed=decision.kind is DecisionKind.ALLOW,
-                exposure=decision.exposure,
-                partner_minor=partner.age.probability_below(adult_age),
-                position=position,
-                now=scored.decision_time,
-            )
+        self._recent.add_each(
+            ((known.a.ids, minor_b), (known.b.ids, minor_a)),
+            allowed=decision.kind is DecisionKind.ALLOW,
+            exposure=decision.exposure,
+            position=position,
+            now=scored.decision_time,
+        )
         return position is not None
 
 
-def _write(
-    pair: journal_pb2.PairDecision,
+def _participants(
     request: pair_risk_service_pb2.ScorePairRequest,
-    response: pair_risk_service_pb2.ScorePairResponse,
     scored: ScoredPair,
-    hashing: RecordHashing,
-) -> None:
+    adult_age: int,
+    writing: ParticipantWriting,
+) -> bytes:
+    """Return what was known and believed of both, fields of a ``PairDecision``."""
     judgement, known = scored.judgement, scored.known
-    hashing.pair_assessment(response.assessment, into=pair.assessment)
-    for reason in reasons_of(pair.assessment):
-        # The words follow from the code, and would be a third of the record.
-        reason.ClearField("analyst_text")
-        reason.ClearField("participant_text")
-    decision, adult_age = judgement.decision, max(judgement.lines.adult_ages)
-    for written, sent, who, assessed, pool in (
-        (pair.participant_a, request.participant_a, known.a, judgement.a, decision.admission_a),
-        (pair.participant_b, request.participant_b, known.b, judgement.b, decision.admission_b),
-    ):
-        written.CopyFrom(belief_record(assessed.age, adult_age, pool))
-        write_inputs(hashing, sent, who, into=written)
-    if decision.risk.harm_raw_score is not None:
-        pair.harm_raw_score = decision.risk.harm_raw_score
-    pair.allow_probability = decision.allow_probability
-    pair.participant_a_probability_minor = pair.participant_a.assessment.probability_minor
-    pair.participant_b_probability_minor = pair.participant_b.assessment.probability_minor
-    pair.exposure = decision.exposure
-    write_kept(pair, known.state)
+    decision = judgement.decision
+    return enclosed(
+        _PARTICIPANT_A,
+        belief_bytes(judgement.a.age, adult_age, decision.admission_a)
+        + writing.inputs(request.participant_a, known.a)
+        + counts_bytes(known.state.a),
+    ) + enclosed(
+        _PARTICIPANT_B,
+        belief_bytes(judgement.b.age, adult_age, decision.admission_b)
+        + writing.inputs(request.participant_b, known.b)
+        + counts_bytes(known.state.b),
+    )
+
+
+def _raw_score(risk: PairRisk) -> bytes:
+    return b"" if risk.harm_raw_score is None else _RAW_SCORE.written(risk.harm_raw_score)

@@ -17,6 +17,7 @@ from pairguard.server.current_hashing import CurrentHashing
 from pairguard.server.generation import Generation
 from pairguard.server.kept_participants import KeptParticipants, KnownParticipant
 from pairguard.server.metrics import Metrics
+from pairguard.server.participant_writing import ParticipantWriting
 from pairguard.server.record_hashing import RecordHashing
 from pairguard.server.response_conversion import set_time
 from pairguard.store.segments.framing import Position
@@ -28,6 +29,8 @@ this process alone."""
 
 RECORD_VERSION: Final = 1
 """Of the meaning of records of decisions."""
+
+_MOST_HEADS: Final = 256
 
 _Request = pair_risk_service_pb2.ScorePairRequest | pair_risk_service_pb2.RankCandidatesRequest
 
@@ -64,6 +67,7 @@ class DecisionRecords:
         self._kept = kept
         self._hashing = hashing
         self._metrics = metrics
+        self._heads: dict[tuple[str, str, str, str], bytes] = {}
 
     def write(
         self,
@@ -75,7 +79,7 @@ class DecisionRecords:
         generation: Generation,
         received: float,
     ) -> Position | None:
-        """Write a record down and return where it ends; None: it could not be written.
+        """Write a record down, its subject as a message; see ``write_bytes``.
 
         Args:
             request: What was asked.
@@ -85,28 +89,77 @@ class DecisionRecords:
             generation: What judged.
             received: ``perf_counter`` when the request came.
         """
+
+        def subject(writing: ParticipantWriting) -> bytes:
+            record = journal_pb2.DecisionRecord()
+            fill(record, writing.hashing)
+            return record.SerializeToString()
+
+        return self.write_bytes(
+            request,
+            subject,
+            decision_id=decision_id,
+            decision_time=decision_time,
+            generation=generation,
+            received=received,
+        )
+
+    def write_bytes(
+        self,
+        request: _Request,
+        subject: Callable[[ParticipantWriting], bytes],
+        *,
+        decision_id: str,
+        decision_time: float,
+        generation: Generation,
+        received: float,
+    ) -> Position | None:
+        """Write a record down and return where it ends; None: it could not be written.
+
+        Args:
+            request: What was asked.
+            subject: Returns what was decided, and on what, as fields of a ``DecisionRecord``.
+            decision_id: Id of the decision.
+            decision_time: When it was made, seconds since 1970.
+            generation: What judged.
+            received: ``perf_counter`` when the request came.
+        """
         try:
-            hashing = self._hashing.of(generation)
-            record = journal_pb2.DecisionRecord(
-                record_version=RECORD_VERSION,
-                decision_id=decision_id,
-                caller=calling().name,
-                hash_key_id=self._kept.keys.current.key_id,
-                bundle_version=generation.bundle_version,
-                policy_version=generation.policy_version,
-            )
+            writing = self._hashing.writing(generation)
+            decided = subject(writing)
+            record = journal_pb2.DecisionRecord()
+            record.decision_id = decision_id
             set_time(record.decision_time, decision_time)
             if request.request_id:
-                record.request_id_hash = hashing.request_id(request.request_id)
+                record.request_id_hash = writing.hashing.request_id(request.request_id)
             if request.HasField("context"):
-                record.context.CopyFrom(hashing.context(request.context))
-            fill(record, hashing)
+                record.context.CopyFrom(writing.hashing.context(request.context))
             latency_nanos = int((perf_counter() - received) * 1e9)
             record.latency.seconds, record.latency.nanos = divmod(latency_nanos, 1_000_000_000)
-            return self._file.append(record.SerializeToString())
+            written = self._head(generation) + record.SerializeToString() + decided
+            return self._file.append(written)
         except StoreUnavailable:
             self._metrics.count_lost_decision()
             return None
+
+    def _head(self, generation: Generation) -> bytes:
+        """Return the fields that many records have alike."""
+        key_id = self._kept.keys.current.key_id
+        of = (generation.bundle_version, generation.policy_version, key_id, calling().name)
+        head = self._heads.get(of)
+        if head is None:
+            bundle_version, policy_version, key_id, caller = of
+            head = journal_pb2.DecisionRecord(
+                record_version=RECORD_VERSION,
+                caller=caller,
+                hash_key_id=key_id,
+                bundle_version=bundle_version,
+                policy_version=policy_version,
+            ).SerializeToString()
+            if len(self._heads) >= _MOST_HEADS:
+                self._heads.clear()
+            self._heads[of] = head
+        return head
 
 
 def write_inputs(

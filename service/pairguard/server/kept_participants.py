@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
 from typing import Final
@@ -22,10 +22,13 @@ from pairguard.history.summary import (
     Summary,
     blocks,
     last_met,
+    may_block,
+    may_have_met,
     open_chats,
     summarise,
 )
-from pairguard.policy.state import KeptState, StoredState
+from pairguard.policy.state import NOTHING_KEPT as NOTHING_KEPT_STATE
+from pairguard.policy.state import NOTHING_KEPT_OF_CHATS, KeptState, StoredState
 from pairguard.risk.participant import Participant
 from pairguard.server.kept_evidence import with_kept
 from pairguard.server.recent_decisions import Amounts, RecentDecisions
@@ -234,7 +237,7 @@ class KeptParticipants:
         summary, holds = read.known.summary, read.known.holds
         recent = read.recent
         if recent is None and summary is NOTHING_KEPT and not holds:
-            return KeptState(chats_counted=self.chats_are_reported)
+            return NOTHING_KEPT_OF_CHATS if self.chats_are_reported else NOTHING_KEPT_STATE
         decisions, allowed = summary.decisions_24h, summary.allowed_24h
         refused, exposure = summary.refused_24h, summary.exposure_24h
         partner_minor = (summary.partner_minor_mean_24h or 0.0) * decisions
@@ -261,11 +264,13 @@ class KeptParticipants:
 
 def between(a: ReadParticipant, b: ReadParticipant, now: float) -> tuple[bool, float | None]:
     """Return whether one of two blocked the other, and the seconds since they met, None: never."""
-    met = max(
-        last_met(a.known.rows, b.all_ids) or -inf,
-        last_met(b.known.rows, a.all_ids) or -inf,
-    )
-    blocked = blocks(a.known.rows, b.all_ids) or blocks(b.known.rows, a.all_ids)
+    met, blocked = -inf, False
+    rows_a, rows_b = a.known.rows, b.known.rows
+    # Rows are whole here: what is nowhere in them need not be looked for part by part.
+    if may_have_met(rows_a, b.all_ids) or may_have_met(rows_b, a.all_ids):
+        met = max(last_met(rows_a, b.all_ids) or -inf, last_met(rows_b, a.all_ids) or -inf)
+    if may_block(rows_a) or may_block(rows_b):
+        blocked = blocks(rows_a, b.all_ids) or blocks(rows_b, a.all_ids)
     # A meeting that lies in the future, by a clock that went back, was just now.
     return blocked, max(now - met, 0.0) if met > -inf else None
 
@@ -285,13 +290,26 @@ def _put_together(
         StoreUnavailable: That is damaged.
     """
     summary = summary_of(kept.rows, now)
+    ids = all_ids[: 1 + len(participant.linked_ids)]
+    if summary is NOTHING_KEPT:
+        return ReadParticipant(KnownParticipant(participant, ids, kept.holds), all_ids, recent)
     evidence = participant.age_evidence
     items: tuple[KeptItem, ...] = ()
     if summary.evidence:
         evidence, items = with_kept(evidence, summary.evidence, keys)
     if evidence is not participant.age_evidence or summary.signals:
-        participant = replace(participant, age_evidence=evidence, history=summary.signals)
-    ids = all_ids[: 1 + len(participant.linked_ids)]
+        participant = Participant(
+            participant.participant_id,
+            participant.linked_ids,
+            evidence,
+            participant.signals,
+            participant.attributes,
+            participant.interests,
+            participant.region,
+            participant.language,
+            participant.entry_path,
+            summary.signals,
+        )
     known = KnownParticipant(participant, ids, kept.holds, kept.rows, summary, items)
     return ReadParticipant(known, all_ids, recent)
 

@@ -17,7 +17,7 @@ from pairguard.server.ranking import Ranking
 from pairguard.server.recent_decisions import RecentDecisions
 from pairguard.server.record_hashing import RecordHashing
 from pairguard.server.response_conversion import DECISIONS, set_time
-from pairguard.store.kept_state import write_between, write_counts
+from pairguard.store.kept_state import between_of, write_counts
 from pairguard.v1 import journal_pb2, pair_risk_service_pb2
 
 
@@ -110,7 +110,7 @@ def _write_kept(written: journal_pb2.RankingCandidate, ranking: Ranking, place: 
     """Write what the rules were told of what is kept, unless it was judged as unread."""
     known = ranking.pool.known_pair(0, place + 1)
     if known is not None:
-        write_between(written.kept_between, known.state)
+        written.kept_between.CopyFrom(between_of(known.state))
         write_counts(written.participant.kept_counts, known.state.b)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -59,32 +59,57 @@ class RecentDecisions:
         position: Position | None,
         now: float,
     ) -> None:
-        """Count a decision.
+        """Count a decision on one participant; see ``add_each``.
 
         Args:
-            ids: Hashes of one participant.
+            ids: Hashes of the participant.
             allowed: Whether it was ALLOW.
             exposure: What it adds to the exposure.
             partner_minor: P(minor) of the other.
+            position: Where its record ends.
+            now: Seconds since 1970.
+        """
+        self.add_each(
+            ((ids, partner_minor),), allowed=allowed, exposure=exposure, position=position, now=now
+        )
+
+    def add_each(
+        self,
+        participants: Iterable[tuple[Sequence[bytes], float]],
+        *,
+        allowed: bool,
+        exposure: float,
+        position: Position | None,
+        now: float,
+    ) -> None:
+        """Count a decision.
+
+        Args:
+            participants: Hashes of each participant, and P(minor) of the other.
+            allowed: Whether it was ALLOW.
+            exposure: What it adds to the exposure of each.
             position: Where its record ends; None: it is in no segment, will never be
                 imported, and counts here for a day.
             now: Seconds since 1970.
         """
         with self._lock:
             bucket = self._bucket(position, now)
-            for each in ids:
-                for sums in (bucket.amounts, self._sums):
-                    amounts = sums.get(each)
-                    if amounts is None:
-                        amounts = sums[each] = Amounts()
-                    amounts.decisions += 1.0
-                    amounts.allowed += allowed
-                    amounts.exposure += exposure
-                    amounts.partner_minor += partner_minor
+            for ids, partner_minor in participants:
+                for each in ids:
+                    for sums in (bucket.amounts, self._sums):
+                        amounts = sums.get(each)
+                        if amounts is None:
+                            sums[each] = Amounts(1.0, float(allowed), exposure, partner_minor)
+                        else:
+                            amounts.decisions += 1.0
+                            amounts.allowed += allowed
+                            amounts.exposure += exposure
+                            amounts.partner_minor += partner_minor
 
     def of(self, ids: Sequence[bytes]) -> Amounts | None:
         """Return the sums of the id that has most of each; None: nothing was decided."""
-        found = [amounts for each in ids if (amounts := self._sums.get(each)) is not None]
+        sums = self._sums
+        found = [amounts for each in ids if (amounts := sums.get(each)) is not None]
         if not found:
             return None
         return Amounts(

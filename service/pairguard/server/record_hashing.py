@@ -131,6 +131,15 @@ class RecordHashing:
             record.ClearField(name)
         return record
 
+    def participant_id(self, text: str) -> bytes:
+        """Return the 16 bytes that stand for an id of a participant."""
+        return self._hasher(text)
+
+    def text(self, kind: type[Message], name: str, text: str) -> str:
+        """Return what is kept of a text in a field of a message; "": nothing."""
+        rule = self._rules.get(f"{kind.DESCRIPTOR.full_name}.{name}")
+        return "" if rule is None else rule(text)
+
     def request_id(self, text: str) -> str:
         """Return what stands for the id of a request; "" for none."""
         return self._id("request")(text)

@@ -141,43 +141,48 @@ def read_participant(
         now: The server's clock, seconds since 1970.
         violations: Where what is wrong is put; the result is worth nothing if anything is.
     """
-    if not message.participant_id or too_long(message.participant_id):
+    participant_id = message.participant_id
+    if not participant_id or too_long(participant_id):
         violations.add(f"{place}.participant_id", ID_LENGTH)
-    linked_ids = tuple(message.linked_ids)
-    if linked_ids:
+    # What is empty is not made a value of: most of what can be sent is not.
+    linked_ids: tuple[str, ...] = ()
+    if message.linked_ids:
+        linked_ids = tuple(message.linked_ids)
         check_ids(linked_ids, f"{place}.linked_ids", MAX_LINKED_IDS, violations)
-    items = message.age_evidence
     evidence: tuple[AgeEvidence, ...] = ()
-    if len(items) > MAX_EVIDENCE_ITEMS:
+    if len(message.age_evidence) > MAX_EVIDENCE_ITEMS:
         violations.add(f"{place}.age_evidence", too_many(MAX_EVIDENCE_ITEMS))
-    elif items:
-        evidence = EvidenceReader(place, now, violations).read(items)
-    signals = dict(message.signals)
-    if signals:
+    elif message.age_evidence:
+        evidence = EvidenceReader(place, now, violations).read(message.age_evidence)
+    signals: dict[str, float] = {}
+    if message.signals:
+        signals = dict(message.signals)
         _check_signals(signals, f"{place}.signals", violations)
-    attributes = dict(message.attributes)
-    if attributes:
+    attributes: dict[str, str] = {}
+    if message.attributes:
+        attributes = dict(message.attributes)
         _check_attributes(attributes, f"{place}.attributes", violations)
-    interests = tuple(message.interests)
-    if interests:
+    interests: tuple[str, ...] = ()
+    if message.interests:
+        interests = tuple(message.interests)
         check_ids(interests, f"{place}.interests", MAX_INTERESTS, violations)
-    region = message.region
+    region, language, entry_path = message.region, message.language, message.entry_path
     if region and not is_region_code(region):
         violations.add(f"{place}.region", _REGION)
-    if message.language and too_long(message.language, MAX_LANGUAGE_BYTES):
+    if language and too_long(language, MAX_LANGUAGE_BYTES):
         violations.add(f"{place}.language", f"must be at most {MAX_LANGUAGE_BYTES} bytes")
-    if message.entry_path and too_long(message.entry_path):
+    if entry_path and too_long(entry_path):
         violations.add(f"{place}.entry_path", TOO_LONG)
     return Participant(
-        participant_id=message.participant_id,
-        linked_ids=linked_ids,
-        age_evidence=evidence,
-        signals=signals,
-        attributes=attributes,
-        interests=interests,
-        region=region,
-        language=message.language,
-        entry_path=message.entry_path,
+        participant_id,
+        linked_ids,
+        evidence,
+        signals,
+        attributes,
+        interests,
+        region,
+        language,
+        entry_path,
     )
 
 

@@ -18,7 +18,6 @@ from pairguard.policy.checks import CheckPlan
 from pairguard.policy.decision import DecisionKind
 from pairguard.policy.reasons import Party, Reason, ReasonCode
 from pairguard.server.assessing import AnsweredAge, AssessedAge, Contribution
-from pairguard.server.scoring import ScoredPair
 from pairguard.v1 import (
     age_assurance_service_pb2,
     assessment_pb2,
@@ -27,10 +26,11 @@ from pairguard.v1 import (
 )
 
 _Role = assessment_pb2.ParticipantRole
-_ROLES: Final[Mapping[Party | None, assessment_pb2.ParticipantRole.ValueType]] = {
+ROLES: Final[Mapping[Party | None, assessment_pb2.ParticipantRole.ValueType]] = {
     None: _Role.PARTICIPANT_ROLE_UNSPECIFIED,
     **{party: _Role.Value(f"PARTICIPANT_ROLE_{party}") for party in Party},
 }
+"""The contract's role of each party; None: of no party in particular."""
 DECISIONS: Final = {
     kind: assessment_pb2.Decision.Value(f"DECISION_{kind.name}") for kind in DecisionKind
 }
@@ -50,7 +50,7 @@ _KINDS: Final = {
 REASONS: Final = {
     (code, party): assessment_pb2.Reason(
         code=code,
-        participant=_ROLES[party],
+        participant=ROLES[party],
         analyst_text=Reason(code, party or Party.BOTH).analyst_text,
         participant_text=Reason(code, party or Party.BOTH).participant_text,
     )
@@ -66,46 +66,6 @@ _WRITTEN_CHECKS: dict[
 ] = {}
 
 
-def score_pair_response(
-    scored: ScoredPair, ages: tuple[AssessedAge, AssessedAge] | None
-) -> pair_risk_service_pb2.ScorePairResponse:
-    """Write the answer to ``ScorePair``; ``ages`` only for the full view."""
-    judgement = scored.judgement
-    decision, risk = judgement.decision, judgement.decision.risk
-    response = pair_risk_service_pb2.ScorePairResponse()
-    answer = response.assessment
-    answer.decision_id = scored.decision_id
-    answer.decision = DECISIONS[decision.kind]
-    set_time(answer.decision_time, scored.decision_time)
-    if scored.expire_time is not None:
-        set_time(answer.expire_time, scored.expire_time)
-    answer.minor_adult_probability = risk.minor_adult_probability
-    if risk.harm_probability is not None:
-        answer.harm_probability = risk.harm_probability
-    answer.risk_score = risk.risk_score
-    answer.reasons.extend([REASONS[reason.code, reason.party] for reason in decision.reasons])
-    answer.age_checks.extend(
-        [requested_check(plan, party) for party, plan in judgement.checks if plan.forecasts]
-    )
-    for held in scored.held:
-        item = answer.held_participants.add(
-            participant=_ROLES[held.reason.party],
-            reason=REASONS[held.reason.code, held.reason.party],
-        )
-        if held.expire_time is not None:
-            set_time(item.expire_time, held.expire_time)
-    answer.bundle_version = scored.generation.bundle_version
-    answer.policy_version = scored.generation.policy_version
-    answer.degradations.extend(scored.degradations)
-    for party, assessed in ((Party.A, judgement.a), (Party.B, judgement.b)):
-        if assessed.unknown_names:
-            answer.unknown_signals.add(participant=_ROLES[party], names=assessed.unknown_names)
-    if ages is not None:
-        _write_age(answer.participant_a_assessment, ages[0], Party.A)
-        _write_age(answer.participant_b_assessment, ages[1], Party.B)
-    return response
-
-
 def assess_age_response(answered: AnsweredAge) -> age_assurance_service_pb2.AssessAgeResponse:
     """Write the answer to ``AssessAge``."""
     response = age_assurance_service_pb2.AssessAgeResponse(
@@ -114,13 +74,14 @@ def assess_age_response(answered: AnsweredAge) -> age_assurance_service_pb2.Asse
         unknown_signals=answered.unknown_names,
         degradations=answered.degradations,
     )
-    _write_age(response.assessment, answered.assessed, None)
+    write_age(response.assessment, answered.assessed, None)
     return response
 
 
-def _write_age(
+def write_age(
     message: assessment_pb2.AgeAssessment, assessed: AssessedAge, party: Party | None
 ) -> None:
+    """Write what the full view tells of an age."""
     age, plan = assessed.age, assessed.plan
     probabilities = age.band_probabilities()
     for (lower, upper), probability in zip(
@@ -168,7 +129,7 @@ def requested_check(plan: CheckPlan, party: Party | None) -> assessment_pb2.Requ
     if found is not None and found[0] is plan:
         return found[1]
     message = assessment_pb2.RequestedAgeCheck(
-        participant=_ROLES[party], reason=REASONS[plan.reason, party]
+        participant=ROLES[party], reason=REASONS[plan.reason, party]
     )
     for forecast in plan.forecasts:
         option = forecast.option

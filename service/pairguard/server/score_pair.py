@@ -17,9 +17,10 @@ from pairguard.server.decision_journal import DecisionJournal
 from pairguard.server.decision_records import DECISION_NOT_JOURNALED
 from pairguard.server.disclosure import require_full_view
 from pairguard.server.metrics import Metrics
+from pairguard.server.pair_answer import pair_answer
 from pairguard.server.repeats import HARD_REASONS, REQUEST_ID_NOT_KEPT, Repeats, RequestKey
 from pairguard.server.request_conversion import ScorePairCall, read_score_pair
-from pairguard.server.response_conversion import degrade, score_pair_response
+from pairguard.server.response_conversion import degrade
 from pairguard.server.scoring import PairScoring, ScoredPair
 from pairguard.v1 import assessment_pb2
 from pairguard.v1.pair_risk_service_pb2 import ScorePairRequest, ScorePairResponse
@@ -89,8 +90,9 @@ class ScorePair:
         repeatable: bool = False,
     ) -> ScorePairResponse:
         scored = self._scoring.score(call.a, call.b)
-        response = score_pair_response(scored, _ages(call, scored) if call.full_view else None)
-        if not self._journal.keep(request, response, scored, received=received):
+        answer = pair_answer(scored, _ages(call, scored) if call.full_view else None)
+        response = answer.response
+        if not self._journal.keep(request, answer, scored, received=received):
             degrade(response.assessment, DECISION_NOT_JOURNALED)
         if repeatable:
             response = self._kept(key, response)

@@ -6,42 +6,82 @@ where any of it is counted.
 
 from __future__ import annotations
 
-from pairguard.policy.state import NOTHING_KEPT, KeptState, StoredState
+from typing import Final
+
+from pairguard.policy.state import (
+    NOTHING_KEPT,
+    NOTHING_KEPT_OF_CHATS,
+    KeptState,
+    StoredState,
+)
+from pairguard.store.wire import Numbers, enclosed, tag
 from pairguard.v1 import journal_pb2
 
+_BETWEEN: Final = tag(journal_pb2.PairDecision, "kept_between")
+_COUNTS: Final = tag(journal_pb2.ParticipantRecord, "kept_counts")
+_NUMBERS: Final = Numbers(
+    journal_pb2.KeptCounts,
+    "decisions_24h",
+    "allowed_24h",
+    "reroutes_24h",
+    "exposure_24h",
+    "chats_started_24h",
+    "reporters_30d",
+    "partners_30d",
+)
 
-def write_kept(pair: journal_pb2.PairDecision, state: StoredState) -> None:
-    """Write what is kept of both participants of a pair and between them."""
-    write_between(pair.kept_between, state)
-    write_counts(pair.participant_a.kept_counts, state.a)
-    write_counts(pair.participant_b.kept_counts, state.b)
+
+def between_bytes(state: StoredState) -> bytes:
+    """Return what is kept between two participants, a field of a ``PairDecision``."""
+    return enclosed(_BETWEEN, between_of(state).SerializeToString())
 
 
-def write_between(message: journal_pb2.KeptBetween, state: StoredState) -> None:
-    """Write what is kept between the two of a pair."""
-    message.readable = state.readable
-    message.personal_block = state.personal_block
-    if state.seconds_since_last_met is not None:
-        message.seconds_since_last_met = state.seconds_since_last_met
+def between_of(state: StoredState) -> journal_pb2.KeptBetween:
+    """Return what is kept between two participants."""
+    return journal_pb2.KeptBetween(
+        readable=state.readable,
+        personal_block=state.personal_block,
+        seconds_since_last_met=state.seconds_since_last_met,
+    )
+
+
+def counts_bytes(kept: KeptState) -> bytes:
+    """Return what is kept of a participant, a field of a ``ParticipantRecord``."""
+    if kept is NOTHING_KEPT:
+        return _NO_COUNTS
+    if kept is NOTHING_KEPT_OF_CHATS:
+        return _NO_CHATS
+    return enclosed(_COUNTS, _counts(kept))
 
 
 def write_counts(message: journal_pb2.KeptCounts, kept: KeptState) -> None:
     """Write what is kept of one participant."""
     message.SetInParent()
-    if kept is NOTHING_KEPT:
-        return
-    message.held_for.extend(kept.held_for)
-    message.chats_counted = kept.chats_counted
-    message.decisions_24h = kept.decisions_24h
-    message.allowed_24h = kept.allowed_24h
-    message.reroutes_24h = kept.reroutes_24h
-    message.exposure_24h = kept.exposure_24h
-    message.chats_started_24h = kept.chats_started_24h
-    if kept.partner_minor_mean_24h is not None:
-        message.partner_minor_mean_24h = kept.partner_minor_mean_24h
-    message.reporters_30d = kept.reporters_30d
-    message.partners_30d = kept.partners_30d
-    message.upheld_harm = kept.upheld_harm
+    if kept is not NOTHING_KEPT:
+        message.MergeFromString(_counts(kept))
+
+
+def _counts(kept: KeptState) -> bytes:
+    others = journal_pb2.KeptCounts(
+        chats_counted=kept.chats_counted,
+        partner_minor_mean_24h=kept.partner_minor_mean_24h,
+        upheld_harm=kept.upheld_harm,
+    )
+    if kept.held_for:
+        others.held_for.extend(kept.held_for)
+    return others.SerializeToString() + _NUMBERS.written(
+        kept.decisions_24h,
+        kept.allowed_24h,
+        kept.reroutes_24h,
+        kept.exposure_24h,
+        kept.chats_started_24h,
+        kept.reporters_30d,
+        kept.partners_30d,
+    )
+
+
+_NO_COUNTS: Final = enclosed(_COUNTS, b"")
+_NO_CHATS: Final = enclosed(_COUNTS, _counts(NOTHING_KEPT_OF_CHATS))
 
 
 def read_kept(

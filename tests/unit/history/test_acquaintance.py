@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pairguard.history.acquaintance import possibly_acquainted
 from pairguard.history.changes import Blocked, Change, ChatStarted
 from pairguard.history.row import Row
-from pairguard.history.summary import blocks, last_met
+from pairguard.history.summary import blocks, last_met, may_block, may_have_met
 
 NOON = 1_795_000_000.0
 PEOPLE = [tuple(bytes([who, link]) * 8 for link in range(2)) for who in range(6)]
@@ -29,13 +29,17 @@ def change(kind: str, number: int, other: tuple[bytes, ...]) -> Change:
     return Blocked(NOON, other, by_this=kind == "blocked", lifted=kind == "lifted")
 
 
-@given(happenings)
-@settings(max_examples=200)
-def test_those_who_know_each_other_are_found(happened: list[tuple[int, int, str]]) -> None:
+def rows_after(happened: list[tuple[int, int, str]]) -> list[list[bytes]]:
     rows = [[Row() for _ in ids] for ids in PEOPLE]
     for number, (who, other, kind) in enumerate(happened):
         rows[who][number % 2].apply(change(kind, number, PEOPLE[other]))
-    written = [[row.written() for row in of_one] for of_one in rows]
+    return [[row.written() for row in of_one] for of_one in rows]
+
+
+@given(happenings)
+@settings(max_examples=200)
+def test_those_who_know_each_other_are_found(happened: list[tuple[int, int, str]]) -> None:
+    written = rows_after(happened)
 
     found = possibly_acquainted(written, PEOPLE)
 
@@ -54,3 +58,18 @@ def test_those_who_know_each_other_are_found(happened: list[tuple[int, int, str]
 
 def test_a_pool_of_whom_nothing_is_kept_knows_nobody() -> None:
     assert possibly_acquainted([(), ()], PEOPLE[:2]) == set()
+
+
+@given(happenings)
+def test_what_a_search_of_whole_rows_rules_out_is_not_there(
+    happened: list[tuple[int, int, str]],
+) -> None:
+    written = rows_after(happened)
+    for one in range(6):
+        for two in range(6):
+            if last_met(written[one], PEOPLE[two]) is not None:
+                assert may_have_met(written[one], PEOPLE[two])
+            if blocks(written[one], PEOPLE[two]):
+                assert may_block(written[one])
+    nobody = (b"n" * 16,)
+    assert not any(may_have_met(each, nobody) for each in written)
