@@ -61,9 +61,14 @@ class RecordHashing:
         self._rules = self._text_rules()
         self._plans: dict[str, _Plan | None] = {}
 
-    def event(self, message: feedback_service_pb2.Event) -> feedback_service_pb2.Event:
-        """Return an event as it may be kept."""
-        return self._hashed(message)
+    def event(
+        self,
+        message: feedback_service_pb2.Event,
+        *,
+        into: feedback_service_pb2.Event | None = None,
+    ) -> feedback_service_pb2.Event:
+        """Return an event as it may be kept; ``into``: where it is put, None: a new message."""
+        return self._hashed(message, into)
 
     def age_evidence(self, message: participant_pb2.AgeEvidence) -> participant_pb2.AgeEvidence:
         """Return an item of evidence as it may be kept."""

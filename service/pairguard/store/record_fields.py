@@ -32,6 +32,12 @@ PARTICIPANT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 """Where the participants stand in each kind of event."""
 
 
+_RECONCILIATIONS: Final[Mapping[int, str]] = {
+    number: name.removeprefix("RECONCILIATION_") if number else ""
+    for name, number in journal_pb2.Reconciliation.items()
+}
+
+
 def event_participants(event: feedback_service_pb2.Event) -> tuple[Ids, ...]:
     """Return the ids of everybody in an event, the erased left out."""
     kind = event.WhichOneof("event")
@@ -61,9 +67,9 @@ def seconds(time: Timestamp | Duration) -> float:
 
 def reconciliation_name(value: journal_pb2.Reconciliation.ValueType) -> str:
     """Return the name of an agreement without its prefix; "": there is none yet."""
-    if value == journal_pb2.RECONCILIATION_UNSPECIFIED:
-        return ""
-    return journal_pb2.Reconciliation.Name(value).removeprefix("RECONCILIATION_")
+    name = _RECONCILIATIONS.get(value)
+    # Of one that only a newer program knows this raises.
+    return journal_pb2.Reconciliation.Name(value) if name is None else name
 
 
 def optional_probability(message: Any, field: str) -> float | None:

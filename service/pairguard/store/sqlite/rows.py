@@ -14,7 +14,7 @@ import math
 import sqlite3
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from pairguard.errors import StoreUnavailable
 from pairguard.history.changes import Change
@@ -154,6 +154,9 @@ def change(
             dated.append((written, last_day, number))
         elif written != row:
             changed.append((written, number))
+    # In the order in which they lie, so that each page is come to once.
+    changed.sort(key=_number)
+    dated.sort(key=_number)
     connection.executemany(
         "INSERT INTO participant_rows (id_hash, last_day, row) VALUES (?, ?, ?)", made
     )
@@ -178,6 +181,11 @@ def folded(row: bytes, changes: Sequence[Change]) -> bytes:
     for each in changes:
         state.apply(each)
     return state.written()
+
+
+def _number(of_statement: tuple[Any, ...]) -> int:
+    number: int = of_statement[-1]
+    return number
 
 
 def day_of(time: float) -> int:
