@@ -24,6 +24,7 @@ from pairguard.history.changes import (
     EvidenceKept,
     Exonerated,
     Exposed,
+    Linked,
     ReportMade,
     ReportReceived,
     Reviewed,
@@ -101,8 +102,22 @@ class Row:
     )
 
     def __init__(self, row: bytes = b"") -> None:
-        self._sections = sections_of(row)
-        self._times = Times(self._sections.get(TIMES))
+        self._begin(sections_of(row))
+
+    @classmethod
+    def of(cls, sections: dict[int, bytes]) -> Row:
+        """Return a row that was read already; the sections are its own from now on.
+
+        Raises:
+            ValueError: The row is damaged.
+        """
+        row = cls.__new__(cls)
+        row._begin(sections)
+        return row
+
+    def _begin(self, sections: dict[int, bytes]) -> None:
+        self._sections = sections
+        self._times = Times(sections.get(TIMES))
         # Each part is opened by the first change that touches it; the others stay as they stand.
         self._tiles: Tiles | None = None
         self._contacts: bytearray | None = None
@@ -114,6 +129,10 @@ class Row:
 
     def written(self) -> bytes:
         """Return the row as it is to be kept."""
+        return row_of(self.sections_written())
+
+    def sections_written(self) -> dict[int, bytes]:
+        """Return the sections of the row as it is to be kept."""
         sections = self._sections
         sections[TIMES] = self._times.section(sections.get(TIMES, b""))
         if self._tiles is not None:
@@ -128,7 +147,7 @@ class Row:
             sections[CHATS] = bytes(self._chats)
         if self._ledger is not None:
             sections[LEDGER] = ledger_section(self._ledger)
-        return row_of(sections)
+        return sections
 
     def apply(self, change: Change) -> None:
         """Apply one change.
@@ -154,7 +173,10 @@ class Row:
         if change.own_probability_minor is not None:
             self._times.decide(change.time, change.own_probability_minor)
         self._count(change.time, amounts)
-        self._see_devices(change.time, change.linked)
+
+    def _linked(self, change: Linked) -> None:
+        for each in change.ids:
+            note_contact(self._read_devices(), change.time, (each,), limit=MAX_DEVICES)
 
     def _exposed(self, change: Exposed) -> None:
         self._times.see(change.time)
@@ -164,7 +186,6 @@ class Row:
 
     def _chat_started(self, change: ChatStarted) -> None:
         flags = self._chat(change, STARTED)
-        self._see_devices(change.time, change.linked)
         if flags & STARTED:
             return
         self._count(change.time, _ONE_CHAT)
@@ -282,12 +303,9 @@ class Row:
             self._chats = open_chat_list(self._sections.get(CHATS, b""))
         return note_chat(self._chats, change.chat, time, flag)
 
-    def _see_devices(self, time: float, linked: tuple[bytes, ...]) -> None:
-        for each in linked:
-            note_contact(self._read_devices(), time, (each,), limit=MAX_DEVICES)
-
     _EFFECTS: ClassVar[Mapping[type, Callable[[Row, Any], None]]] = {
         Decided: _decided,
+        Linked: _linked,
         Exposed: _exposed,
         ChatStarted: _chat_started,
         ChatEnded: _chat_ended,

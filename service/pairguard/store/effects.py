@@ -19,6 +19,7 @@ from pairguard.history.changes import (
     EvidenceKept,
     Exonerated,
     Exposed,
+    Linked,
     ReportMade,
     ReportReceived,
     Reviewed,
@@ -155,18 +156,17 @@ def _chat_started(effect: Effect) -> None:
     a, b = effect.participants
     start_time = seconds(event.event_time) if event.HasField("event_time") else None
     for own, partner in ((a, b), (b, a)):
-        for linked, ids in ((own[1:], own[:1]), ((), own[1:])):
-            if ids:
-                started = ChatStarted(
-                    effect.time,
-                    event.chat_id,
-                    partner,
-                    event.decision_id,
-                    effect.message.sealed_chat_id,
-                    linked,
-                    start_time,
-                )
-                effect.change(ids, started)
+        started = ChatStarted(
+            effect.time,
+            event.chat_id,
+            partner,
+            event.decision_id,
+            effect.message.sealed_chat_id,
+            start_time,
+        )
+        effect.change(own, started)
+        if len(own) > 1:
+            effect.change(own[:1], Linked(effect.time, own[1:]))
     exposure = optional_probability(effect.message, "exposure")
     if exposure is not None:
         for own, minor in zip((a, b), effect.probabilities(), strict=True):

@@ -8,13 +8,12 @@ participant that is absent has been erased. It must not know where anything is k
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
-from pairguard.history.changes import Decided
+from pairguard.history.changes import Decided, Linked
 from pairguard.store.effects import Changes, effect_of, evidence_change, kept_by
 from pairguard.store.identity import HASH_BYTES
 from pairguard.store.ports import JournalRecord, RecordKind
@@ -54,11 +53,12 @@ def decision_record(
         ):
             ids = ids_of(record.participant)
             participants.update(ids)
-            for place, each in enumerate(ids):
-                linked = ids[1:] if place == 0 else ()
-                decided = Decided(time, allowed, exposure, own, partner, linked)
+            decided = Decided(time, allowed, exposure, own, partner)
+            for each in ids:
                 # An id may be linked to both.
                 changes[each] = (*changes.get(each, ()), decided)
+            if len(ids) > 1:
+                changes[ids[0]] = (*changes[ids[0]], Linked(time, ids[1:]))
     elif message.WhichOneof("subject") == "ranking":
         ranking = message.ranking
         for each_one in (ranking.seeker, *(each.participant for each in ranking.candidates)):
@@ -92,10 +92,10 @@ def _ranked(ranking: journal_pb2.RankingDecision, time: float) -> Changes:
         own_probability_minor=optional_probability(ranking.seeker.assessment, "probability_minor"),
         partner_probability_minor=sum(minors) / len(minors) if minors else None,
     )
-    return {
-        each: (decided if place else replace(decided, linked=ids[1:]),)
-        for place, each in enumerate(ids)
-    }
+    changes: Changes = dict.fromkeys(ids, (decided,))
+    if len(ids) > 1:
+        changes[ids[0]] = (decided, Linked(time, ids[1:]))
+    return changes
 
 
 def event_record(
