@@ -61,12 +61,16 @@ def note_contact(
     size = _RECORD.size
     minute = max(int(time // 60.0), 0)
     records, prefixes = _records_of(minute, tuple(ids))
+    if contacts.endswith(records):
+        return  # as at the end of a short chat
     if not contacts or _MINUTE.unpack_from(contacts, len(contacts) - size)[0] <= minute:
-        if not any([each in contacts for each in prefixes]):  # noqa: C419 - a generator is slower
+        for each in prefixes:
+            if each in contacts:
+                _move(contacts, minute, prefixes)
+                break
+        else:
             # As at nearly every start of a chat: somebody new, and now.
             contacts += records
-        elif not contacts.endswith(records):  # as it does at the end of a short chat
-            _move(contacts, minute, prefixes)
     else:
         _move(contacts, minute, prefixes)
     oldest = int((time - KEEP_SECONDS) // 60.0)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from functools import lru_cache
@@ -88,21 +89,23 @@ class Tiles:
         ValueError: The block is damaged.
     """
 
-    __slots__ = ("_open", "_open_time", "_record", "_records", "_width")
+    __slots__ = ("_keys", "_open", "_open_time", "_record", "_records", "_width")
 
     def __init__(self, block: bytes = b"") -> None:
         self._width = width = block[0] if block else COUNTERS
         if width >= COUNTERS:
             self._record = _record_of(width)
             self._records = bytearray(block[1:])
-            if len(self._records) % self._record.size:
-                raise ValueError("a block of tiles ends within one")
         else:
             keys, values = _read(block)
             self._width = COUNTERS
             self._record = record = _record_of(COUNTERS)
             rows = zip(keys.tolist(), values.tolist(), strict=True)
             self._records = bytearray().join(record.pack(key, *each) for key, each in rows)
+        count, rest = divmod(len(self._records), self._record.size)
+        if rest:
+            raise ValueError("a block of tiles ends within one")
+        self._keys = [*_keys_of(self._width, count).unpack(self._records)]
         self._open_time: float | None = None
         self._open: list[tuple[int, array[float]]] = []
 
@@ -130,14 +133,13 @@ class Tiles:
     def block(self, now: float) -> bytes:
         """Return the block without the tiles that no window reaches any more at ``now``."""
         self._close()
-        records, size = self._records, self._record.size
+        records, keys, size = self._records, self._keys, self._record.size
         for level, oldest in enumerate(_oldest_keys(now)):
-            start = self._place(level << _LEVEL_BITS) if level else 0
-            if start < len(records) and _KEY.unpack_from(records, start)[0] < oldest:
-                end = start + size
-                while end < len(records) and _KEY.unpack_from(records, end)[0] < oldest:
-                    end += size
-                del records[start:end]
+            start = bisect_left(keys, level << _LEVEL_BITS)
+            end = bisect_left(keys, oldest)
+            if start < end:
+                del keys[start:end]
+                del records[start * size : end * size]
         return bytes((self._width,)) + records if records else b""
 
     def _open_at(self, time: float) -> None:
@@ -147,14 +149,18 @@ class Tiles:
             ValueError: The time is no number.
         """
         self._close()
-        records, record = self._records, self._record
+        records, keys, record = self._records, self._keys, self._record
         # By rising keys: what is made later stands behind what was made before.
         for key in _keys(time):
-            place = self._place(key)
-            if place == len(records) or _KEY.unpack_from(records, place)[0] != key:
-                records[place:place] = record.pack(key, *([0.0] * self._width))
-            start = place + _KEY.size
-            tile = array("f", bytes(records[start : place + record.size]))
+            index = bisect_left(keys, key)
+            start = index * record.size + _KEY.size
+            end = start + record.size - _KEY.size
+            if index == len(keys) or keys[index] != key:
+                keys.insert(index, key)
+                records[start - _KEY.size : start - _KEY.size] = record.pack(
+                    key, *([0.0] * self._width)
+                )
+            tile = array("f", bytes(records[start:end]))
             if _SWAPS:
                 tile.byteswap()
             self._open.append((start, tile))
@@ -169,22 +175,16 @@ class Tiles:
         self._open = []
         self._open_time = None
 
-    def _place(self, key: int) -> int:
-        """Return where the tile of a key is or would have to be."""
-        records, size = self._records, self._record.size
-        low, high = 0, len(records) // size
-        while low < high:
-            middle = (low + high) // 2
-            if _KEY.unpack_from(records, middle * size)[0] < key:
-                low = middle + 1
-            else:
-                high = middle
-        return low * size
-
 
 @lru_cache(maxsize=16)
 def _record_of(width: int) -> struct.Struct:
     return struct.Struct(f"<I{width}f")
+
+
+@lru_cache(maxsize=128)
+def _keys_of(width: int, count: int) -> struct.Struct:
+    """Return what reads the keys of so many records."""
+    return struct.Struct("<" + f"I{4 * width}x" * count)
 
 
 def window_sums(blocks: Sequence[bytes], now: float) -> Sums:

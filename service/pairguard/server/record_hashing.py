@@ -153,7 +153,7 @@ class RecordHashing:
         """Return what to do with a message; None: it has no text, nor has any part of it."""
         if descriptor.full_name in self._plans:
             return self._plans[descriptor.full_name]
-        plan = _Plan([], [], [])
+        plan = _Plan([], [], [], {})
         for place in descriptor.fields:
             rule = self._rules.get(place.full_name)
             if rule is not None:
@@ -163,9 +163,12 @@ class RecordHashing:
                     plan.dropped.append(place.name)
             elif place.message_type is not None:
                 part = self._plan(place.message_type)
-                if part is not None:
+                choice = place.containing_oneof
+                if part is not None and choice is not None:
+                    plan.choices.setdefault(choice.name, {})[place.name] = part
+                elif part is not None:
                     plan.parts.append((place.name, place.is_repeated, part))
-        found = plan if plan.texts or plan.parts or plan.dropped else None
+        found = plan if plan.texts or plan.parts or plan.dropped or plan.choices else None
         self._plans[descriptor.full_name] = found
         return found
 
@@ -234,11 +237,13 @@ class _Plan:
         texts: Name of each text that has a rule, whether it is a list, and the rule.
         parts: The same of each message in it that has texts itself, with its plan.
         dropped: Names of the texts and maps that nothing is known about.
+        choices: By the name of each choice between messages, the plans of those that have one.
     """
 
     texts: list[tuple[str, bool, _Rule]]
     parts: list[tuple[str, bool, _Plan]]
     dropped: list[str]
+    choices: dict[str, dict[str, _Plan]]
 
     def apply(self, message: Any) -> None:
         """Apply the rules to a message, in place."""
@@ -258,6 +263,10 @@ class _Plan:
                     plan.apply(item)
             elif message.HasField(name):
                 plan.apply(getattr(message, name))
+        for choice, plans in self.choices.items():
+            chosen = message.WhichOneof(choice)
+            if chosen in plans:
+                plans[chosen].apply(getattr(message, chosen))
 
 
 def _clip(

@@ -131,7 +131,8 @@ class Effect:
     def change(self, ids: Ids, *changes: Change) -> None:
         """Add changes to the row of each of these ids."""
         for each in ids:
-            self.changes[each] = (*self.changes.get(each, ()), *changes)
+            earlier = self.changes.get(each)
+            self.changes[each] = changes if earlier is None else earlier + changes
 
     def probabilities(self) -> tuple[float | None, float | None]:
         """Return each participant's probability of being a minor as decided, None if unknown."""

@@ -44,7 +44,7 @@ def event_participants(event: feedback_service_pb2.Event) -> tuple[Ids, ...]:
     if kind is None:
         return ()
     content = getattr(event, kind)
-    return tuple(ids_of(getattr(content, field)) for field in PARTICIPANT_FIELDS[kind])
+    return tuple([ids_of(getattr(content, field)) for field in PARTICIPANT_FIELDS[kind]])
 
 
 def ids_of(
@@ -57,7 +57,7 @@ def ids_of(
     linked = reference.linked_ids
     if not linked:
         return (bytes.fromhex(own),)
-    return tuple(dict.fromkeys((bytes.fromhex(own), *map(bytes.fromhex, linked))))
+    return tuple(dict.fromkeys([bytes.fromhex(own), *map(bytes.fromhex, linked)]))
 
 
 def seconds(time: Timestamp | Duration) -> float:
