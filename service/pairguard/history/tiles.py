@@ -157,12 +157,12 @@ class Tiles:
             end = start + record.size - _KEY.size
             if index == len(keys) or keys[index] != key:
                 keys.insert(index, key)
-                records[start - _KEY.size : start - _KEY.size] = record.pack(
-                    key, *([0.0] * self._width)
-                )
-            tile = array("f", bytes(records[start:end]))
-            if _SWAPS:
-                tile.byteswap()
+                tile = array("f", bytes(end - start))
+                records[start - _KEY.size : start - _KEY.size] = _KEY.pack(key) + tile.tobytes()
+            else:
+                tile = array("f", bytes(records[start:end]))
+                if _SWAPS:
+                    tile.byteswap()
             self._open.append((start, tile))
         self._open_time = time
 
@@ -214,18 +214,30 @@ def window_sums(blocks: Sequence[bytes], now: float) -> Sums:
     return reached.astype(np.float64) @ values[:, :COUNTERS]
 
 
-# All that a call tells of is counted at one time, in the rows of many.
-@lru_cache(maxsize=64)
 def _keys(time: float) -> tuple[int, ...]:
     """Return the keys of the tiles of a time, by level."""
-    return tuple([_key(level, time // seconds) for level, (seconds, _) in enumerate(_LEVELS)])
+    return _keys_of_index(time // _LEVELS[0][0])[0]
 
 
-@lru_cache(maxsize=64)
 def _oldest_keys(now: float) -> tuple[int, ...]:
     """Return the keys of the first tiles that a window reaches, by level."""
-    return tuple(
-        [_key(level, now // seconds - kept) for level, (seconds, kept) in enumerate(_LEVELS)]
+    return _keys_of_index(now // _LEVELS[0][0])[1]
+
+
+# Larger tiles are made of whole smaller ones, so that all that happens in one has the same keys.
+@lru_cache(maxsize=256)
+def _keys_of_index(index: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the keys of the tiles that are or hold a smallest one, and the oldest ones then."""
+    smallest = _LEVELS[0][0]
+    indices = [index // (seconds // smallest) for seconds, _ in _LEVELS]
+    return (
+        tuple([_key(level, each) for level, each in enumerate(indices)]),
+        tuple(
+            [
+                _key(level, each - kept)
+                for (level, each), (_, kept) in zip(enumerate(indices), _LEVELS, strict=True)
+            ]
+        ),
     )
 
 
