@@ -86,7 +86,7 @@ class _Reference:
                 self.put(DEVICES, _met(self.get(DEVICES), change.time, (each,), 64))
             return
         assert not hasattr(change, "token"), "erasures are not folded in batches"
-        times.see(change.time)  # type: ignore[union-attr]
+        times.see(change.time)
         if isinstance(change, Decided):
             if change.own_probability_minor is not None:
                 times.decide(change.time, change.own_probability_minor)
@@ -99,7 +99,7 @@ class _Reference:
             items = with_item(read_items(self.get(EVIDENCE)), change)
             self.put(EVIDENCE, write_items(items))
         else:
-            times.first_event = earlier(times.first_event, change.time)  # type: ignore[union-attr]
+            times.first_event = earlier(times.first_event, change.time)
             self.happened(change, times, ledger)
         self.put(TIMES, times.section(self.get(TIMES)))
         self.put(LEDGER, ledger_section(ledger))
@@ -120,9 +120,7 @@ class _Reference:
         elif isinstance(change, Blocked):
             add_block(ledger, change)
 
-    def chat(
-        self, change: ChatStarted | ChatEnded, times: Times, ledger: dict[str, Any]
-    ) -> None:
+    def chat(self, change: ChatStarted | ChatEnded, times: Times, ledger: dict[str, Any]) -> None:
         times.first_chat = earlier(times.first_chat, change.time)
         contacts = _met(self.get(CONTACTS), change.time, change.partner[:5], 1_024)
         self.put(CONTACTS, contacts)
@@ -147,7 +145,9 @@ class _Reference:
                     [each.hex() for each in change.partner],
                     change.time if change.start_time is None else change.start_time,
                 ]
-                for chat in [name for name, each in opened.items() if each[0] <= change.time - _DAY]:
+                for chat in [
+                    name for name, each in opened.items() if each[0] <= change.time - _DAY
+                ]:
                     del opened[chat]
                 while len(opened) > 16:
                     del opened[next(iter(opened))]

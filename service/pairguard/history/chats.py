@@ -75,9 +75,10 @@ def note_chat(chats: bytearray, chat: str, time: float, flag: int) -> int:
         del chats[place : place + size]
     start = max(len(chats) - (MAX_CHATS - 1) * size, 0)
     oldest = int((time - KEEP_SECONDS) // 60.0)
-    while start < len(chats) and _WORD.unpack_from(chats, start + _DIGEST_BYTES)[
-        0
-    ] >> _FLAG_BITS < oldest:
+    while (
+        start < len(chats)
+        and _WORD.unpack_from(chats, start + _DIGEST_BYTES)[0] >> _FLAG_BITS < oldest
+    ):
         start += size
     if start:
         del chats[:start]

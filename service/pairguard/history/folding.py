@@ -53,7 +53,7 @@ class Folding:
         key = (*read, *map(id, shared))
         done = self._done.get(key)
         if done is None:
-            state = Row.of(sections)
+            state = Row(sections=sections)
             for each in changes:
                 state.apply(each)
             written = state.sections_written()
@@ -62,7 +62,7 @@ class Folding:
         sections |= zip(_SHARED, done[1], strict=True)
         if len(shared) == len(changes):
             return row_of(sections)
-        state = Row.of(sections)
+        state = Row(sections=sections)
         for each in changes:
             if type(each) is Linked:
                 state.apply(each)

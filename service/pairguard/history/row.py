@@ -84,6 +84,7 @@ class Row:
 
     Args:
         row: As it was written; b"": there is none yet.
+        sections: Of a row that was read already; they are this one's from now on.
 
     Raises:
         ValueError: The row is damaged.
@@ -101,21 +102,9 @@ class Row:
         "_times",
     )
 
-    def __init__(self, row: bytes = b"") -> None:
-        self._begin(sections_of(row))
-
-    @classmethod
-    def of(cls, sections: dict[int, bytes]) -> Row:
-        """Return a row that was read already; the sections are its own from now on.
-
-        Raises:
-            ValueError: The row is damaged.
-        """
-        row = cls.__new__(cls)
-        row._begin(sections)
-        return row
-
-    def _begin(self, sections: dict[int, bytes]) -> None:
+    def __init__(self, row: bytes = b"", *, sections: dict[int, bytes] | None = None) -> None:
+        if sections is None:
+            sections = sections_of(row)
         self._sections = sections
         self._times = Times(sections.get(TIMES))
         # Each part is opened by the first change that touches it; the others stay as they stand.

@@ -12,7 +12,6 @@ floats, little-endian, by rising key. Counters and levels that are not known her
 from __future__ import annotations
 
 import struct
-import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -74,7 +73,7 @@ _WINDOWS: Final = ((0, 3_600), (1, 86_400), (2, 7 * 86_400), (2, 30 * 86_400))
 _ENDS: Final = np.array([level + 1 << _LEVEL_BITS for level, _ in _WINDOWS], np.uint32)[:, None]
 
 _KEY = struct.Struct("<I")
-_SWAPS: Final = sys.byteorder == "big"
+_SWAPS: Final = struct.pack("=I", 1) != _KEY.pack(1)  # on a big-endian machine
 _MAX_VALUE: Final = 1e30
 """More than anything that is counted, and less than a float of four bytes can hold."""
 
@@ -128,7 +127,7 @@ class Tiles:
             for _, tile in self._open:
                 # An array of floats of four bytes rounds as writing them does.
                 value = tile[counter] + amount
-                tile[counter] = value if value < _MAX_VALUE else _MAX_VALUE
+                tile[counter] = value if value < _MAX_VALUE else _MAX_VALUE  # noqa: FURB136 - slower
 
     def block(self, now: float) -> bytes:
         """Return the block without the tiles that no window reaches any more at ``now``."""

@@ -117,8 +117,8 @@ class EventRecording:
                 self._kept.chats_are_reported = True
                 if record.reconciliation:
                     self._metrics.count_chat(record.reconciliation)
-        for (kind, status), count in counted.items():
-            self._metrics.count_events(kind, status, count)
+        for (name, status), count in counted.items():
+            self._metrics.count_events(name, status, count)
         ids = [event.event_id for event in request.events]
         return feedback_service_pb2.RecordEventsResponse(results=record_results(ids, outcomes))
 

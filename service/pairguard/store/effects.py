@@ -118,9 +118,7 @@ class Effect:
         holds: Which holds it begins and ends.
     """
 
-    def __init__(
-        self, message: journal_pb2.EventRecord, participants: tuple[Ids, ...]
-    ) -> None:
+    def __init__(self, message: journal_pb2.EventRecord, participants: tuple[Ids, ...]) -> None:
         self.message = message
         self.participants = participants
         self.event = message.event

@@ -80,7 +80,7 @@ def test_at_one_time_it_does_not_matter_how_the_changes_are_dealt_out(
 
 
 def test_rows_that_differ_are_not_taken_for_each_other() -> None:
-    happened = [started("chat", "ann"), ended("chat", "ann")]
+    happened: list[Change] = [started("chat", "ann"), ended("chat", "ann")]
     before = [b"", folded(b"", [decided()]), folded(b"", [ReportMade(NOON)])]
     folding = Folding()
     found = [folding.folded(row, happened) for row in before]
@@ -112,9 +112,10 @@ def test_a_damaged_part_is_refused_by_the_change_that_touches_it() -> None:
     sections = sections_of(folded(b"", [started("chat", "ann"), reported("r", "bea")]))
     damaged = row_of_sections({**sections, LEDGER: b"no object"})
     assert folded(damaged, [decided()])
-    for refused in ([started("c2", "cem")], [reported("s", "cem")]):
+    refused: tuple[Change, ...] = (started("c2", "cem"), reported("s", "cem"))
+    for each in refused:
         with pytest.raises(ValueError, match=r"."):
-            folded(damaged, refused)
+            folded(damaged, [each])
     with pytest.raises(ValueError, match="times"):
         Folding().folded(row_of_sections({**sections, TIMES: b"short"}), [decided()])
 

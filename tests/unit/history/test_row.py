@@ -27,7 +27,16 @@ from pairguard.history.sections import (
     row_of as row_of_sections,
 )
 from pairguard.history.summary import blocks, last_met, summarise
-from tests.history_changes import DAY, NOON, changes, hashed, reported, row_of, started, with_devices
+from tests.history_changes import (
+    DAY,
+    NOON,
+    changes,
+    hashed,
+    reported,
+    row_of,
+    started,
+    with_devices,
+)
 
 READERS: dict[str, Callable[[bytes], object]] = {
     "summarise": lambda row: summarise([row], NOON),

@@ -235,14 +235,13 @@ def _fold(
     new = [number for number in numbers if not cell.holds_record(number)]
     if not new:
         return None, late
-    cell = cell.with_records(new, floor)
+    kept = [number for number in new if number not in late]
+    changes = [change for number in kept for change in work[number].changes.get(each, ())]
+    row = _changed(cell.row, changes, folding) if changes else cell.row
+    cell = cell.with_records(new, floor, row=row)
     for number in new:
         if work[number].holds:
             cell = _with_holds(each, cell, work[number])
-    kept = [number for number in new if number not in late]
-    changes = [change for number in kept for change in work[number].changes.get(each, ())]
-    if changes:
-        cell = replace(cell, row=_changed(cell.row, changes, folding))
     references = tuple(number for number in kept if each in work[number].participants)
     return Replacement(cell, references), late
 
