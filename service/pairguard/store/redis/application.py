@@ -78,13 +78,27 @@ class Application:
         Args:
             unfinished: The records.
             floor: The lowest of all that are not finished, or lower.
+
+        Raises:
+            StoreUnavailable: It cannot be done now, or a record is damaged; it stays unfinished.
         """
+        damaged: set[int] = set()
         for start in range(0, len(unfinished), _RECORDS_PER_APPEND):
             part = unfinished[start : start + _RECORDS_PER_APPEND]
             entries = self._journal.entries(self._connections, [each.number for each in part])
-            work = {entry.number: _record(entry) for entry in entries if entry is not None}
+            work: dict[int, JournalRecord] = {}
+            for entry in entries:
+                if entry is None:
+                    continue
+                try:
+                    work[entry.number] = _record(entry)
+                except StoreUnavailable:
+                    damaged.add(entry.number)
             self._apply(work, floor=floor, oldest=0)
-            self._journal.finish(self._connections, part)
+            done = [each for each in part if each.number not in damaged]
+            self._journal.finish(self._connections, done)
+        if damaged:
+            raise StoreUnavailable("a record of the journal is damaged")
 
     def complete_all(self) -> None:
         """Finish all that is unfinished."""
@@ -159,9 +173,12 @@ class Application:
             entries = self._journal.entries(self._connections, list(repeated))
             for entry in entries:
                 if entry is not None:
-                    kept = _record(entry)
-                    holds = kept.holds or repeated[entry.number].holds
-                    work[entry.number] = replace(kept, holds=holds)
+                    sent = repeated[entry.number]
+                    # What was kept and cannot be read any more is applied as it is sent now.
+                    with suppress(StoreUnavailable):
+                        kept = _record(entry)
+                        sent = replace(kept, holds=kept.holds or sent.holds)
+                    work[entry.number] = sent
         self._apply(work, floor=last.floor, oldest=last.oldest, cells=cells)
         self._journal.finish(self._connections, finished)
         old = appended[0].old_unfinished

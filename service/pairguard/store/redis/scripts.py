@@ -81,10 +81,12 @@ for place = 1, count do
   local kept = redis.call('GETRANGE', key, 0, 15)
   if seen[key] then
     outcome[place] = -seen[key]
-  elseif kept == '' then
+  elseif kept == '' and redis.call('EXISTS', key) == 0 then
     new[#new + 1] = place
     seen[key] = place
-  elseif #redis.call('ZRANGEBYSCORE', KEYS[4], tonumber(kept), tonumber(kept)) > 0 then
+  elseif tonumber(kept)
+    and #redis.call('ZRANGEBYSCORE', KEYS[4], tonumber(kept), tonumber(kept)) > 0
+  then
     outcome[place] = -tonumber(kept)
   else
     outcome[place] = 0
