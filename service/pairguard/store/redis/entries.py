@@ -78,9 +78,7 @@ def meta_of(time: float, decision_id: str, reconciliation: str) -> bytes:
     return _META.pack(time, len(decision), len(name)) + decision + name
 
 
-def read_entry(
-    kind: RecordKind, record_id: str, value: bytes, number: int | None = None
-) -> Entry:
+def read_entry(kind: RecordKind, record_id: str, value: bytes, number: int | None = None) -> Entry:
     """Return the record of a kept value.
 
     One whose head is damaged keeps its place and its name, and has a payload that cannot be read:
@@ -92,17 +90,8 @@ def read_entry(
         value: What is kept.
         number: Its place, where the stream tells that; None: the value alone does.
     """
-    try:
-        written = int(value[:CURSOR_DIGITS])
-        time, decision_bytes, name_bytes = _META.unpack_from(value, CURSOR_DIGITS)
-        place = CURSOR_DIGITS + _META.size
-        decision_id = value[place : place + decision_bytes].decode()
-        place += decision_bytes
-        reconciliation = value[place : place + name_bytes].decode()
-        place += name_bytes
-        if not math.isfinite(time) or written < 0 or place > len(value):
-            raise ValueError("the head of a record says what none can")
-    except (ValueError, struct.error):
+    head = _read_head(value)
+    if head is None:
         return Entry(
             number=number or 0,
             kind=kind,
@@ -113,6 +102,7 @@ def read_entry(
             payload=UNREADABLE,
             value=value,
         )
+    written, time, decision_id, reconciliation, place = head
     return Entry(
         number=written if number is None else number,
         kind=kind,
@@ -123,3 +113,23 @@ def read_entry(
         payload=value[place:],
         value=value,
     )
+
+
+def _read_head(value: bytes) -> tuple[int, float, str, str, int] | None:
+    """Return number, time, decision and agreement of a value, and where its payload begins.
+
+    Returns:
+        None: They are not as anybody writes them.
+    """
+    try:
+        number = int(value[:CURSOR_DIGITS])
+        time, decision_bytes, name_bytes = _META.unpack_from(value, CURSOR_DIGITS)
+        place = CURSOR_DIGITS + _META.size
+        decision_id = value[place : place + decision_bytes].decode()
+        place += decision_bytes
+        reconciliation = value[place : place + name_bytes].decode()
+    except (ValueError, struct.error):
+        return None
+    place += name_bytes
+    is_sound = number >= 0 and math.isfinite(time) and place <= len(value)
+    return (number, time, decision_id, reconciliation, place) if is_sound else None

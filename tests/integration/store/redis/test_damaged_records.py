@@ -1,4 +1,4 @@
-"""A record whose value in Redis is not as it was written: named, passed over, and in nobody's way."""
+"""A record whose value in Redis is not as it was written is named and in nobody's way."""
 
 from __future__ import annotations
 
