@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from pairguard.store.ports import ErasureStatus, RecordKind, Retention
@@ -12,7 +14,7 @@ from tests.integration.store.redis.kept_records import DAY, TIME, chat_started, 
 from tests.redis_server import RedisServer
 
 KEY = b"pg:{journal}:decision:d2"
-DAMAGES = {
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "number": lambda value: b"?" + value[1:],
     "lengths": lambda value: value[:24] + b"\xff\xff\xff" + value[27:],
     "time": lambda value: value[:16] + b"\xff" * 8 + value[24:],
