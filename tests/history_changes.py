@@ -16,6 +16,7 @@ from pairguard.history.changes import (
     EvidenceKept,
     Exonerated,
     Exposed,
+    Linked,
     ReportMade,
     ReportReceived,
     Reviewed,
@@ -41,17 +42,18 @@ def row_of(changes: Iterable[Change], row: bytes = b"") -> bytes:
     return row
 
 
-def started(
-    chat: str, partner: str, *linked: str, time: float = NOON, devices: tuple[str, ...] = ()
-) -> ChatStarted:
+def started(chat: str, partner: str, *linked: str, time: float = NOON) -> ChatStarted:
     return ChatStarted(
         time,
         hashed(chat).hex(),
         tuple(hashed(each) for each in (partner, *linked)),
         "",
         chat.encode(),
-        tuple(hashed(each) for each in devices),
     )
+
+
+def with_devices(*devices: str, time: float = NOON) -> Linked:
+    return Linked(time, tuple(hashed(each) for each in devices))
 
 
 def ended(
@@ -98,10 +100,8 @@ def decided(
     exposure: float | None = 0.1,
     own: float | None = 0.2,
     partner: float | None = 0.3,
-    devices: tuple[str, ...] = (),
 ) -> Decided:
-    linked = tuple(hashed(each) for each in devices)
-    return Decided(time, allowed, exposure, own, partner, linked)
+    return Decided(time, allowed, exposure, own, partner)
 
 
 # Within a day, so that nothing is too old to be told apart from its repetition; often the same.
@@ -123,7 +123,11 @@ decisions = st.builds(
     exposure=probabilities,
     own=probabilities,
     partner=probabilities,
-    devices=st.sampled_from([(), ("phone",), ("phone", "tablet")]),
+)
+devices_seen = st.builds(
+    lambda names, time: with_devices(*names, time=time),
+    st.sampled_from([("phone",), ("phone", "tablet")]),
+    times,
 )
 starts = st.builds(started, chats, people, time=times)
 ends = st.builds(ended, chats, people, time=times, skipped=flags, minor=probabilities)
@@ -158,6 +162,7 @@ items = st.builds(
 )
 changes = st.one_of(
     decisions,
+    devices_seen,
     starts,
     ends,
     reports,

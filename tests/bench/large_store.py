@@ -14,7 +14,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from pairguard.history.changes import ChatEnded, ChatStarted, Decided, EvidenceKept
+from pairguard.history.changes import ChatEnded, ChatStarted, Decided, EvidenceKept, Linked
 from pairguard.history.row import Row
 from pairguard.store.effects import evidence_change
 from pairguard.store.opening import open_store, sqlite_path
@@ -72,12 +72,14 @@ def _row(draw: random.Random, now: float) -> bytes:
     device = (draw.randbytes(16),)
     for _ in range(3):
         then = now - draw.uniform(0, 2e6)
-        row.apply(Decided(then, True, draw.random() / 50, draw.random(), draw.random(), device))
+        row.apply(Decided(then, True, draw.random() / 50, draw.random(), draw.random()))
+        row.apply(Linked(then, device))
     for _ in range(2):
         then, chat = now - draw.uniform(0, 2e6), draw.randbytes(16).hex()
         partner = (draw.randbytes(16), draw.randbytes(16))
         decision = draw.randbytes(16).hex()
-        row.apply(ChatStarted(then, chat, partner, decision, draw.randbytes(64), device))
+        row.apply(ChatStarted(then, chat, partner, decision, draw.randbytes(64)))
+        row.apply(Linked(then, device))
         row.apply(ChatEnded(then + 60, chat, partner, 60.0, False, False, draw.random()))
     return row.written()
 

@@ -27,7 +27,6 @@ class Decided:
         exposure: What it adds to the exposure of both, in [0, 1]; None: not known.
         own_probability_minor: P(minor) of this participant.
         partner_probability_minor: P(minor) of the other.
-        linked: Ids that were linked to this one; only in the row of the participant's own id.
     """
 
     time: float
@@ -35,7 +34,18 @@ class Decided:
     exposure: float | None
     own_probability_minor: float | None
     partner_probability_minor: float | None
-    linked: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The participant came with other ids; only in the row of its own.
+
+    Attributes:
+        ids: Those that were linked to it.
+    """
+
+    time: float
+    ids: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,6 @@ class ChatStarted:
         partner: Ids of the other, its own first.
         decision_id: The decision that it started from; "": none.
         sealed_chat_id: The caller's id of the chat, sealed.
-        linked: As in ``Decided``.
         start_time: When it started as the caller says; None: at ``time``.
     """
 
@@ -70,7 +79,6 @@ class ChatStarted:
     partner: tuple[bytes, ...]
     decision_id: str
     sealed_chat_id: bytes
-    linked: tuple[bytes, ...] = ()
     start_time: float | None = None
 
 
@@ -196,6 +204,7 @@ class Unlinked:
 
 Change = (
     Decided
+    | Linked
     | Exposed
     | ChatStarted
     | ChatEnded

@@ -8,6 +8,7 @@ a chat count once each, whoever tells of them and in whatever order.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -19,6 +20,7 @@ MAX_CHATS: Final = 64
 
 _DIGEST_BYTES: Final = 8
 _RECORD = struct.Struct("<8sI")
+_WORD = struct.Struct("<I")
 _FLAG_BITS: Final = 2
 _FLAGS: Final = (1 << _FLAG_BITS) - 1
 
@@ -32,47 +34,70 @@ def chat_flags(section: bytes, chat: str) -> int:
 
 
 def with_chat(section: bytes, chat: str, time: float, flag: int) -> bytes:
-    """Return a list in which a chat has one flag more.
+    """Return a list in which a chat has one flag more; see ``note_chat``."""
+    chats = open_chat_list(section)
+    note_chat(chats, chat, time, flag)
+    return bytes(chats)
 
-    Args:
-        section: The list before; b"": empty.
-        chat: Hash of the chat's id.
-        time: Seconds since 1970.
-        flag: ``STARTED`` or ``ENDED``.
+
+def open_chat_list(section: bytes) -> bytearray:
+    """Return a list that can be changed; b"": an empty one.
 
     Raises:
         ValueError: The list is damaged.
     """
     if len(section) % _RECORD.size:
         raise ValueError("a list of chats ends within a record")
+    return bytearray(section)
+
+
+def note_chat(chats: bytearray, chat: str, time: float, flag: int) -> int:
+    """Give a chat in a list one flag more, in place.
+
+    Args:
+        chats: As ``open_chat_list`` returns it.
+        chat: Hash of the chat's id.
+        time: Seconds since 1970.
+        flag: ``STARTED`` or ``ENDED``.
+
+    Returns:
+        Which of the two were known of the chat before.
+    """
+    size = _RECORD.size
     digest = _digest(chat)
     minute = max(int(time // 60.0), 0)
-    place = _find(section, digest)
+    known = 0
+    place = _find(chats, digest)
     if place >= 0:
-        flag |= _flags_at(section, place)
-        minute = max(minute, _minute_at(section, place))
-        section = section[:place] + section[place + _RECORD.size :]
-    start = max(len(section) - (MAX_CHATS - 1) * _RECORD.size, 0)
+        word = _WORD.unpack_from(chats, place + _DIGEST_BYTES)[0]
+        known = word & _FLAGS
+        minute = max(minute, word >> _FLAG_BITS)
+        del chats[place : place + size]
+    start = max(len(chats) - (MAX_CHATS - 1) * size, 0)
     oldest = int((time - KEEP_SECONDS) // 60.0)
-    while start < len(section) and _minute_at(section, start) < oldest:
-        start += _RECORD.size
-    return section[start:] + _RECORD.pack(digest, minute << _FLAG_BITS | flag)
+    while (
+        start < len(chats)
+        and _WORD.unpack_from(chats, start + _DIGEST_BYTES)[0] >> _FLAG_BITS < oldest
+    ):
+        start += size
+    if start:
+        del chats[:start]
+    chats += _RECORD.pack(digest, minute << _FLAG_BITS | flag | known)
+    return known
 
 
+# A start and an end are applied to the row of each id of both: the same hash eight times.
+@lru_cache(maxsize=4_096)
 def _digest(chat: str) -> bytes:
     return blake2b(chat.encode(), digest_size=_DIGEST_BYTES).digest()
 
 
-def _find(section: bytes, digest: bytes) -> int:
+def _find(section: bytes | bytearray, digest: bytes) -> int:
     place = section.find(digest)
     while place >= 0 and place % _RECORD.size:
         place = section.find(digest, place + 1)
     return place
 
 
-def _flags_at(section: bytes, place: int) -> int:
+def _flags_at(section: bytes | bytearray, place: int) -> int:
     return int(_RECORD.unpack_from(section, place)[1]) & _FLAGS
-
-
-def _minute_at(section: bytes, place: int) -> int:
-    return int(_RECORD.unpack_from(section, place)[1]) >> _FLAG_BITS

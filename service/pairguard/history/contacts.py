@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -30,40 +31,88 @@ _ID_OFFSET: Final = _RECORD.size - PREFIX_BYTES
 def with_contact(
     contacts: bytes, time: float, ids: Sequence[bytes], *, limit: int = MAX_CONTACTS
 ) -> bytes:
-    """Return a list in which a participant was met at a time.
+    """Return a list in which a participant was met at a time; see ``note_contact``."""
+    kept = open_contacts(contacts)
+    note_contact(kept, time, ids, limit=limit)
+    return bytes(kept)
 
-    Args:
-        contacts: The list before; b"": empty.
-        time: Seconds since 1970.
-        ids: Hashes of the participant; the first is its own, the others are linked to it.
-        limit: How many ids there may be.
+
+def open_contacts(contacts: bytes) -> bytearray:
+    """Return a list that can be changed; b"": an empty one.
 
     Raises:
         ValueError: The list is damaged.
     """
-    size = _RECORD.size
     _check(contacts)
-    kept = bytearray(contacts)
-    for index, each in enumerate(ids):
-        minute, flags = max(int(time // 60.0), 0), 0 if index else _PRIMARY
-        place = _find(kept, each[:PREFIX_BYTES])
+    return bytearray(contacts)
+
+
+def note_contact(
+    contacts: bytearray, time: float, ids: Sequence[bytes], *, limit: int = MAX_CONTACTS
+) -> None:
+    """Take note in a list, in place, that a participant was met at a time.
+
+    Args:
+        contacts: As ``open_contacts`` returns it.
+        time: Seconds since 1970.
+        ids: Hashes of the participant; the first is its own, the others are linked to it.
+        limit: How many ids there may be.
+    """
+    size = _RECORD.size
+    minute = max(int(time // 60.0), 0)
+    records, prefixes = _records_of(minute, tuple(ids))
+    if contacts.endswith(records):
+        return  # as at the end of a short chat
+    if not contacts or _MINUTE.unpack_from(contacts, len(contacts) - size)[0] <= minute:
+        for each in prefixes:
+            if each in contacts:
+                _move(contacts, minute, prefixes)
+                break
+        else:
+            # As at nearly every start of a chat: somebody new, and now.
+            contacts += records
+    else:
+        _move(contacts, minute, prefixes)
+    oldest = int((time - KEEP_SECONDS) // 60.0)
+    start = max(len(contacts) - limit * size, 0)
+    while start < len(contacts) and _MINUTE.unpack_from(contacts, start)[0] < oldest:
+        start += size
+    if start:
+        del contacts[:start]
+
+
+# One meeting is noted in the rows of all ids, and at its end again.
+@lru_cache(maxsize=4_096)
+def _records_of(minute: int, ids: tuple[bytes, ...]) -> tuple[bytes, tuple[bytes, ...]]:
+    """Return the records of ids that nobody has met before, and how the ids begin."""
+    prefixes = tuple([each[:PREFIX_BYTES] for each in ids])
+    flags = [_PRIMARY] + [0] * (len(ids) - 1)
+    records = [
+        _RECORD.pack(minute, flag, each) for flag, each in zip(flags, prefixes, strict=False)
+    ]
+    return b"".join(records), prefixes
+
+
+def _move(contacts: bytearray, minute: int, prefixes: Sequence[bytes]) -> None:
+    """Put ids where they belong by the time of a meeting, or of a later one that is known."""
+    size = _RECORD.size
+    flags = _PRIMARY
+    for prefix in prefixes:
+        place = _find(contacts, prefix)
+        latest = minute
         if place >= 0:
             # The flag that an id had as a participant's own stays: participants are counted by it.
-            before, old_flags, _ = _RECORD.unpack_from(kept, place)
-            minute, flags = max(minute, before), flags | old_flags
-            del kept[place : place + size]
-        place = len(kept)
-        while place and _MINUTE.unpack_from(kept, place - size)[0] > minute:
+            before, old_flags, _ = _RECORD.unpack_from(contacts, place)
+            latest, flags = max(minute, before), flags | old_flags
+            del contacts[place : place + size]
+        place = len(contacts)
+        while place and _MINUTE.unpack_from(contacts, place - size)[0] > latest:
             place -= size
-        kept[place:place] = _RECORD.pack(minute, flags, each[:PREFIX_BYTES])
-    oldest = int((time - KEEP_SECONDS) // 60.0)
-    start = max(len(kept) - limit * size, 0)
-    while start < len(kept) and _MINUTE.unpack_from(kept, start)[0] < oldest:
-        start += size
-    return bytes(kept[start:])
+        contacts[place:place] = _RECORD.pack(latest, flags, prefix)
+        flags = 0
 
 
-def last_contact(contacts: bytes, ids: Iterable[bytes]) -> float | None:
+def last_contact(contacts: bytes | bytearray, ids: Iterable[bytes]) -> float | None:
     """Return when any of these ids was met last, to the minute, in seconds since 1970; or None.
 
     Raises:
@@ -101,7 +150,7 @@ def contact_count(lists: Sequence[bytes], now: float) -> int:
     return len(np.unique(records["id"][counted]))
 
 
-def with_names(contacts: bytes, names: Mapping[bytes, bytes]) -> bytes:
+def with_names(contacts: bytes | bytearray, names: Mapping[bytes, bytes]) -> bytes:
     """Return a list in which other hashes stand for some, so that counts stay."""
     _check(contacts)
     renamed = bytearray(contacts)
@@ -133,7 +182,7 @@ def id_prefixes(contacts: bytes) -> NDArray[np.uint64]:
     return np.frombuffer(contacts, _FIELDS)["id"]
 
 
-def _check(contacts: bytes) -> None:
+def _check(contacts: bytes | bytearray) -> None:
     if len(contacts) % _RECORD.size:
         raise ValueError("a list of contacts ends within a record")
 

@@ -24,13 +24,20 @@ from pairguard.history.changes import (
     EvidenceKept,
     Exonerated,
     Exposed,
+    Linked,
     ReportMade,
     ReportReceived,
     Reviewed,
     Unlinked,
 )
-from pairguard.history.chats import ENDED, KEEP_SECONDS, STARTED, chat_flags, with_chat
-from pairguard.history.contacts import last_contact, with_contact, with_names
+from pairguard.history.chats import (
+    ENDED,
+    KEEP_SECONDS,
+    STARTED,
+    note_chat,
+    open_chat_list,
+)
+from pairguard.history.contacts import last_contact, note_contact, open_contacts, with_names
 from pairguard.history.kept_evidence import read_items, with_item, write_items
 from pairguard.history.reports import (
     add_report,
@@ -66,35 +73,70 @@ MAX_DEVICES: Final = 64
 MOST_IDS_OF_A_PARTNER: Final = 5
 """Ids of one partner that the list of contacts takes, its own first: no partner may fill it."""
 
+_ONE_CHAT: Final = {Counter.CHATS: 1.0}
+# Names of the ledger as they stand in it.
+_OPEN: Final = b'"open"'
+_REPORTS: Final = b'"reports"'
+
 
 class Row:
     """A row while it is changed.
 
     Args:
         row: As it was written; b"": there is none yet.
+        sections: Of a row that was read already; they are this one's from now on.
 
     Raises:
         ValueError: The row is damaged.
     """
 
-    def __init__(self, row: bytes = b"") -> None:
-        self._sections = sections_of(row)
-        self._times = Times(self._sections.get(TIMES))
+    __slots__ = (
+        "_changed_at",
+        "_chats",
+        "_contacts",
+        "_devices",
+        "_ledger",
+        "_noted",
+        "_sections",
+        "_tiles",
+        "_times",
+    )
+
+    def __init__(self, row: bytes = b"", *, sections: dict[int, bytes] | None = None) -> None:
+        if sections is None:
+            sections = sections_of(row)
+        self._sections = sections
+        self._times = Times(sections.get(TIMES))
+        # Each part is opened by the first change that touches it; the others stay as they stand.
         self._tiles: Tiles | None = None
+        self._contacts: bytearray | None = None
+        self._devices: bytearray | None = None
+        self._chats: bytearray | None = None
         self._ledger: Ledger | None = None
         self._changed_at = self._times.last_seen
+        self._noted: float | None = None
 
     def written(self) -> bytes:
         """Return the row as it is to be kept."""
+        return row_of(self.sections_written())
+
+    def sections_written(self) -> dict[int, bytes]:
+        """Return the sections of the row as it is to be kept."""
         sections = self._sections
         sections[TIMES] = self._times.section(sections.get(TIMES, b""))
         if self._tiles is not None:
             # By the time of the last change and not by the latest of all: once a clock that ran
             # ahead is right again, what it counts must not look old.
             sections[TILES] = self._tiles.block(self._changed_at)
+        if self._contacts is not None:
+            sections[CONTACTS] = bytes(self._contacts)
+        if self._devices is not None:
+            sections[DEVICES] = bytes(self._devices)
+        if self._chats is not None:
+            sections[CHATS] = bytes(self._chats)
         if self._ledger is not None:
             sections[LEDGER] = ledger_section(self._ledger)
-        return row_of(sections)
+        return sections
 
     def apply(self, change: Change) -> None:
         """Apply one change.
@@ -120,7 +162,10 @@ class Row:
         if change.own_probability_minor is not None:
             self._times.decide(change.time, change.own_probability_minor)
         self._count(change.time, amounts)
-        self._see_devices(change.time, change.linked)
+
+    def _linked(self, change: Linked) -> None:
+        for each in change.ids:
+            note_contact(self._read_devices(), change.time, (each,), limit=MAX_DEVICES)
 
     def _exposed(self, change: Exposed) -> None:
         self._times.see(change.time)
@@ -130,10 +175,9 @@ class Row:
 
     def _chat_started(self, change: ChatStarted) -> None:
         flags = self._chat(change, STARTED)
-        self._see_devices(change.time, change.linked)
         if flags & STARTED:
             return
-        self._count(change.time, {Counter.CHATS: 1.0})
+        self._count(change.time, _ONE_CHAT)
         if flags & ENDED:
             return
         opened = self._read_ledger().setdefault("open", {})
@@ -144,15 +188,17 @@ class Row:
             [each.hex() for each in change.partner],
             change.time if change.start_time is None else change.start_time,
         ]
-        oldest = change.time - KEEP_SECONDS
-        for chat in [chat for chat, entry in opened.items() if entry[0] <= oldest]:
-            del opened[chat]
+        if len(opened) > 1:
+            oldest = change.time - KEEP_SECONDS
+            for chat in [chat for chat, entry in opened.items() if entry[0] <= oldest]:
+                del opened[chat]
         while len(opened) > MAX_OPEN_CHATS:
             del opened[next(iter(opened))]
 
     def _chat_ended(self, change: ChatEnded) -> None:
         flags = self._chat(change, ENDED)
-        self._read_ledger().get("open", {}).pop(change.chat, None)
+        if self._may_say(_OPEN):
+            self._read_ledger().get("open", {}).pop(change.chat, None)
         amounts = _ended(change)
         if amounts and not flags & ENDED:
             self._count(change.time, amounts)
@@ -163,7 +209,7 @@ class Row:
 
     def _report_received(self, change: ReportReceived) -> None:
         self._event(change.time)
-        met = last_contact(self._sections.get(CONTACTS, b""), change.reporter) is not None
+        met = last_contact(self._read_contacts(), change.reporter) is not None
         add_report(self._read_ledger(), change, met=met or change.met)
 
     def _reviewed(self, change: Reviewed) -> None:
@@ -190,8 +236,8 @@ class Row:
             each: (token ^ index).to_bytes(len(change.token), "little")
             for index, each in enumerate(dict.fromkeys(change.ids))
         }
-        for tag in (CONTACTS, DEVICES):
-            self._sections[tag] = with_names(self._sections.get(tag, b""), names)
+        self._contacts = bytearray(with_names(self._read_contacts(), names))
+        self._devices = bytearray(with_names(self._read_devices(), names))
         texts = {old.hex(): new.hex() for old, new in names.items()}
         ledger = self._read_ledger()
         unlink_reports(ledger, texts)
@@ -199,7 +245,7 @@ class Row:
         for entry in ledger.get("open", {}).values():
             entry[3] = [texts.get(each, each) for each in entry[3]]
 
-    def _count(self, time: float, amounts: dict[Counter, float]) -> None:
+    def _count(self, time: float, amounts: Mapping[Counter, float]) -> None:
         if self._tiles is None:
             self._tiles = Tiles(self._sections.get(TILES, b""))
         self._tiles.add(time, amounts)
@@ -210,31 +256,45 @@ class Row:
             self._ledger = ledger_of(self._sections.get(LEDGER))
         return self._ledger
 
+    def _may_say(self, name: bytes) -> bool:
+        """Return whether the ledger may have a name; reading it to find out costs a change."""
+        return self._ledger is not None or name in self._sections.get(LEDGER, b"")
+
+    def _read_contacts(self) -> bytearray:
+        if self._contacts is None:
+            self._contacts = open_contacts(self._sections.get(CONTACTS, b""))
+        return self._contacts
+
+    def _read_devices(self) -> bytearray:
+        if self._devices is None:
+            self._devices = open_contacts(self._sections.get(DEVICES, b""))
+        return self._devices
+
     def _event(self, time: float) -> None:
+        if time == self._noted:
+            return
         self._times.see(time)
         self._times.first_event = earlier(self._times.first_event, time)
+        self._noted = time
 
     def _chat(self, change: ChatStarted | ChatEnded, flag: int) -> int:
         """Take note of a meeting and return what was known of the chat before."""
-        self._event(change.time)
-        self._times.first_chat = earlier(self._times.first_chat, change.time)
-        sections = self._sections
-        sections[CONTACTS] = with_contact(
-            sections.get(CONTACTS, b""), change.time, change.partner[:MOST_IDS_OF_A_PARTNER]
-        )
-        mark_met(self._read_ledger(), change.partner)
-        chats = sections.get(CHATS, b"")
-        flags = chat_flags(chats, change.chat)
-        sections[CHATS] = with_chat(chats, change.chat, change.time, flag)
-        return flags
-
-    def _see_devices(self, time: float, linked: tuple[bytes, ...]) -> None:
-        for each in linked:
-            devices = self._sections.get(DEVICES, b"")
-            self._sections[DEVICES] = with_contact(devices, time, (each,), limit=MAX_DEVICES)
+        time = change.time
+        self._event(time)
+        times = self._times
+        if not 0.0 < times.first_chat <= time:
+            times.first_chat = earlier(times.first_chat, time)
+        partner = change.partner[:MOST_IDS_OF_A_PARTNER]
+        note_contact(self._read_contacts(), time, partner)
+        if self._may_say(_REPORTS):
+            mark_met(self._read_ledger(), change.partner)
+        if self._chats is None:
+            self._chats = open_chat_list(self._sections.get(CHATS, b""))
+        return note_chat(self._chats, change.chat, time, flag)
 
     _EFFECTS: ClassVar[Mapping[type, Callable[[Row, Any], None]]] = {
         Decided: _decided,
+        Linked: _linked,
         Exposed: _exposed,
         ChatStarted: _chat_started,
         ChatEnded: _chat_ended,

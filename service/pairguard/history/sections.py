@@ -24,6 +24,7 @@ _SECTION = struct.Struct("<BI")
 _TIMES = struct.Struct("<6d")
 # An empty list of these is left out; whatever else is empty may mean something to a newer program.
 _LISTS: Final = frozenset({"reports", "verdicts", "blocks", "blocked_by", "open"})
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 class Times:
@@ -162,4 +163,4 @@ def ledger_of(section: bytes | None) -> Ledger:
 def ledger_section(ledger: Ledger) -> bytes:
     """Return the section of a ledger."""
     content = {name: value for name, value in ledger.items() if value or name not in _LISTS}
-    return json.dumps(content, separators=(",", ":")).encode() if content else b""
+    return _ENCODER.encode(content).encode() if content else b""

@@ -12,8 +12,11 @@ floats, little-endian, by rising key. Counters and levels that are not known her
 from __future__ import annotations
 
 import struct
+from array import array
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -70,6 +73,7 @@ _WINDOWS: Final = ((0, 3_600), (1, 86_400), (2, 7 * 86_400), (2, 30 * 86_400))
 _ENDS: Final = np.array([level + 1 << _LEVEL_BITS for level, _ in _WINDOWS], np.uint32)[:, None]
 
 _KEY = struct.Struct("<I")
+_SWAPS: Final = struct.pack("=I", 1) != _KEY.pack(1)  # on a big-endian machine
 _MAX_VALUE: Final = 1e30
 """More than anything that is counted, and less than a float of four bytes can hold."""
 
@@ -77,21 +81,32 @@ _MAX_VALUE: Final = 1e30
 class Tiles:
     """The tiles of one row while it is changed.
 
+    What is added at one time goes into three tiles, which stay open until another time comes: a
+    call of many events has one.
+
     Raises:
         ValueError: The block is damaged.
     """
 
-    __slots__ = ("_record", "_records", "_width")
+    __slots__ = ("_keys", "_open", "_open_time", "_record", "_records", "_width")
 
     def __init__(self, block: bytes = b"") -> None:
-        keys, values = _read(block)
-        self._width = values.shape[1]
-        self._record = struct.Struct(f"<I{self._width}f")
-        if not block or block[0] == self._width:
+        self._width = width = block[0] if block else COUNTERS
+        if width >= COUNTERS:
+            self._record = _record_of(width)
             self._records = bytearray(block[1:])
         else:
+            keys, values = _read(block)
+            self._width = COUNTERS
+            self._record = record = _record_of(COUNTERS)
             rows = zip(keys.tolist(), values.tolist(), strict=True)
-            self._records = bytearray().join(self._record.pack(key, *each) for key, each in rows)
+            self._records = bytearray().join(record.pack(key, *each) for key, each in rows)
+        count, rest = divmod(len(self._records), self._record.size)
+        if rest:
+            raise ValueError("a block of tiles ends within one")
+        self._keys = [*_keys_of(self._width, count).unpack(self._records)]
+        self._open_time: float | None = None
+        self._open: list[tuple[int, array[float]]] = []
 
     def add(self, time: float, amounts: Mapping[Counter, float]) -> None:
         """Add amounts to the tiles of a time.
@@ -103,37 +118,72 @@ class Tiles:
         Raises:
             ValueError: The time or an amount is no number, or an amount is below 0.
         """
-        if not all(0.0 <= amount < _MAX_VALUE for amount in amounts.values()):
-            raise ValueError("what is counted must be a number of 0 or more")
-        records, record = self._records, self._record
-        for level, (seconds, _) in enumerate(_LEVELS):
-            key = _key(level, time // seconds)
-            place = self._place(key)
-            if place == len(records) or _KEY.unpack_from(records, place)[0] != key:
-                records[place:place] = record.pack(key, *([0.0] * self._width))
-            tile = list(record.unpack_from(records, place))
-            for counter, amount in amounts.items():
-                tile[1 + counter] = min(tile[1 + counter] + amount, _MAX_VALUE)
-            record.pack_into(records, place, *tile)
+        for amount in amounts.values():
+            if not 0.0 <= amount < _MAX_VALUE:
+                raise ValueError("what is counted must be a number of 0 or more")
+        if time != self._open_time:
+            self._open_at(time)
+        for counter, amount in amounts.items():
+            for _, tile in self._open:
+                # An array of floats of four bytes rounds as writing them does.
+                value = tile[counter] + amount
+                tile[counter] = value if value < _MAX_VALUE else _MAX_VALUE  # noqa: FURB136 - slower
 
     def block(self, now: float) -> bytes:
         """Return the block without the tiles that no window reaches any more at ``now``."""
-        for level, (seconds, kept) in enumerate(_LEVELS):
-            start = self._place(_key(level, 0))
-            del self._records[start : self._place(_key(level, now // seconds - kept))]
-        return bytes((self._width,)) + self._records if self._records else b""
+        self._close()
+        records, keys, size = self._records, self._keys, self._record.size
+        for level, oldest in enumerate(_oldest_keys(now)):
+            start = bisect_left(keys, level << _LEVEL_BITS)
+            end = bisect_left(keys, oldest)
+            if start < end:
+                del keys[start:end]
+                del records[start * size : end * size]
+        return bytes((self._width,)) + records if records else b""
 
-    def _place(self, key: int) -> int:
-        """Return where the tile of a key is or would have to be."""
-        records, size = self._records, self._record.size
-        low, high = 0, len(records) // size
-        while low < high:
-            middle = (low + high) // 2
-            if _KEY.unpack_from(records, middle * size)[0] < key:
-                low = middle + 1
+    def _open_at(self, time: float) -> None:
+        """Open the tiles of a time, which are made where there are none yet.
+
+        Raises:
+            ValueError: The time is no number.
+        """
+        self._close()
+        records, keys, record = self._records, self._keys, self._record
+        # By rising keys: what is made later stands behind what was made before.
+        for key in _keys(time):
+            index = bisect_left(keys, key)
+            start = index * record.size + _KEY.size
+            end = start + record.size - _KEY.size
+            if index == len(keys) or keys[index] != key:
+                keys.insert(index, key)
+                tile = array("f", bytes(end - start))
+                records[start - _KEY.size : start - _KEY.size] = _KEY.pack(key) + tile.tobytes()
             else:
-                high = middle
-        return low * size
+                tile = array("f", bytes(records[start:end]))
+                if _SWAPS:
+                    tile.byteswap()
+            self._open.append((start, tile))
+        self._open_time = time
+
+    def _close(self) -> None:
+        for start, tile in self._open:
+            if _SWAPS:
+                tile.byteswap()
+            content = tile.tobytes()
+            self._records[start : start + len(content)] = content
+        self._open = []
+        self._open_time = None
+
+
+@lru_cache(maxsize=16)
+def _record_of(width: int) -> struct.Struct:
+    return struct.Struct(f"<I{width}f")
+
+
+@lru_cache(maxsize=128)
+def _keys_of(width: int, count: int) -> struct.Struct:
+    """Return what reads the keys of so many records."""
+    return struct.Struct("<" + f"I{4 * width}x" * count)
 
 
 def window_sums(blocks: Sequence[bytes], now: float) -> Sums:
@@ -161,6 +211,33 @@ def window_sums(blocks: Sequence[bytes], now: float) -> Sums:
     starts = [_key(level, (now - span) // _LEVELS[level][0]) for level, span in _WINDOWS]
     reached = (keys >= np.array(starts, np.uint32)[:, None]) & (keys < _ENDS)
     return reached.astype(np.float64) @ values[:, :COUNTERS]
+
+
+def _keys(time: float) -> tuple[int, ...]:
+    """Return the keys of the tiles of a time, by level."""
+    return _keys_of_index(time // _LEVELS[0][0])[0]
+
+
+def _oldest_keys(now: float) -> tuple[int, ...]:
+    """Return the keys of the first tiles that a window reaches, by level."""
+    return _keys_of_index(now // _LEVELS[0][0])[1]
+
+
+# Larger tiles are made of whole smaller ones, so that all that happens in one has the same keys.
+@lru_cache(maxsize=256)
+def _keys_of_index(index: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the keys of the tiles that are or hold a smallest one, and the oldest ones then."""
+    smallest = _LEVELS[0][0]
+    indices = [index // (seconds // smallest) for seconds, _ in _LEVELS]
+    return (
+        tuple([_key(level, each) for level, each in enumerate(indices)]),
+        tuple(
+            [
+                _key(level, each - kept)
+                for (level, each), (_, kept) in zip(enumerate(indices), _LEVELS, strict=True)
+            ]
+        ),
+    )
 
 
 def _key(level: int, index: float) -> int:

@@ -26,7 +26,7 @@ from pairguard.server.kept_participants import open_chats_of, summary_of
 from pairguard.server.response_conversion import set_time
 from pairguard.store.effects import review_of
 from pairguard.store.ports import KeptParticipant
-from pairguard.store.record_fields import event_participants, ids_of, seconds
+from pairguard.store.record_fields import Ids, event_participants, ids_of, seconds
 from pairguard.v1 import assessment_pb2, feedback_service_pb2, journal_pb2
 
 _SECONDS_PER_HOUR: Final = 3600.0
@@ -52,29 +52,45 @@ class EventCompletion:
         self._decisions = decisions
         self._now = now
         self._starts: dict[str, float] = {}
+        self._minors: dict[bytes, float | None] = {}
         self._said: list[tuple[Sequence[bytes], Reviewed | Exonerated]] = []
 
-    def complete(self, messages: Sequence[journal_pb2.EventRecord], policy: Policy) -> None:
-        """Complete messages in place, all under one policy."""
-        for message in messages:
+    def complete(
+        self,
+        messages: Sequence[journal_pb2.EventRecord],
+        policy: Policy,
+        participants: Sequence[tuple[Ids, ...]] | None = None,
+    ) -> None:
+        """Complete messages in place, all under one policy.
+
+        Args:
+            messages: Of one request.
+            policy: What a review or an appeal does to holds.
+            participants: Who is in each, where that was read already (``event_participants``).
+        """
+        if participants is None:
+            participants = [event_participants(message.event) for message in messages]
+        ends = []
+        for message, people in zip(messages, participants, strict=True):
             kind = message.event.WhichOneof("event")
             if kind == "chat_started":
-                self._started(message)
+                self._started(message, people)
+            elif kind == "chat_ended":
+                ends.append((message, people))
             elif kind == "review_verdict":
-                self._reviewed(message, policy)
+                self._reviewed(message, people[0], policy)
             elif kind == "appeal_outcome":
-                self._appealed(message)
+                self._appealed(message, people[0])
             elif kind == "report":
-                self._reported(message)
+                self._reported(message, people)
         # Last, so that an end finds its start also where it stands before it in the request.
-        for message in messages:
-            if message.event.WhichOneof("event") == "chat_ended":
-                self._ended(message)
+        for message, people in ends:
+            self._ended(message, people)
 
-    def _started(self, message: journal_pb2.EventRecord) -> None:
+    def _started(self, message: journal_pb2.EventRecord, people: tuple[Ids, ...]) -> None:
         event = message.event
         self._starts[event.chat_id] = _event_seconds(message)
-        self._tell_ages(message)
+        self._tell_ages(message, people)
         decision = self._decisions.get(event.decision_id)
         if decision is None and event.decision_id:
             # It may still be on its way: looked for again by the upkeep. What a chat from a ranking
@@ -86,14 +102,14 @@ class EventCompletion:
         if decision is not None:
             _expose_by_ranking(message, decision)
 
-    def _ended(self, message: journal_pb2.EventRecord) -> None:
+    def _ended(self, message: journal_pb2.EventRecord, people: tuple[Ids, ...]) -> None:
         content = message.event.chat_ended
-        self._tell_ages(message)
+        self._tell_ages(message, people)
         if content.HasField("duration"):
             message.chat_duration.CopyFrom(content.duration)
             return
         start = self._starts.get(message.event.chat_id)
-        for ids in event_participants(message.event):
+        for ids in people:
             with suppress(StoreUnavailable):  # damaged, so unknown
                 for chat in open_chats_of(self._known[ids[0]].rows, self._now):
                     if start is None and chat.chat == message.event.chat_id:
@@ -105,16 +121,16 @@ class EventCompletion:
             message.chat_duration.seconds = int(length)
             message.chat_duration.nanos = int((length - int(length)) * 1e9)
 
-    def _reported(self, message: journal_pb2.EventRecord) -> None:
+    def _reported(self, message: journal_pb2.EventRecord, people: tuple[Ids, ...]) -> None:
         """Tell whether the two met, also where the reported has met too many since to show it."""
-        reporter, reported = event_participants(message.event)
+        reporter, reported = people
         with suppress(ValueError):  # damaged, so unknown
             message.reporter_met_reported = (
                 last_met(self._known[reporter[0]].rows, reported) is not None
                 or last_met(self._known[reported[0]].rows, reporter) is not None
             )
 
-    def _reviewed(self, message: journal_pb2.EventRecord, policy: Policy) -> None:
+    def _reviewed(self, message: journal_pb2.EventRecord, ids: Ids, policy: Policy) -> None:
         content = message.event.review_verdict
         ended: set[str] = set()
         if content.HasField("confirmed_age") and _confirmed_years(message) >= (
@@ -126,7 +142,6 @@ class EventCompletion:
             message.hold_duration.FromSeconds(int(hours * _SECONDS_PER_HOUR))
         review = review_of(message)
         if review is not None:
-            (ids,) = event_participants(message.event)
             with suppress(StoreUnavailable):  # damaged, so nothing is known to be cleared
                 was_upheld = self._upheld(ids)
                 self._say(ids, review)
@@ -134,11 +149,10 @@ class EventCompletion:
                     ended |= _CONDUCT_HOLDS
         message.ended_hold_reasons.extend(sorted(ended))
 
-    def _appealed(self, message: journal_pb2.EventRecord) -> None:
+    def _appealed(self, message: journal_pb2.EventRecord, ids: Ids) -> None:
         event = message.event
         if event.appeal_outcome.result != feedback_service_pb2.APPEAL_RESULT_OVERTURNED:
             return
-        (ids,) = event_participants(event)
         reasons = {str(reason) for reason in HOLD_REASONS}
         times = [self._now]
         if event.appeal_outcome.HasField("appeal_time"):
@@ -159,15 +173,22 @@ class EventCompletion:
                     reasons -= _CONDUCT_HOLDS
         message.ended_hold_reasons.extend(sorted(reasons))
 
-    def _tell_ages(self, message: journal_pb2.EventRecord) -> None:
-        content = getattr(message.event, message.event.WhichOneof("event") or "")
-        for side in ("a", "b"):
-            reference = getattr(content, f"participant_{side}")
-            kept = self._known[bytes.fromhex(reference.participant_id)]
+    def _tell_ages(self, message: journal_pb2.EventRecord, people: tuple[Ids, ...]) -> None:
+        (own_a, *_), (own_b, *_) = people
+        minor_a, minor_b = self._minor(own_a), self._minor(own_b)
+        if minor_a is not None:
+            message.participant_a_probability_minor = minor_a
+        if minor_b is not None:
+            message.participant_b_probability_minor = minor_b
+
+    def _minor(self, own: bytes) -> float | None:
+        """Return P(minor) of a participant by the last decision; None: it is not known."""
+        if own not in self._minors:
+            minor = None
             with suppress(ValueError):  # damaged, so unknown
-                minor = last_probability_minor(kept.rows)
-                if minor is not None:
-                    setattr(message, f"participant_{side}_probability_minor", minor)
+                minor = last_probability_minor(self._known[own].rows)
+            self._minors[own] = minor
+        return self._minors[own]
 
     def _say(self, ids: Sequence[bytes], change: Reviewed | Exonerated) -> None:
         """Take note of what an event of this request says of a participant's conduct."""

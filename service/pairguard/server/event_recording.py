@@ -6,6 +6,7 @@ what is added to an event (``pairguard.server.event_completion``).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -27,7 +28,7 @@ from pairguard.store.ports import (
     ParticipantStore,
     RecordKind,
 )
-from pairguard.store.record_fields import event_participants
+from pairguard.store.record_fields import Ids, event_participants
 from pairguard.store.records import event_record
 from pairguard.v1 import (
     feedback_service_pb2,
@@ -97,57 +98,68 @@ class EventRecording:
             self._metrics.count_store_error("append")
             raise
         outcomes: list[RefusedItem | record_result_pb2.RecordStatus.ValueType] = []
+        counted: Counter[tuple[str, str]] = Counter()
         recorded = iter(records)
         for event, refusal in zip(request.events, refusals, strict=True):
             kind = event.WhichOneof("event") or "none"
             if refusal is not None:
                 outcomes.append(refusal)
-                self._metrics.count_event(kind, "refused")
+                counted[kind, "refused"] += 1
                 continue
             is_new, record = next(new), next(recorded)
-            outcomes.append(
-                record_result_pb2.RECORD_STATUS_RECORDED
-                if is_new
-                else record_result_pb2.RECORD_STATUS_DUPLICATE
-            )
-            self._metrics.count_event(kind, "recorded" if is_new else "duplicate")
-            if is_new and kind == "chat_started":
+            if not is_new:
+                outcomes.append(record_result_pb2.RECORD_STATUS_DUPLICATE)
+                counted[kind, "duplicate"] += 1
+                continue
+            outcomes.append(record_result_pb2.RECORD_STATUS_RECORDED)
+            counted[kind, "recorded"] += 1
+            if kind == "chat_started":
                 self._kept.chats_are_reported = True
                 if record.reconciliation:
                     self._metrics.count_chat(record.reconciliation)
+        for (name, status), count in counted.items():
+            self._metrics.count_events(name, status, count)
         ids = [event.event_id for event in request.events]
         return feedback_service_pb2.RecordEventsResponse(results=record_results(ids, outcomes))
 
     def _records(
         self, events: Sequence[feedback_service_pb2.Event], now: float
     ) -> list[JournalRecord]:
+        if not events:
+            return []
         keys = self._kept.keys
         generation = self._generations.current
         hashing = self._hashing.of(generation)
+        # What all of them have in common.
+        common = journal_pb2.EventRecord(
+            record_version=RECORD_VERSION,
+            caller=calling().name,
+            hash_key_id=keys.current.key_id,
+        )
+        set_time(common.receive_time, now)
         messages = []
         for event in events:
-            message = journal_pb2.EventRecord(
-                record_version=RECORD_VERSION,
-                event=hashing.event(event),
-                caller=calling().name,
-                hash_key_id=keys.current.key_id,
-            )
-            set_time(message.receive_time, now)
+            message = journal_pb2.EventRecord()
+            message.CopyFrom(common)
+            hashing.event(event, into=message.event)
             kind = event.WhichOneof("event")
             if kind == "chat_started":
                 message.sealed_chat_id = keys.current.seal(event.chat_id.encode())
             elif keys.retired and kind != "chat_ended":
                 _name_as_before(message.event, event, keys.retired)
             messages.append(message)
-        if keys.retired and messages:
+        if keys.retired:
             self._name_as_recorded(events, messages, keys.retired)
-        if messages:
-            # Decisions first: to find them may import them, and then they are known of everybody.
-            decisions = self._decisions(messages)
-            EventCompletion(self._known(messages, now), decisions, now).complete(
-                messages, generation.judge.policy
-            )
-        return [event_record(message) for message in messages]
+        participants = [event_participants(message.event) for message in messages]
+        # Decisions first: to find them may import them, and then they are known of everybody.
+        decisions = self._decisions(messages)
+        EventCompletion(self._known(participants, now), decisions, now).complete(
+            messages, generation.judge.policy, participants
+        )
+        return [
+            event_record(message, participants=people)
+            for message, people in zip(messages, participants, strict=True)
+        ]
 
     def _name_as_recorded(
         self,
@@ -165,10 +177,10 @@ class EventRecording:
                     message.event.event_id = name
 
     def _known(
-        self, messages: Sequence[journal_pb2.EventRecord], now: float
+        self, participants: Sequence[tuple[Ids, ...]], now: float
     ) -> dict[bytes, KeptParticipant]:
         """Return what is kept of everybody in the events, by their own id."""
-        people = {ids[0]: ids for message in messages for ids in event_participants(message.event)}
+        people = {ids[0]: ids for of_one in participants for ids in of_one}
         read: Sequence[KeptParticipant]
         try:
             read = self._store.read([*people.values()], now=now)

@@ -303,9 +303,9 @@ class Metrics:
         """Count a hold that is durable now."""
         self._holds.labels(reason).inc()
 
-    def count_event(self, event: str, status: str) -> None:
-        """Count an event by the name of its field: recorded, duplicate or refused."""
-        self._events.labels(event, status).inc()
+    def count_events(self, event: str, status: str, count: int) -> None:
+        """Count events by the name of their field: recorded, duplicate or refused."""
+        self._events.labels(event, status).inc(count)
 
     def count_recorded_evidence(self, kind: str, status: str) -> None:
         """Count an item of evidence that was sent to be kept."""

@@ -61,9 +61,14 @@ class RecordHashing:
         self._rules = self._text_rules()
         self._plans: dict[str, _Plan | None] = {}
 
-    def event(self, message: feedback_service_pb2.Event) -> feedback_service_pb2.Event:
-        """Return an event as it may be kept."""
-        return self._hashed(message)
+    def event(
+        self,
+        message: feedback_service_pb2.Event,
+        *,
+        into: feedback_service_pb2.Event | None = None,
+    ) -> feedback_service_pb2.Event:
+        """Return an event as it may be kept; ``into``: where it is put, None: a new message."""
+        return self._hashed(message, into)
 
     def age_evidence(self, message: participant_pb2.AgeEvidence) -> participant_pb2.AgeEvidence:
         """Return an item of evidence as it may be kept."""
@@ -157,7 +162,7 @@ class RecordHashing:
         """Return what to do with a message; None: it has no text, nor has any part of it."""
         if descriptor.full_name in self._plans:
             return self._plans[descriptor.full_name]
-        plan = _Plan([], [], [])
+        plan = _Plan([], [], [], {})
         for place in descriptor.fields:
             rule = self._rules.get(place.full_name)
             if rule is not None:
@@ -167,9 +172,12 @@ class RecordHashing:
                     plan.dropped.append(place.name)
             elif place.message_type is not None:
                 part = self._plan(place.message_type)
-                if part is not None:
+                choice = place.containing_oneof
+                if part is not None and choice is not None:
+                    plan.choices.setdefault(choice.name, {})[place.name] = part
+                elif part is not None:
                     plan.parts.append((place.name, place.is_repeated, part))
-        found = plan if plan.texts or plan.parts or plan.dropped else None
+        found = plan if plan.texts or plan.parts or plan.dropped or plan.choices else None
         self._plans[descriptor.full_name] = found
         return found
 
@@ -238,11 +246,13 @@ class _Plan:
         texts: Name of each text that has a rule, whether it is a list, and the rule.
         parts: The same of each message in it that has texts itself, with its plan.
         dropped: Names of the texts and maps that nothing is known about.
+        choices: By the name of each choice between messages, the plans of those that have one.
     """
 
     texts: list[tuple[str, bool, _Rule]]
     parts: list[tuple[str, bool, _Plan]]
     dropped: list[str]
+    choices: dict[str, dict[str, _Plan]]
 
     def apply(self, message: Any) -> None:
         """Apply the rules to a message, in place."""
@@ -262,6 +272,10 @@ class _Plan:
                     plan.apply(item)
             elif message.HasField(name):
                 plan.apply(getattr(message, name))
+        for choice, plans in self.choices.items():
+            chosen = message.WhichOneof(choice)
+            if chosen in plans:
+                plans[chosen].apply(getattr(message, chosen))
 
 
 def _clip(

@@ -19,6 +19,7 @@ from pairguard.history.changes import (
     EvidenceKept,
     Exonerated,
     Exposed,
+    Linked,
     ReportMade,
     ReportReceived,
     Reviewed,
@@ -26,7 +27,12 @@ from pairguard.history.changes import (
 )
 from pairguard.history.row import SKIP_SECONDS
 from pairguard.store.ports import LEGAL_HOLD, Hold, HoldChange
-from pairguard.store.record_fields import Ids, ids_of, optional_probability, seconds
+from pairguard.store.record_fields import (
+    Ids,
+    event_participants,
+    optional_probability,
+    seconds,
+)
 from pairguard.v1 import feedback_service_pb2, journal_pb2, participant_pb2
 
 UPHELD_HARM: Final = "UPHELD_HARM"
@@ -86,9 +92,18 @@ def review_of(message: journal_pb2.EventRecord) -> Reviewed | None:
     return Reviewed(seconds(message.receive_time), event.event_id, result, reports, event.chat_id)
 
 
-def effect_of(message: journal_pb2.EventRecord) -> Effect:
-    """Return what an event does."""
-    effect = Effect(message)
+def effect_of(
+    message: journal_pb2.EventRecord, participants: tuple[Ids, ...] | None = None
+) -> Effect:
+    """Return what an event does.
+
+    Args:
+        message: The event.
+        participants: Who is in it, where that was read already (``event_participants``).
+    """
+    if participants is None:
+        participants = event_participants(message.event)
+    effect = Effect(message, participants)
     _EFFECTS[message.event.WhichOneof("event") or ""](effect)
     return effect
 
@@ -97,13 +112,15 @@ class Effect:
     """What one event does.
 
     Attributes:
+        participants: The ids of everybody in it, as ``event_participants`` returns them.
         time: When it was received, seconds since 1970.
         changes: What it changes in the rows, by id.
         holds: Which holds it begins and ends.
     """
 
-    def __init__(self, message: journal_pb2.EventRecord) -> None:
+    def __init__(self, message: journal_pb2.EventRecord, participants: tuple[Ids, ...]) -> None:
         self.message = message
+        self.participants = participants
         self.event = message.event
         self.time = seconds(message.receive_time)
         self.changes: Changes = {}
@@ -112,7 +129,8 @@ class Effect:
     def change(self, ids: Ids, *changes: Change) -> None:
         """Add changes to the row of each of these ids."""
         for each in ids:
-            self.changes[each] = (*self.changes.get(each, ()), *changes)
+            earlier = self.changes.get(each)
+            self.changes[each] = changes if earlier is None else earlier + changes
 
     def probabilities(self) -> tuple[float | None, float | None]:
         """Return each participant's probability of being a minor as decided, None if unknown."""
@@ -133,21 +151,21 @@ class Effect:
 
 
 def _chat_started(effect: Effect) -> None:
-    event, content = effect.event, effect.event.chat_started
-    a, b = ids_of(content.participant_a), ids_of(content.participant_b)
+    event = effect.event
+    a, b = effect.participants
+    start_time = seconds(event.event_time) if event.HasField("event_time") else None
     for own, partner in ((a, b), (b, a)):
-        for place, each in enumerate(own):
-            linked = own[1:] if place == 0 else ()
-            started = ChatStarted(
-                effect.time,
-                event.chat_id,
-                partner,
-                event.decision_id,
-                effect.message.sealed_chat_id,
-                linked,
-                seconds(event.event_time) if event.HasField("event_time") else None,
-            )
-            effect.change((each,), started)
+        started = ChatStarted(
+            effect.time,
+            event.chat_id,
+            partner,
+            event.decision_id,
+            effect.message.sealed_chat_id,
+            start_time,
+        )
+        effect.change(own, started)
+        if len(own) > 1:
+            effect.change(own[:1], Linked(effect.time, own[1:]))
     exposure = optional_probability(effect.message, "exposure")
     if exposure is not None:
         for own, minor in zip((a, b), effect.probabilities(), strict=True):
@@ -156,7 +174,7 @@ def _chat_started(effect: Effect) -> None:
 
 def _chat_ended(effect: Effect) -> None:
     event, content = effect.event, effect.event.chat_ended
-    a, b = ids_of(content.participant_a), ids_of(content.participant_b)
+    a, b = effect.participants
     minor_a, minor_b = effect.probabilities()
     message = effect.message
     duration = seconds(message.chat_duration) if message.HasField("chat_duration") else None
@@ -177,7 +195,7 @@ def _chat_ended(effect: Effect) -> None:
 
 def _report(effect: Effect) -> None:
     event, content = effect.event, effect.event.report
-    reporter, reported = ids_of(content.reporter), ids_of(content.reported)
+    reporter, reported = effect.participants
     effect.change(reporter, ReportMade(effect.time))
     if reporter:
         category = feedback_service_pb2.ReportCategory.Name(content.category)
@@ -194,7 +212,7 @@ def _report(effect: Effect) -> None:
 
 def _review_verdict(effect: Effect) -> None:
     event, content, message = effect.event, effect.event.review_verdict, effect.message
-    ids = ids_of(content.participant)
+    (ids,) = effect.participants
     reviewed = review_of(message)
     if reviewed is not None:
         effect.change(ids, reviewed)
@@ -220,23 +238,21 @@ def _hold_placed(effect: Effect) -> None:
     legal = content.kind == feedback_service_pb2.HOLD_KIND_LEGAL
     reason = LEGAL_HOLD if legal else f"{PLATFORM_HOLD_PREFIX}{content.reason_code}"[:64]
     expire_time = seconds(content.expire_time) if content.HasField("expire_time") else None
-    effect.hold(ids_of(content.participant), reason, expire_time)
+    effect.hold(effect.participants[0], reason, expire_time)
 
 
 def _hold_released(effect: Effect) -> None:
     content = effect.event.hold_released
     legal = content.kind == feedback_service_pb2.HOLD_KIND_LEGAL
-    effect.release(ids_of(content.participant), frozenset({LEGAL_HOLD}) if legal else None)
+    effect.release(effect.participants[0], frozenset({LEGAL_HOLD}) if legal else None)
 
 
 def _personal_block(effect: Effect) -> None:
-    content = effect.event.personal_block
-    _block(effect, ids_of(content.blocker), ids_of(content.blocked), lifted=False)
+    _block(effect, *effect.participants, lifted=False)
 
 
 def _personal_block_lifted(effect: Effect) -> None:
-    content = effect.event.personal_block_lifted
-    _block(effect, ids_of(content.blocker), ids_of(content.blocked), lifted=True)
+    _block(effect, *effect.participants, lifted=True)
 
 
 def _block(effect: Effect, blocker: Ids, blocked: Ids, *, lifted: bool) -> None:
@@ -247,7 +263,7 @@ def _block(effect: Effect, blocker: Ids, blocked: Ids, *, lifted: bool) -> None:
 def _appeal_outcome(effect: Effect) -> None:
     content = effect.event.appeal_outcome
     if content.result == feedback_service_pb2.APPEAL_RESULT_OVERTURNED:
-        ids = ids_of(content.participant)
+        (ids,) = effect.participants
         ended = frozenset(effect.message.ended_hold_reasons)
         message = effect.message
         until = (

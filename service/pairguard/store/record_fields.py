@@ -32,13 +32,19 @@ PARTICIPANT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 """Where the participants stand in each kind of event."""
 
 
+_RECONCILIATIONS: Final[Mapping[int, str]] = {
+    number: name.removeprefix("RECONCILIATION_") if number else ""
+    for name, number in journal_pb2.Reconciliation.items()
+}
+
+
 def event_participants(event: feedback_service_pb2.Event) -> tuple[Ids, ...]:
     """Return the ids of everybody in an event, the erased left out."""
     kind = event.WhichOneof("event")
     if kind is None:
         return ()
     content = getattr(event, kind)
-    return tuple(ids_of(getattr(content, field)) for field in PARTICIPANT_FIELDS[kind])
+    return tuple([ids_of(getattr(content, field)) for field in PARTICIPANT_FIELDS[kind]])
 
 
 def ids_of(
@@ -51,7 +57,7 @@ def ids_of(
     linked = reference.linked_ids
     if not linked:
         return (bytes.fromhex(own),)
-    return tuple(dict.fromkeys((bytes.fromhex(own), *map(bytes.fromhex, linked))))
+    return tuple(dict.fromkeys([bytes.fromhex(own), *map(bytes.fromhex, linked)]))
 
 
 def seconds(time: Timestamp | Duration) -> float:
@@ -61,9 +67,9 @@ def seconds(time: Timestamp | Duration) -> float:
 
 def reconciliation_name(value: journal_pb2.Reconciliation.ValueType) -> str:
     """Return the name of an agreement without its prefix; "": there is none yet."""
-    if value == journal_pb2.RECONCILIATION_UNSPECIFIED:
-        return ""
-    return journal_pb2.Reconciliation.Name(value).removeprefix("RECONCILIATION_")
+    name = _RECONCILIATIONS.get(value)
+    # Of one that only a newer program knows this raises.
+    return journal_pb2.Reconciliation.Name(value) if name is None else name
 
 
 def optional_probability(message: Any, field: str) -> float | None:

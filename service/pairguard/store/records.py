@@ -8,19 +8,17 @@ participant that is absent has been erased. It must not know where anything is k
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
-from pairguard.history.changes import Decided
+from pairguard.history.changes import Decided, Linked
 from pairguard.store.effects import Changes, effect_of, evidence_change, kept_by
 from pairguard.store.identity import HASH_BYTES
 from pairguard.store.ports import JournalRecord, RecordKind
 from pairguard.store.record_fields import (
     Ids,
-    event_participants,
     ids_of,
     optional_probability,
     reconciliation_name,
@@ -29,8 +27,15 @@ from pairguard.store.record_fields import (
 from pairguard.v1 import assessment_pb2, journal_pb2
 
 
-def decision_record(message: journal_pb2.DecisionRecord) -> JournalRecord:
-    """Return the record of a decision."""
+def decision_record(
+    message: journal_pb2.DecisionRecord, payload: bytes | None = None
+) -> JournalRecord:
+    """Return the record of a decision.
+
+    Args:
+        message: The decision.
+        payload: The same serialized, where it was read from that.
+    """
     time = seconds(message.decision_time)
     changes: Changes = {}
     participants: set[bytes] = set()
@@ -48,11 +53,12 @@ def decision_record(message: journal_pb2.DecisionRecord) -> JournalRecord:
         ):
             ids = ids_of(record.participant)
             participants.update(ids)
-            for place, each in enumerate(ids):
-                linked = ids[1:] if place == 0 else ()
-                decided = Decided(time, allowed, exposure, own, partner, linked)
+            decided = Decided(time, allowed, exposure, own, partner)
+            for each in ids:
                 # An id may be linked to both.
                 changes[each] = (*changes.get(each, ()), decided)
+            if len(ids) > 1:
+                changes[ids[0]] = (*changes[ids[0]], Linked(time, ids[1:]))
     elif message.WhichOneof("subject") == "ranking":
         ranking = message.ranking
         for each_one in (ranking.seeker, *(each.participant for each in ranking.candidates)):
@@ -62,7 +68,7 @@ def decision_record(message: journal_pb2.DecisionRecord) -> JournalRecord:
         kind=RecordKind.DECISION,
         record_id=message.decision_id,
         time=time,
-        payload=message.SerializeToString(deterministic=True),
+        payload=_written(message) if payload is None else payload,
         participants=frozenset(participants),
         changes=changes,
     )
@@ -86,24 +92,35 @@ def _ranked(ranking: journal_pb2.RankingDecision, time: float) -> Changes:
         own_probability_minor=optional_probability(ranking.seeker.assessment, "probability_minor"),
         partner_probability_minor=sum(minors) / len(minors) if minors else None,
     )
-    return {
-        each: (decided if place else replace(decided, linked=ids[1:]),)
-        for place, each in enumerate(ids)
-    }
+    changes: Changes = dict.fromkeys(ids, (decided,))
+    if len(ids) > 1:
+        changes[ids[0]] = (decided, Linked(time, ids[1:]))
+    return changes
 
 
-def event_record(message: journal_pb2.EventRecord) -> JournalRecord:
-    """Return the record of an event."""
+def event_record(
+    message: journal_pb2.EventRecord,
+    payload: bytes | None = None,
+    *,
+    participants: tuple[Ids, ...] | None = None,
+) -> JournalRecord:
+    """Return the record of an event.
+
+    Args:
+        message: The event.
+        payload: The same serialized, where it was read from that.
+        participants: Who is in it, where that was read already (``event_participants``).
+    """
     event = message.event
-    effect = effect_of(message)
+    effect = effect_of(message, participants)
     reconciliation = message.reconciliation
     is_start = event.WhichOneof("event") == "chat_started"
     return JournalRecord(
         kind=RecordKind.EVENT,
         record_id=event.event_id,
         time=effect.time,
-        payload=message.SerializeToString(deterministic=True),
-        participants=frozenset(each for ids in event_participants(event) for each in ids),
+        payload=_written(message) if payload is None else payload,
+        participants=frozenset([each for ids in effect.participants for each in ids]),
         decision_id=event.decision_id,
         pending=is_start and reconciliation == journal_pb2.RECONCILIATION_UNSPECIFIED,
         reconciliation=reconciliation_name(reconciliation),
@@ -112,8 +129,15 @@ def event_record(message: journal_pb2.EventRecord) -> JournalRecord:
     )
 
 
-def evidence_record(message: journal_pb2.EvidenceRecord) -> JournalRecord:
-    """Return the record of an item of age evidence."""
+def evidence_record(
+    message: journal_pb2.EvidenceRecord, payload: bytes | None = None
+) -> JournalRecord:
+    """Return the record of an item of age evidence.
+
+    Args:
+        message: The item.
+        payload: The same serialized, where it was read from that.
+    """
     time = seconds(message.receive_time)
     ids = ids_of(message.participant)
     kept = evidence_change(message.age_evidence, time)
@@ -121,7 +145,7 @@ def evidence_record(message: journal_pb2.EvidenceRecord) -> JournalRecord:
         kind=RecordKind.EVIDENCE,
         record_id=_evidence_record_id(ids, message.age_evidence.evidence_id),
         time=time,
-        payload=message.SerializeToString(deterministic=True),
+        payload=_written(message) if payload is None else payload,
         participants=frozenset(ids),
         changes=kept_by(ids, kept),
     )
@@ -133,7 +157,7 @@ def record_of(kind: RecordKind, payload: bytes) -> JournalRecord:
     Raises:
         ValueError: The bytes are no such message.
     """
-    return _READERS[kind](parsed(kind, payload))
+    return _READERS[kind](parsed(kind, payload), payload)
 
 
 def parsed(kind: RecordKind, payload: bytes) -> Any:
@@ -155,11 +179,16 @@ _MESSAGES: Final[Mapping[RecordKind, Callable[[], Any]]] = {
     RecordKind.EVENT: journal_pb2.EventRecord,
     RecordKind.EVIDENCE: journal_pb2.EvidenceRecord,
 }
-_READERS: Final[Mapping[RecordKind, Callable[[Any], JournalRecord]]] = {
+_READERS: Final[Mapping[RecordKind, Callable[[Any, bytes], JournalRecord]]] = {
     RecordKind.DECISION: decision_record,
     RecordKind.EVENT: event_record,
     RecordKind.EVIDENCE: evidence_record,
 }
+
+
+def _written(message: Any) -> bytes:
+    content: bytes = message.SerializeToString(deterministic=True)
+    return content
 
 
 def _evidence_record_id(ids: Ids, evidence_id: str) -> str:

@@ -76,6 +76,33 @@ def test_local_decisions_are_taken_over_and_exported(filled: Deployment, tmp_pat
     assert third == []
 
 
+def test_a_record_with_a_damaged_head_is_named_and_stops_nothing(
+    filled: Deployment, server: RedisServer, tmp_path: Path
+) -> None:
+    name = decision_id(3)
+    client = server.client()
+    key = f"pg:{{journal}}:decision:{name}".encode()
+    client.set(key, b"?" + client.get(key)[1:])
+
+    shown = filled.run("journal", "tail", "--limit", "30", "--json")
+    exported = filled.run(
+        *("journal", "export", "--consumer", "c", "--out", str(tmp_path / "out"), "--json")
+    )
+    verified = filled.run("journal", "verify", "--json")
+    decision_shown = filled.run("journal", "decision", name)
+
+    assert shown.code == 0
+    assert len(shown.documents) == 27
+    assert [each["recordId"] for each in shown.documents if each.get("unreadable")] == [name]
+    assert exported.code == 1
+    assert f"left out, since it cannot be read: decision {name}" in exported.err
+    assert [each["entries"] for each in exported.documents] == [26]
+    assert verified.code == 1
+    assert any("cannot be read" in each["finding"] for each in verified.documents[:-1])
+    assert decision_shown.code == 0
+    assert "UNREADABLE" in decision_shown.out
+
+
 def test_pruning_and_the_promise(filled: Deployment) -> None:
     assert filled.run("journal", "prune", "--json").documents[0]["records"]["decision"] == 0
     assert filled.run("store", "check").code == 0

@@ -196,6 +196,23 @@ def test_what_cannot_be_read_is_left_out_and_counted(
     assert read_tables(tmp_path / "out").pairs.height == 1
 
 
+def test_a_damaged_head_in_redis_is_left_out_and_counted(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    (tmp_path / "store").mkdir()
+    location = HARNESSES["redis"](tmp_path / "store", redis_server).location
+    store = opened(location)
+    fill(store, range(2))
+    prefix = location.split("|")[2]
+    with redis_server.client() as client:
+        key = f"{prefix}{{journal}}:decision:decision-0"
+        client.set(key, client.get(key)[:9])
+    result = export(store, tmp_path / "out")
+    assert result.data_set.ledger.tally.left_out["decisions: unreadable"] == 1
+    assert read_tables(tmp_path / "out").pairs.height == 1
+    store.close()
+
+
 def broken(kind: RecordKind, name: str, payload: bytes) -> JournalRecord:
     return JournalRecord(kind, name, float(NOON), payload, frozenset())
 

@@ -27,7 +27,16 @@ from pairguard.history.sections import (
     row_of as row_of_sections,
 )
 from pairguard.history.summary import blocks, last_met, summarise
-from tests.history_changes import DAY, NOON, changes, hashed, reported, row_of, started
+from tests.history_changes import (
+    DAY,
+    NOON,
+    changes,
+    hashed,
+    reported,
+    row_of,
+    started,
+    with_devices,
+)
 
 READERS: dict[str, Callable[[bytes], object]] = {
     "summarise": lambda row: summarise([row], NOON),
@@ -36,7 +45,8 @@ READERS: dict[str, Callable[[bytes], object]] = {
 }
 FULL = row_of(
     [
-        started("chat", "ann", "phone of ann", devices=("phone",)),
+        started("chat", "ann", "phone of ann"),
+        with_devices("phone"),
         reported("report", "ann", chat="chat"),
     ]
 )
@@ -152,6 +162,7 @@ def test_a_row_stays_small_whatever_comes() -> None:
     for number in range(3_000):
         time = NOON + number * 600.0
         name = str(numbers.randrange(10**9))
-        row.apply(started(name, name, f"phone of {name}", time=time, devices=(name,)))
+        row.apply(started(name, name, f"phone of {name}", time=time))
+        row.apply(with_devices(name, time=time))
         row.apply(reported(name, name, time=time))
     assert len(row.written()) < 100_000

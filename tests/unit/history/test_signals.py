@@ -21,6 +21,7 @@ from tests.history_changes import (
     reported,
     row_of,
     started,
+    with_devices,
 )
 
 CATALOGUE = Path(__file__).parents[3] / "service/pairguard/risk/default_signals.toml"
@@ -46,7 +47,7 @@ def test_without_rows_nothing_is_known() -> None:
 
 def test_decisions_and_evidence_alone_make_no_history() -> None:
     item = EvidenceKept(NOON, hashed("item"), hashed("claim")[:8], b"content")
-    summary = after(decided(devices=("phone",)), item)
+    summary = after(decided(), with_devices("phone"), item)
     assert summary.signals is None
     assert summary.decisions_24h == 1.0
     assert [kept.content for kept in summary.evidence] == [b"content"]
@@ -99,7 +100,7 @@ def test_every_signal_is_in_the_catalogue_and_within_its_range() -> None:
         for each in tomllib.loads(CATALOGUE.read_text())["signals"]
         if each["source"] == "history"
     }
-    found = signals(*CHATS, reported("r", "p0"), started("c9", "p9", devices=("phone",)))
+    found = signals(*CHATS, reported("r", "p0"), started("c9", "p9"), with_devices("phone"))
     assert set(found) == set(catalogue)
     for name, value in found.items():
         assert math.isfinite(value)
@@ -167,12 +168,14 @@ def test_the_last_decision_tells_the_age() -> None:
 
 def test_devices_are_counted_once_and_for_thirty_days() -> None:
     found = signals(
-        started("c", "ann", devices=("phone",)),
-        decided(devices=("phone", "tablet")),
-        decided(devices=("old phone",), time=NOON - 40 * DAY),
+        started("c", "ann"),
+        with_devices("phone"),
+        decided(),
+        with_devices("phone", "tablet"),
+        with_devices("old phone", time=NOON - 40 * DAY),
     )
     assert found["history.devices_30d"] == 2.0
-    many = [decided(devices=(f"phone {n}",), time=NOON + n * 60.0) for n in range(100)]
+    many = [with_devices(f"phone {n}", time=NOON + n * 60.0) for n in range(100)]
     found = signals(ReportMade(NOON), *many, now=NOON + 3 * HOUR)
     assert found["history.devices_30d"] == MAX_DEVICES
 

@@ -18,6 +18,7 @@ from pairguard.history.changes import (
     EvidenceKept,
     Exonerated,
     Exposed,
+    Linked,
     ReportMade,
     ReportReceived,
     Reviewed,
@@ -127,9 +128,9 @@ def test_a_decision_counts_for_both_under_every_id() -> None:
     assert record == record_of(RecordKind.DECISION, record.payload)
     a, b = Decided(NOON, True, 0.25, 0.5, 0.125), Decided(NOON, True, 0.25, 0.125, 0.5)
     assert record.changes == {
-        ANN[0]: (Decided(NOON, True, 0.25, 0.5, 0.125, ANN[1:]),),
+        ANN[0]: (a, Linked(NOON, ANN[1:])),
         ANN[1]: (a,),
-        BEA[0]: (Decided(NOON, True, 0.25, 0.125, 0.5, BEA[1:]),),
+        BEA[0]: (b, Linked(NOON, BEA[1:])),
         BEA[1]: (b,),
     }
     assert record.holds == ()
@@ -174,7 +175,7 @@ def test_a_ranking_is_found_by_all_in_it_and_is_one_decision_on_the_seeker() -> 
     record = decision_record(ranking())
     assert record.participants == {*ANN, *BEA, bytes(16)}
     assert record.changes == {
-        ANN[0]: (Decided(NOON, True, 0.0, 0.125, 0.5, ANN[1:]),),
+        ANN[0]: (Decided(NOON, True, 0.0, 0.125, 0.5), Linked(NOON, ANN[1:])),
         ANN[1]: (Decided(NOON, True, 0.0, 0.125, 0.5),),
     }
 
@@ -209,7 +210,8 @@ def test_a_chat_from_a_ranking_exposes_both_once() -> None:
     record = happened(add, chat_started=chat_started())
     for ids, minor in ((ANN, 0.25), (BEA, 0.5)):
         for each in ids:
-            started, exposed = record.changes[each]
+            changes = [one for one in record.changes[each] if not isinstance(one, Linked)]
+            started, exposed = changes
             assert isinstance(started, ChatStarted)
             assert exposed == Exposed(NOON, 0.03125, minor)
 
@@ -220,9 +222,9 @@ def test_a_started_chat_is_a_meeting_of_all_ids() -> None:
 
     record = happened(add, chat_started=chat_started())
     for own, partner in ((ANN, BEA), (BEA, ANN)):
-        for each, linked in ((own[0], own[1:]), (own[1], ())):
-            expected = ChatStarted(NOON, CHAT, partner, DECISION, b"sealed", linked)
-            assert record.changes[each] == (expected,)
+        expected = ChatStarted(NOON, CHAT, partner, DECISION, b"sealed")
+        assert record.changes[own[0]] == (expected, Linked(NOON, own[1:]))
+        assert record.changes[own[1]] == (expected,)
     assert record.participants == {*ANN, *BEA}
     assert record.decision_id == DECISION
     assert (record.pending, record.reconciliation) == (True, "")

@@ -17,15 +17,15 @@ from typing import Final
 
 from pairguard.errors import StoreUnavailable
 from pairguard.history.changes import Change, Unlinked
-from pairguard.history.row import Row
+from pairguard.history.folding import Folding, folded
 from pairguard.store.identity import HASH_BYTES
 from pairguard.store.ports import JournalRecord, RecordKind
 from pairguard.store.records import record_of
 from pairguard.store.redis.cell_storage import CellStorage, Replacement
-from pairguard.store.redis.cells import DAMAGE, Cell, with_hold, without_holds
+from pairguard.store.redis.cells import DAMAGE, NEVER, Cell, with_hold, without_holds
 from pairguard.store.redis.connections import Connections
 from pairguard.store.redis.entries import Entry
-from pairguard.store.redis.journal import Journal, Unfinished
+from pairguard.store.redis.journal import Appended, Journal, Unfinished
 from pairguard.store.unlinking import unlinked
 
 _RECORDS_PER_APPEND: Final = 250
@@ -52,11 +52,25 @@ class Application:
         self._next_completion = 0.0
 
     def append(self, records: Sequence[JournalRecord]) -> tuple[bool, ...]:
-        """Keep records and apply them; see ``ParticipantStore.append``."""
-        new: list[bool] = []
+        """Keep records and apply them; see ``ParticipantStore.append``.
+
+        They are kept some at a time, because nobody else is served meanwhile, and then applied all
+        together: each cell is changed once.
+        """
+        cells: dict[bytes, Cell] = {}
+        kept: list[JournalRecord] = []
+        appended: list[Appended] = []
         for start in range(0, len(records), _RECORDS_PER_APPEND):
-            new += self._append(records[start : start + _RECORDS_PER_APPEND])
-        return tuple(new)
+            part = records[start : start + _RECORDS_PER_APPEND]
+            touched = {each for record in part for each in _touched(record)}
+            missing = [each for each in touched if each not in cells]
+            if missing or not cells:
+                cells |= self._storage.read(self._connections, missing)
+            kept += (whole := [_without_erased(record, cells) for record in part])
+            appended.append(self._journal.append(self._connections, whole))
+        if appended:
+            self._apply_appended(kept, appended, cells)
+        return tuple([number > 0 for done in appended for number in done.numbers])
 
     def complete(self, unfinished: Sequence[Unfinished], floor: int) -> None:
         """Finish what others have left unfinished, or are still about: both are safe.
@@ -64,13 +78,27 @@ class Application:
         Args:
             unfinished: The records.
             floor: The lowest of all that are not finished, or lower.
+
+        Raises:
+            StoreUnavailable: It cannot be done now, or a record is damaged; it stays unfinished.
         """
+        damaged: set[int] = set()
         for start in range(0, len(unfinished), _RECORDS_PER_APPEND):
             part = unfinished[start : start + _RECORDS_PER_APPEND]
             entries = self._journal.entries(self._connections, [each.number for each in part])
-            work = {entry.number: _record(entry) for entry in entries if entry is not None}
+            work: dict[int, JournalRecord] = {}
+            for entry in entries:
+                if entry is None:
+                    continue
+                try:
+                    work[entry.number] = _record(entry)
+                except StoreUnavailable:
+                    damaged.add(entry.number)
             self._apply(work, floor=floor, oldest=0)
-            self._journal.finish(self._connections, part)
+            done = [each for each in part if each.number not in damaged]
+            self._journal.finish(self._connections, done)
+        if damaged:
+            raise StoreUnavailable("a record of the journal is damaged")
 
     def complete_all(self) -> None:
         """Finish all that is unfinished."""
@@ -116,7 +144,7 @@ class Application:
         """Take participants out of the rows of others."""
 
         def forget(_each: bytes, cell: Cell) -> Replacement | None:
-            row = _changed(cell.row, (change,)) if cell.row else b""
+            row = _changed(cell.row, (change,), Folding()) if cell.row else b""
             return None if row == cell.row else Replacement(replace(cell, row=row))
 
         waiting = sorted(others)
@@ -124,40 +152,41 @@ class Application:
             part = waiting[start : start + _RECORDS_PER_APPEND]
             self._storage.change(self._connections, part, forget)
 
-    def _append(self, records: Sequence[JournalRecord]) -> list[bool]:
-        touched = {each for record in records for each in _touched(record)}
-        cells = self._storage.read(self._connections, touched)
-        records = [_without_erased(record, cells) for record in records]
-        done = self._journal.append(self._connections, records)
-        work = {
-            number: record
-            for number, record in zip(done.numbers, records, strict=True)
-            if number > 0
-        }
-        repeated = {
-            -number: record
-            for number, record in zip(done.numbers, records, strict=True)
-            if number < 0
-        }
-        finished = list(done.unfinished)
+    def _apply_appended(
+        self,
+        records: Sequence[JournalRecord],
+        appended: Sequence[Appended],
+        cells: Mapping[bytes, Cell],
+    ) -> None:
+        numbers = [number for done in appended for number in done.numbers]
+        last = appended[-1]
+        work = {number: each for number, each in zip(numbers, records, strict=True) if number > 0}
+        finished = [each for done in appended for each in done.unfinished]
         # Named twice in this call, or left by a worker that ended; the first word stands.
-        repeated = {number: each for number, each in repeated.items() if number not in work}
+        repeated = {
+            -number: each
+            for number, each in zip(numbers, records, strict=True)
+            if number < 0 and -number not in work
+        }
         if repeated:
             finished += self._journal.unfinished_marks(self._connections, list(repeated))
             entries = self._journal.entries(self._connections, list(repeated))
             for entry in entries:
                 if entry is not None:
-                    kept = _record(entry)
-                    holds = kept.holds or repeated[entry.number].holds
-                    work[entry.number] = replace(kept, holds=holds)
-        self._apply(work, floor=done.floor, oldest=done.oldest, cells=cells)
+                    sent = repeated[entry.number]
+                    # What was kept and cannot be read any more is applied as it is sent now.
+                    with suppress(StoreUnavailable):
+                        kept = _record(entry)
+                        sent = replace(kept, holds=kept.holds or sent.holds)
+                    work[entry.number] = sent
+        self._apply(work, floor=last.floor, oldest=last.oldest, cells=cells)
         self._journal.finish(self._connections, finished)
-        if done.old_unfinished and time.monotonic() > self._next_completion:
+        old = appended[0].old_unfinished
+        if old and time.monotonic() > self._next_completion:
             self._next_completion = time.monotonic() + _COMPLETION_PAUSE_SECONDS
             # What these records say was promised to nobody yet; the next one tries again.
             with suppress(StoreUnavailable):
-                self.complete(done.old_unfinished, done.floor)
-        return [number > 0 for number in done.numbers]
+                self.complete(old, last.floor)
 
     def _apply(
         self, work: Work, *, floor: int, oldest: int, cells: Mapping[bytes, Cell] | None = None
@@ -167,9 +196,12 @@ class Application:
             for each in _touched(work[number]):
                 by_id.setdefault(each, []).append(number)
         late: dict[bytes, set[int]] = {}
+        folding = Folding()
 
         def change(each: bytes, cell: Cell) -> Replacement | None:
-            replacement, late[each] = _fold(each, cell, work, by_id[each], floor)
+            replacement, late[each] = _fold(
+                each, cell, work, by_id[each], floor=floor, folding=folding
+            )
             return replacement
 
         self._storage.change(
@@ -201,24 +233,32 @@ class Application:
 
 
 def _fold(
-    each: bytes, cell: Cell, work: Work, numbers: Sequence[int], floor: int
+    each: bytes,
+    cell: Cell,
+    work: Work,
+    numbers: Sequence[int],
+    *,
+    floor: int,
+    folding: Folding,
 ) -> tuple[Replacement | None, set[int]]:
     """Return what a cell becomes, and the records that came too late for somebody erased."""
-    late = {
-        number
-        for number in numbers
-        if each in work[number].participants and work[number].time < cell.erase_time
-    }
-    folded = [number for number in numbers if not cell.holds_record(number)]
-    if not folded:
+    late: set[int] = set()
+    if cell.erase_time != NEVER:
+        late = {
+            number
+            for number in numbers
+            if each in work[number].participants and work[number].time < cell.erase_time
+        }
+    new = [number for number in numbers if not cell.holds_record(number)]
+    if not new:
         return None, late
-    cell = cell.with_records(folded, floor)
-    for number in folded:
-        cell = _with_holds(each, cell, work[number])
-    kept = [number for number in folded if number not in late]
+    kept = [number for number in new if number not in late]
     changes = [change for number in kept for change in work[number].changes.get(each, ())]
-    if changes:
-        cell = replace(cell, row=_changed(cell.row, changes))
+    row = _changed(cell.row, changes, folding) if changes else cell.row
+    cell = cell.with_records(new, floor, row=row)
+    for number in new:
+        if work[number].holds:
+            cell = _with_holds(each, cell, work[number])
     references = tuple(number for number in kept if each in work[number].participants)
     return Replacement(cell, references), late
 
@@ -234,24 +274,19 @@ def _with_holds(each: bytes, cell: Cell, record: JournalRecord) -> Cell:
     return cell
 
 
-def _changed(row: bytes, changes: Sequence[Change]) -> bytes:
+def _changed(row: bytes, changes: Sequence[Change], folding: Folding) -> bytes:
     """Return a row after changes; one that is damaged stays, and whoever reads it finds it so."""
     try:
-        return _applied(row, changes)
+        return folding.folded(row, changes)
     except DAMAGE:
         # What an empty row does not take either is a mistake of the program and not of the row.
-        _applied(b"", changes)
+        folded(b"", changes)
         return row
 
 
-def _applied(row: bytes, changes: Sequence[Change]) -> bytes:
-    state = Row(row)
-    for change in changes:
-        state.apply(change)
-    return state.written()
-
-
 def _touched(record: JournalRecord) -> set[bytes]:
+    if not record.holds:
+        return {*record.participants, *record.changes}
     held = {each for hold_change in record.holds for each in hold_change.ids}
     return {*record.participants, *record.changes, *held}
 

@@ -19,6 +19,7 @@ from pairguard.store.redis.connections import Command, Connections, command, run
 from pairguard.store.redis.scripts import REPLACE_CELLS, TRIM_REFERENCES
 
 _CELLS_PER_COMMAND: Final = 100
+_COMMANDS_AT_ONCE: Final = 5
 _MAX_ATTEMPTS: Final = 100
 
 
@@ -190,7 +191,14 @@ class CellStorage:
                     " ".join(map(str, new.references)),
                 )
             commands.append(run(REPLACE_CELLS, keys, *arguments))
-        replies = [one for reply in connections.send(commands) for one in reply]
+        # Not all in one go: whoever reads for a decision waits for what was sent before.
+        at_once = len(commands) if connections.is_cluster else _COMMANDS_AT_ONCE
+        replies = [
+            one
+            for start in range(0, len(commands), at_once)
+            for reply in connections.send(commands[start : start + at_once])
+            for one in reply
+        ]
         return [
             each
             for (each, _, _), replaced in zip(replacements, replies, strict=True)

@@ -60,16 +60,17 @@ class Cell:
         """Tell whether a record is folded in."""
         return number <= self.base or number in self.applied
 
-    def with_records(self, numbers: Iterable[int], floor: int) -> Cell:
+    def with_records(self, numbers: Iterable[int], floor: int, *, row: bytes) -> Cell:
         """Return the cell with records marked as folded in.
 
         Args:
             numbers: The records.
             floor: The lowest record that is not finished in all of its cells.
+            row: The row with what they change.
         """
         base = max(self.base, floor - 1)
         applied = sorted({each for each in (*self.applied, *numbers) if each > base})
-        return replace(self, base=base, applied=tuple(applied))
+        return Cell(self.version, base, tuple(applied), self.erase_time, self.holds, row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,16 @@ know where a record lies (``pairguard.store.redis.journal``).
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from typing import Final
 
-from pairguard.errors import StoreUnavailable
 from pairguard.store.ports import KeptRecord, RecordKind
 
 CURSOR_DIGITS: Final = 16
+UNREADABLE: Final = b"\xff"
+"""Stands for a payload that nobody can find in its value; no message is written so."""
 _META = struct.Struct("<dHB")
 
 
@@ -76,11 +78,48 @@ def meta_of(time: float, decision_id: str, reconciliation: str) -> bytes:
     return _META.pack(time, len(decision), len(name)) + decision + name
 
 
-def read_entry(kind: RecordKind, record_id: str, value: bytes) -> Entry:
+def read_entry(kind: RecordKind, record_id: str, value: bytes, number: int | None = None) -> Entry:
     """Return the record of a kept value.
 
-    Raises:
-        StoreUnavailable: It is damaged.
+    One whose head is damaged keeps its place and its name, and has a payload that cannot be read:
+    whoever reads on counts it, names it and goes on, as with every record that cannot be read.
+
+    Args:
+        kind: What it tells, as the key says.
+        record_id: Its id, as the key says.
+        value: What is kept.
+        number: Its place, where the stream tells that; None: the value alone does.
+    """
+    head = _read_head(value)
+    if head is None:
+        return Entry(
+            number=number or 0,
+            kind=kind,
+            record_id=record_id,
+            time=0.0,
+            decision_id="",
+            reconciliation="",
+            payload=UNREADABLE,
+            value=value,
+        )
+    written, time, decision_id, reconciliation, place = head
+    return Entry(
+        number=written if number is None else number,
+        kind=kind,
+        record_id=record_id,
+        time=time,
+        decision_id=decision_id,
+        reconciliation=reconciliation,
+        payload=value[place:],
+        value=value,
+    )
+
+
+def _read_head(value: bytes) -> tuple[int, float, str, str, int] | None:
+    """Return number, time, decision and agreement of a value, and where its payload begins.
+
+    Returns:
+        None: They are not as anybody writes them.
     """
     try:
         number = int(value[:CURSOR_DIGITS])
@@ -89,15 +128,8 @@ def read_entry(kind: RecordKind, record_id: str, value: bytes) -> Entry:
         decision_id = value[place : place + decision_bytes].decode()
         place += decision_bytes
         reconciliation = value[place : place + name_bytes].decode()
-    except (ValueError, struct.error) as error:
-        raise StoreUnavailable("a record of the journal is damaged") from error
-    return Entry(
-        number=number,
-        kind=kind,
-        record_id=record_id,
-        time=time,
-        decision_id=decision_id,
-        reconciliation=reconciliation,
-        payload=value[place + name_bytes :],
-        value=value,
-    )
+    except (ValueError, struct.error):
+        return None
+    place += name_bytes
+    is_sound = number >= 0 and math.isfinite(time) and place <= len(value)
+    return (number, time, decision_id, reconciliation, place) if is_sound else None

@@ -158,19 +158,17 @@ class Journal:
         self, connections: Connections, kind: RecordKind, ids: Sequence[str]
     ) -> list[Entry | None]:
         """Return records by id; None: it is not kept."""
-        return self._get(connections, [(kind, each) for each in ids])
+        return self._get(connections, [(None, kind, each) for each in ids])
 
     def entries(self, connections: Connections, numbers: Sequence[int]) -> list[Entry | None]:
         """Return records by number; None: it is not kept."""
         found = connections.send(
             [command("XRANGE", self._stream, f"{each}-0", f"{each}-0") for each in numbers]
         )
-        names = {
-            _number(entry[0]): _name(entry[1]) for entries in found for entry in entries if entry
-        }
-        kept = dict(
-            zip(names, self._get(connections, list(names.values())), strict=True) if names else ()
-        )
+        names = [
+            (_number(entry[0]), *_name(entry[1])) for entries in found for entry in entries if entry
+        ]
+        kept = {entry.number: entry for entry in self._get(connections, names) if entry is not None}
         return [kept.get(number) for number in numbers]
 
     def after(
@@ -187,10 +185,18 @@ class Journal:
         """
         size = min(limit, _ENTRIES_PER_READ)
         names = self.names_after(connections, number, size)
-        wanted = [(kind, each) for _, kind, each, _ in names if kinds is None or kind in kinds]
+        wanted = [
+            (place, kind, each) for place, kind, each, _ in names if kinds is None or kind in kinds
+        ]
         entries = self._get(connections, wanted)
         last = names[-1][0] if names else number
         return [entry for entry in entries if entry is not None], last
+
+    def at(
+        self, connections: Connections, names: Sequence[tuple[int, RecordKind, str]]
+    ) -> list[Entry | None]:
+        """Return records by number, kind and id, as ``names_after`` tells them; None: not kept."""
+        return self._get(connections, names)
 
     def names_after(
         self, connections: Connections, number: int, limit: int
@@ -311,15 +317,15 @@ class Journal:
         return [entry for entry in found if entry is not None]
 
     def _get(
-        self, connections: Connections, names: Sequence[tuple[RecordKind, str]]
+        self, connections: Connections, names: Sequence[tuple[int | None, RecordKind, str]]
     ) -> list[Entry | None]:
         if not names:
             return []
-        keys = [self._record_key(kind, record_id) for kind, record_id in names]
+        keys = [self._record_key(kind, record_id) for _, kind, record_id in names]
         values = connections.ask(command("MGET", *keys))
         return [
-            None if value is None else read_entry(kind, record_id, value)
-            for (kind, record_id), value in zip(names, values, strict=True)
+            None if value is None else read_entry(kind, record_id, value, number)
+            for (number, kind, record_id), value in zip(names, values, strict=True)
         ]
 
     def _record_key(self, kind: RecordKind, record_id: str) -> bytes:

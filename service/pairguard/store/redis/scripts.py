@@ -40,9 +40,9 @@ for place = 1, #KEYS / 2 do
   else
     replaced[place] = 1
     if value == '' then redis.call('DEL', cell) else redis.call('SET', cell, value) end
-    for record in string.gmatch(ARGV[3 * place + 1], '%d+') do
-      redis.call('RPUSH', references, record)
-    end
+    local records = {}
+    for record in string.gmatch(ARGV[3 * place + 1], '%d+') do records[#records + 1] = record end
+    if #records > 0 then redis.call('RPUSH', references, unpack(records)) end
     local first = redis.call('LINDEX', references, 0)
     while first and tonumber(first) < oldest do
       redis.call('LPOP', references)
@@ -75,18 +75,38 @@ local time = redis.call('TIME')
 local milliseconds = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local outcome = {}
 local count = (#KEYS - 8) / 3
+local new, seen = {}, {}
 for place = 1, count do
   local key = KEYS[6 + 3 * place]
-  local first = 7 * place - 5
   local kept = redis.call('GETRANGE', key, 0, 15)
-  if kept == '' then
-    local number = redis.call('INCR', KEYS[2])
-    local text = string.format('%016d', number)
+  if seen[key] then
+    outcome[place] = -seen[key]
+  elseif kept == '' and redis.call('EXISTS', key) == 0 then
+    new[#new + 1] = place
+    seen[key] = place
+  elseif tonumber(kept)
+    and #redis.call('ZRANGEBYSCORE', KEYS[4], tonumber(kept), tonumber(kept)) > 0
+  then
+    outcome[place] = -tonumber(kept)
+  else
+    outcome[place] = 0
+  end
+end
+if #new > 0 then
+  local last = redis.call('INCRBY', KEYS[2], #new) - #new
+  local marks, kinds = {}, {}
+  for position = 1, #new do
+    marks[2 * position - 1] = last + position
+    marks[2 * position] = string.format('%016d:%s', last + position, milliseconds)
+  end
+  -- Before the records: one that is kept and not marked would never be applied.
+  redis.call('ZADD', KEYS[4], unpack(marks))
+  for position, place in ipairs(new) do
+    local number, first = last + position, 7 * place - 5
     local kind, id = ARGV[first], ARGV[first + 1]
     redis.call('XADD', KEYS[3], number .. '-0', 'kind', kind, 'id', id, 'time', ARGV[first + 2])
-    redis.call('SET', key, text .. ARGV[first + 3])
-    redis.call('ZADD', KEYS[4], number, text .. ':' .. milliseconds)
-    redis.call('HINCRBY', KEYS[6], kind, 1)
+    redis.call('SET', KEYS[6 + 3 * place], string.format('%016d', number) .. ARGV[first + 3])
+    kinds[kind] = (kinds[kind] or 0) + 1
     if ARGV[first + 4] == '1' then redis.call('ZADD', KEYS[5], ARGV[first + 2], id) end
     if ARGV[first + 5] == '1' then redis.call('RPUSH', KEYS[7 + 3 * place], id) end
     if ARGV[first + 6] ~= '' then
@@ -94,10 +114,13 @@ for place = 1, count do
       redis.call('SADD', KEYS[8], ARGV[first + 6])
     end
     outcome[place] = number
-  elseif #redis.call('ZRANGEBYSCORE', KEYS[4], tonumber(kept), tonumber(kept)) > 0 then
-    outcome[place] = -tonumber(kept)
-  else
-    outcome[place] = 0
+  end
+  for kind, amount in pairs(kinds) do redis.call('HINCRBY', KEYS[6], kind, amount) end
+end
+for place = 1, count do
+  -- Named twice in this call: as that which stands first.
+  if seen[KEYS[6 + 3 * place]] and outcome[place] < 0 then
+    outcome[place] = -outcome[seen[KEYS[6 + 3 * place]]]
   end
 end
 outcome[count + 1] = milliseconds

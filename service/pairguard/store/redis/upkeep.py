@@ -216,10 +216,10 @@ class Upkeep:
                 if found_kind is not kind:
                     continue
                 if time <= until:
-                    old.append(record_id)
+                    old.append((place, kind, record_id))
                 elif first_kept is None:
                     first_kept = place
-            entries = self._journal.find(self._connections, kind, old)
+            entries = self._journal.at(self._connections, old)
             forgotten: list[Entry] = []
             for entry in entries:
                 if entry is None:

@@ -29,24 +29,43 @@ _KEPT: Final = "SELECT seq, kind, record_id, payload FROM records"
 
 _INSERT: Final = """
     INSERT INTO records
-        (kind, record_id, time, decision_id, pending, reconciliation, participants, payload)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+        (seq, kind, record_id, time, decision_id, pending, reconciliation, participants, payload)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+# As AUTOINCREMENT would count, so that no number is ever given again.
+_LAST_SEQ: Final = """
+    SELECT max(
+        ifnull((SELECT max(seq) FROM records), 0),
+        ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'records'), 0)
+    )
+"""
+_KNOWN: Final = Selection(
+    "SELECT record_id FROM records WHERE kind = ?1 AND record_id IN ({})", others=1
+)
 _FIND: Final = Selection(f"{_KEPT} WHERE kind = ?1 AND record_id IN ({{}})", others=1)
 _TOMBSTONES: Final = Selection("SELECT id_hash, time FROM tombstones WHERE id_hash IN ({})")
 
 
 def append(connection: sqlite3.Connection, records: Sequence[JournalRecord]) -> tuple[bool, ...]:
-    """Keep and apply records; see ``ParticipantStore.append``."""
-    new: list[bool] = []
+    """Keep and apply records; see ``ParticipantStore.append``.
+
+    However many there are, each table is asked and changed by a few statements, and each row is
+    read, folded and written once.
+    """
+    new, fresh = _new_ones(connection, without_erased(connection, records))
+    if not fresh:
+        return new
+    (seq,) = connection.execute(_LAST_SEQ).fetchone()
+    inserted: list[tuple[Any, ...]] = []
     participants: list[tuple[bytes, int]] = []
     changes: dict[bytes, list[Change]] = {}
     days: dict[bytes, int] = {}
-    for record in without_erased(connection, records):
-        cursor = connection.execute(
-            _INSERT,
+    for record in fresh:
+        seq += 1
+        inserted.append(
             (
-                str(record.kind),
+                seq,
+                record.kind.value,
                 record.record_id,
                 float(record.time),
                 record.decision_id,
@@ -54,23 +73,46 @@ def append(connection: sqlite3.Connection, records: Sequence[JournalRecord]) -> 
                 record.reconciliation,
                 joined(sorted(record.participants)),
                 record.payload,
-            ),
+            )
         )
-        new.append(cursor.rowcount == 1)
-        if cursor.rowcount != 1:
-            continue
-        seq = cursor.lastrowid
-        assert seq is not None  # noqa: S101 - a row was inserted
         participants += [(each, seq) for each in record.participants]
         day = rows.day_of(record.time)
         for id_hash, of_one in record.changes.items():
-            changes.setdefault(id_hash, []).extend(of_one)
-            days[id_hash] = max(days.get(id_hash, day), day)
+            earlier = changes.get(id_hash)
+            if earlier is None:
+                changes[id_hash], days[id_hash] = [*of_one], day
+            else:
+                earlier += of_one
+                days[id_hash] = max(days[id_hash], day)
         for each in record.holds:
             holds.apply(connection, each, record.time)
+    connection.executemany(_INSERT, inserted)
     connection.executemany("INSERT INTO record_participants VALUES (?, ?)", sorted(participants))
     rows.change(connection, changes, days)
-    return tuple(new)
+    return new
+
+
+def _new_ones(
+    connection: sqlite3.Connection, records: Sequence[JournalRecord]
+) -> tuple[tuple[bool, ...], list[JournalRecord]]:
+    """Return which of some records are new, of those named twice the first, and these records."""
+    named: dict[RecordKind, dict[str, None]] = {}
+    for record in records:
+        named.setdefault(record.kind, {})[record.record_id] = None
+    known = {
+        kind: {each for (each,) in _KNOWN.rows(connection, [*ids], kind.value)}
+        for kind, ids in named.items()
+    }
+    new: list[bool] = []
+    fresh: list[JournalRecord] = []
+    for record in records:
+        of_kind = known[record.kind]
+        is_new = record.record_id not in of_kind
+        if is_new:
+            of_kind.add(record.record_id)
+            fresh.append(record)
+        new.append(is_new)
+    return tuple(new), fresh
 
 
 def without_erased(

@@ -1,7 +1,7 @@
 """Rows and holds of participants as they are read, and rows as records change them.
 
 Owns the hot path: what a decision reads, in one statement. It must not know what is in a row
-(``pairguard.history.row``), except that one can be damaged.
+(``pairguard.history``), except that one can be damaged.
 
 A row that cannot be changed because it is damaged is set aside as it is and leaves a gap in its
 place: whoever reads that participant finds the state unreadable, nothing is overwritten, and
@@ -14,11 +14,11 @@ import math
 import sqlite3
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from pairguard.errors import StoreUnavailable
 from pairguard.history.changes import Change
-from pairguard.history.row import Row
+from pairguard.history.folding import Folding, folded
 from pairguard.store.ports import LEGAL_HOLD, Hold, KeptParticipant
 from pairguard.store.sqlite.batches import Selection
 
@@ -135,13 +135,14 @@ def change(
         id_hash: (number, row, day)
         for id_hash, number, row, day in _LOAD.rows(connection, [*changes])
     }
+    folding = Folding()
     made, changed, dated, damaged = [], [], [], []
     for id_hash, of_one in changes.items():
         number, row, day = kept.get(id_hash, (None, b"", None))
         if row is None or (number is None and not make_new):
             continue
         try:
-            written = folded(row, of_one)
+            written = folding.folded(row, of_one)
         except DAMAGE:
             # What an empty row does not take either is a mistake of the record and not of the row.
             folded(b"", of_one)
@@ -154,6 +155,9 @@ def change(
             dated.append((written, last_day, number))
         elif written != row:
             changed.append((written, number))
+    # In the order in which they lie, so that each page is come to once.
+    changed.sort(key=_number)
+    dated.sort(key=_number)
     connection.executemany(
         "INSERT INTO participant_rows (id_hash, last_day, row) VALUES (?, ?, ?)", made
     )
@@ -168,16 +172,9 @@ def change(
         connection.execute("UPDATE participant_rows SET row = NULL WHERE number = ?", (number,))
 
 
-def folded(row: bytes, changes: Sequence[Change]) -> bytes:
-    """Return a row after changes.
-
-    Raises:
-        ValueError: The row is damaged; other errors tell the same.
-    """
-    state = Row(row)
-    for each in changes:
-        state.apply(each)
-    return state.written()
+def _number(of_statement: tuple[Any, ...]) -> int:
+    number: int = of_statement[-1]
+    return number
 
 
 def day_of(time: float) -> int:

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, Final
 
 from pairguard.history.changes import Change
+from pairguard.history.folding import folded
 from pairguard.history.sections import (
     LEDGER,
     TILES,
@@ -152,7 +153,7 @@ def _verify(
         found.not_comparable += 1
         return
     found.compared += 1
-    if not history.changes or _comparable(rows.folded(b"", history.changes))[1] != content:
+    if not history.changes or _comparable(folded(b"", history.changes))[1] != content:
         found.differing.append(id_hash)
 
 
@@ -180,7 +181,7 @@ def _repair(id_hash: bytes, accept_incomplete: bool, session: Session) -> bool: 
                     id_hash,
                     rows.day_of(history.last_time),
                     not complete,
-                    rows.folded(b"", history.changes),
+                    folded(b"", history.changes),
                 ),
             )
     return True

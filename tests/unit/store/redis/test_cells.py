@@ -85,9 +85,9 @@ def test_a_damaged_row_is_never_too_old() -> None:
 def test_records_below_the_floor_need_no_mark_of_their_own() -> None:
     cell = Cell(base=3, applied=(5, 9))
     assert [number for number in range(1, 12) if cell.holds_record(number)] == [1, 2, 3, 5, 9]
-    later = cell.with_records([7], floor=6)
-    assert (later.base, later.applied) == (5, (7, 9))
-    assert cell.with_records([7], floor=1).applied == (5, 7, 9)
+    later = cell.with_records([7], floor=6, row=b"row")
+    assert later == Cell(base=5, applied=(7, 9), row=b"row")
+    assert cell.with_records([7], floor=1, row=b"").applied == (5, 7, 9)
 
 
 @given(HOLDS, HOLDS)
