@@ -35,6 +35,7 @@ class PromiseOutcome:
         kept: Whether a certificate keeps it.
         number: The number that counts.
         own: The document's own number, which counts without a certificate.
+        close_in_age_years: Up to which gap mixed pairs meet whatever the number is; 0: none does.
     """
 
     place: str
@@ -42,6 +43,7 @@ class PromiseOutcome:
     kept: bool
     number: float
     own: float
+    close_in_age_years: int = 0
 
 
 def certified_policy(
@@ -96,9 +98,15 @@ def _certified(
         changes[name] = number
         if not_kept:
             missing.add(kind)
+        of_pairs = kind is PromiseKind.MIXED_PAIRS_ALLOWED
         outcomes += [
             PromiseOutcome(
-                code or "default", promise, promise not in not_kept, number, getattr(lines, name)
+                code or "default",
+                promise,
+                promise not in not_kept,
+                number,
+                getattr(lines, name),
+                lines.close_in_age_max_gap_years if of_pairs else 0,
             )
             for promise in asked
         ]
