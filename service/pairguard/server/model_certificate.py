@@ -65,8 +65,8 @@ class CertificateFacts:
             if each.close_in_age_years:
                 line = f"close_in_age_max_gap_years = {each.close_in_age_years}"
                 said.append(
-                    f"  {line} lets mixed pairs meet whatever the number is: they are misses on top "
-                    "of the promised rate"
+                    f"  {line} lets mixed pairs meet whatever the number is: they are misses "
+                    "on top of the promised rate"
                 )
         return said
 
