@@ -41,8 +41,9 @@ class HarmRows:
         by_b: (n,) the same of the second.
         allow_probability: (n,) chance that the policy of then had of allowing it; NaN: not told.
         reports: What became of the reports.
-        unknown_ids: Pairs left out because only reports speak of them that were set aside or came
-            too late.
+        unknown: Pairs left out because only reports speak of them that were set aside or came too
+            late.
+        unknown_ids: Their ids.
     """
 
     pair_ids: list[str]
@@ -56,12 +57,8 @@ class HarmRows:
     by_b: NDArray[np.float64]
     allow_probability: NDArray[np.float64]
     reports: ReportCounts
+    unknown: int
     unknown_ids: list[str]
-
-    @property
-    def unknown(self) -> int:
-        """Number of pairs left out."""
-        return len(self.unknown_ids)
 
 
 def harm_rows(tables: Tables, *, report_window_days: float = REPORT_WINDOW_DAYS) -> HarmRows:
@@ -82,8 +79,9 @@ def harm_rows(tables: Tables, *, report_window_days: float = REPORT_WINDOW_DAYS)
     pairs = pairs.filter((pl.col("proposed_time") + window) <= pl.lit(end))
     pairs = pairs.join(_labels(judged), on="pair_id", how="left", maintain_order="left")
     reported = pl.col("culprits").is_not_null()
-    told = ~reported | pl.col("harmed").is_not_null()
-    known = pairs.filter(told).with_columns(pl.col("harmed").fill_null(value=False))
+    known = pairs.filter(~reported | pl.col("harmed").is_not_null()).with_columns(
+        pl.col("harmed").fill_null(value=False)
+    )
     by_a, by_b = _shares(known)
     mature = pairs.select("pair_id")
     return HarmRows(
@@ -101,7 +99,8 @@ def harm_rows(tables: Tables, *, report_window_days: float = REPORT_WINDOW_DAYS)
         by_b=by_b,
         allow_probability=known["allow_probability"].cast(pl.Float64).to_numpy().astype(np.float64),
         reports=report_counts(judged.join(mature, on="pair_id", how="semi")),
-        unknown_ids=pairs.filter(~told)["pair_id"].to_list(),
+        unknown=pairs.height - known.height,
+        unknown_ids=pairs.filter(reported & pl.col("harmed").is_null())["pair_id"].to_list(),
     )
 
 

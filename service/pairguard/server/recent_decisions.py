@@ -26,6 +26,7 @@ class Amounts:
 
     decisions: float = 0.0
     allowed: float = 0.0
+    refused: float = 0.0
     exposure: float = 0.0
     partner_minor: float = 0.0
 
@@ -79,6 +80,7 @@ class RecentDecisions:
                         amounts = sums[each] = Amounts()
                     amounts.decisions += 1.0
                     amounts.allowed += allowed
+                    amounts.refused += not allowed
                     amounts.exposure += exposure
                     amounts.partner_minor += partner_minor
 
@@ -90,6 +92,8 @@ class RecentDecisions:
         return Amounts(
             decisions=max(each.decisions for each in found),
             allowed=max(each.allowed for each in found),
+            # Of the id that was refused most: not what is left of the most decided and allowed.
+            refused=max(each.refused for each in found),
             exposure=max(each.exposure for each in found),
             partner_minor=max(each.partner_minor for each in found),
         )
@@ -135,6 +139,7 @@ class RecentDecisions:
             amounts = self._sums[each]
             amounts.decisions -= gone.decisions
             amounts.allowed -= gone.allowed
+            amounts.refused -= gone.refused
             amounts.exposure = max(amounts.exposure - gone.exposure, 0.0)
             amounts.partner_minor = max(amounts.partner_minor - gone.partner_minor, 0.0)
             if amounts.decisions <= 0.0:
