@@ -208,6 +208,20 @@ def _lives(server: Running, clock: Clock) -> None:
             f"a{chats[3]}",
             "verdict: VERDICT_INCONCLUSIVE report_event_ids: 'r3'",
         ),
+        # Nobody reported it; and a verdict on a nuisance clears nobody of a harm.
+        about(
+            "review_verdict",
+            "w4",
+            f"a{chats[4]}",
+            "verdict: VERDICT_UPHELD",
+            decision=decisions[chats[4]].decision_id,
+        ),
+        about(
+            "review_verdict",
+            "w5",
+            f"a{chats[0]}",
+            "verdict: VERDICT_CLEARED category: REPORT_CATEGORY_SPAM report_event_ids: 'r0'",
+        ),
         about(
             "review_verdict",
             "w2",
@@ -383,8 +397,9 @@ def test_a_candidate_that_allows_less_allows_nothing_new(world: World) -> None:
 def test_harm_is_what_was_reported_and_not_cleared(world: World) -> None:
     outcomes = journal_outcomes(store_of(world.records), window_days=14)
 
-    # One harassment stands; one was cleared, and spam is none; of one nobody could tell.
-    assert (len(outcomes.harmed), len(outcomes.untold)) == (1, 1)
+    # One harassment stands; one was cleared, and spam is none; of one nobody could tell, and one
+    # was found by a review alone.
+    assert (len(outcomes.harmed), len(outcomes.untold)) == (1, 2)
     assert not outcomes.untold & outcomes.harmed.keys()
     (decision_id,) = outcomes.harmed
     events = [each for each in world.records if each.kind is RecordKind.EVENT]

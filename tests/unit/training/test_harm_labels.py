@@ -73,7 +73,9 @@ def labels(tmp_path: Path, the_pair: dict[str, object], *outcomes: dict[str, Any
         ((report(), verdict("CLEARED", about="a")), True),
         ((report(), report(reporter_id="b", reported_id="a"), verdict("CLEARED")), True),
         ((report(reported_id=None), verdict("CLEARED")), True),
-        ((verdict("UPHELD"),), False),
+        ((verdict("CLEARED"),), False),
+        ((verdict("UPHELD"), verdict("CLEARED")), False),
+        ((verdict("UPHELD") | {"category": "SPAM"},), False),
     ],
 )
 def test_a_report_counts_in_time_and_as_upheld_where_reviewed(
@@ -94,6 +96,10 @@ def test_a_report_counts_in_time_and_as_upheld_where_reviewed(
         ((report(), verdict("CLEARED"), report(14.1)), []),
         ((report(14.1, category="SPAM"),), [False]),
         ((report(), verdict("INCONCLUSIVE")), []),
+        # A review that nobody's report led to.
+        ((verdict("UPHELD"),), []),
+        ((verdict("INCONCLUSIVE"),), []),
+        ((report(), verdict("CLEARED"), verdict("UPHELD", about="a")), []),
         ((report(), report(reporter_id="b", reported_id="a"), verdict("INCONCLUSIVE")), [True]),
     ],
 )
@@ -116,7 +122,7 @@ EVENTS = st.lists(
 
 @given(events=EVENTS)
 @settings(max_examples=60)
-def test_only_a_pair_of_which_every_report_was_cleared_is_called_harmless(
+def test_only_a_pair_of_which_all_that_was_said_was_cleared_is_called_harmless(
     tmp_path_factory: pytest.TempPathFactory,
     events: list[tuple[str, str | None, str | None, float]],
 ) -> None:
@@ -129,6 +135,10 @@ def test_only_a_pair_of_which_every_report_was_cleared_is_called_harmless(
     ]
     if labels(tmp_path_factory.mktemp("world"), pair(), END, *outcomes) != [False]:
         return
+    for what, _, about, _ in events:
+        assert what in {"report", "CLEARED"} or any(
+            word == "CLEARED" and judged == about for word, _, judged, _ in events
+        )
     for what, _, about, days in events:
         assert what != "report" or any(
             word == "CLEARED" and judged in (about, None) and when >= days

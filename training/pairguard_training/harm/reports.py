@@ -77,7 +77,7 @@ class ReportCounts:
 
 
 def judged_reports(pairs: pl.DataFrame, outcomes: pl.DataFrame, window: pl.Expr) -> pl.DataFrame:
-    """Return every report of harm with what it is worth.
+    """Return every report of harm with what it is worth, and reviews that cleared nobody.
 
     Args:
         pairs: ``pair_id``, ``proposed_time``, ``participant_a`` and ``participant_b`` of the pairs
@@ -88,7 +88,8 @@ def judged_reports(pairs: pl.DataFrame, outcomes: pl.DataFrame, window: pl.Expr)
     Returns:
         ``pair_id``, ``reporter_id``, ``reported_id`` (null: not told), ``standing``: ``late``,
         ``late_cleared``, ``upheld``, ``dismissed``, ``stranger``, ``inconclusive``, ``prolific``,
-        ``cleared_before``, ``answering`` or ``unreviewed``.
+        ``cleared_before``, ``answering`` or ``unreviewed``. ``unreported`` is no report, but that
+        a review looked at somebody of the pair and did not clear it.
     """
     known = outcomes.join(pairs, on="pair_id", how="inner", maintain_order="left")
     reports = known.filter(
@@ -127,9 +128,10 @@ def judged_reports(pairs: pl.DataFrame, outcomes: pl.DataFrame, window: pl.Expr)
         .then(pl.lit("prolific"))
         .otherwise(pl.lit("unreviewed"))
     )
-    return _without_blame_of_answers(_with_borne_out(judged)).select(
+    judged = _without_blame_of_answers(_with_borne_out(judged)).select(
         "pair_id", "reporter_id", "reported_id", "standing"
     )
+    return pl.concat([judged, _unreported(known)])
 
 
 def report_counts(judged: pl.DataFrame) -> ReportCounts:
@@ -141,7 +143,7 @@ def report_counts(judged: pl.DataFrame) -> ReportCounts:
 
     late = of("late") + of("late_cleared")
     return ReportCounts(
-        in_time=judged.height - late,
+        in_time=judged.height - late - of("unreported"),
         late=late,
         upheld=of("upheld"),
         dismissed=of("dismissed"),
@@ -153,15 +155,9 @@ def report_counts(judged: pl.DataFrame) -> ReportCounts:
     )
 
 
-def _with_verdicts(reports: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Add ``stands``, whether reviews upheld it, null: none could tell; ``undecided``, ``cleared``.
-
-    ``undecided``: whether somebody reviewed it and nobody could tell.
-
-    A verdict judges reports that were there when it was given. Of two the later counts, as after an
-    appeal; a verdict on a nuisance or on an age says nothing of harm.
-    """
-    verdicts = known.filter(
+def _verdicts(known: pl.DataFrame) -> pl.DataFrame:
+    """Return the verdicts on harm: ``about`` whom, "" for both, ``verdict``, ``judged`` when."""
+    return known.filter(
         pl.col("kind") == "review_verdict",
         pl.col("verdict").is_in(_VERDICTS),
         ~pl.col("category").is_in(list(NO_HARM_CATEGORIES)).fill_null(value=False),
@@ -171,7 +167,46 @@ def _with_verdicts(reports: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce("reported_id", pl.lit("")).alias("about"),
         "verdict",
         judged=pl.coalesce("received_time", "observed_time"),
+        # At one moment the one that cleared counts.
+        rank=pl.col("verdict").replace_strict(
+            {"INCONCLUSIVE": 0, "UPHELD": 1, "CLEARED": 2}, return_dtype=pl.Int8
+        ),
     )
+
+
+def _unreported(known: pl.DataFrame) -> pl.DataFrame:
+    """Return a row for each person of a pair whom a review looked at and did not clear.
+
+    Beside a report it changes nothing that the report does not say. Without one nobody may call the
+    pair harmless, and none of what it is worth is known: its review came when it came.
+    """
+    return (
+        _verdicts(known)
+        .sort("judged", "rank", nulls_last=False)
+        .group_by("pair_id", "about", maintain_order=True)
+        .agg(
+            (pl.col("verdict") == "CLEARED").any().alias("cleared"),
+            pl.col("verdict").filter(pl.col("verdict") != "INCONCLUSIVE").last().alias("last"),
+        )
+        .filter(~pl.col("cleared") | (pl.col("last") == "UPHELD"))
+        .select(
+            "pair_id",
+            reporter_id=pl.lit(None, pl.String),
+            reported_id=pl.when(pl.col("about") != "").then("about"),
+            standing=pl.lit("unreported"),
+        )
+    )
+
+
+def _with_verdicts(reports: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Add ``stands``, whether reviews upheld it, null: none could tell; ``undecided``, ``cleared``.
+
+    ``undecided``: whether somebody reviewed it and nobody could tell.
+
+    A verdict judges reports that were there when it was given. Of two the later counts, as after an
+    appeal; a verdict on a nuisance or on an age says nothing of harm.
+    """
+    verdicts = _verdicts(known)
     numbered = reports.with_row_index("report")
     matched = numbered.select("report", "pair_id", "about", "received").join(
         verdicts, on="pair_id", how="inner", suffix="_judged"
@@ -179,13 +214,7 @@ def _with_verdicts(reports: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     matched = matched.filter(
         (pl.col("about_judged") == pl.col("about")) | (pl.col("about_judged") == ""),
         (pl.col("judged") >= pl.col("received")).fill_null(value=True),
-    ).with_columns(
-        own=pl.col("about_judged") == pl.col("about"),
-        # At one moment the one that cleared counts.
-        rank=pl.col("verdict").replace_strict(
-            {"INCONCLUSIVE": 0, "UPHELD": 1, "CLEARED": 2}, return_dtype=pl.Int8
-        ),
-    )
+    ).with_columns(own=pl.col("about_judged") == pl.col("about"))
     # What is said of this person comes before what is said of both.
     decisive = pl.col("verdict").filter(pl.col("verdict") != "INCONCLUSIVE")
     found = (

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from pairguard.store.ports import ParticipantStore, RecordKind
 from pairguard.store.record_fields import seconds
@@ -109,7 +109,7 @@ def journal_outcomes(store: ParticipantStore, *, window_days: float) -> Outcomes
         StoreUnavailable: The store cannot be read.
     """
     reports: dict[str, _Report] = {}
-    verdicts: list[Any] = []
+    verdicts: list[feedback_service_pb2.Event] = []
     known_until = None
     for message in _events(store):
         time = seconds(message.receive_time)
@@ -117,11 +117,10 @@ def journal_outcomes(store: ParticipantStore, *, window_days: float) -> Outcomes
         kind = message.event.WhichOneof("event")
         if kind == "report":
             _add_report(reports, message)
-        elif kind == "review_verdict" and message.event.review_verdict.verdict in _REVIEWED:
+        elif kind == "review_verdict" and _is_on_harm(message.event.review_verdict):
             verdicts.append(message.event)
-    for event in verdicts:
-        _apply(event, reports)
-    told = [each for each in reports.values() if each.stands or each.is_undecided]
+    unreported = _reviewed(verdicts, reports)
+    told = [each for each in reports.values() if each.stands or each.is_undecided] + unreported
     of_chats: dict[str, list[_Report]] = {}
     for each in told:
         if each.chat:
@@ -149,19 +148,49 @@ def _events(store: ParticipantStore) -> Iterator[journal_pb2.EventRecord]:
             yield message
 
 
+def _is_on_harm(verdict: feedback_service_pb2.ReviewVerdict) -> bool:
+    return verdict.verdict in _REVIEWED and not _is_nuisance(verdict.category)
+
+
+def _is_nuisance(category: feedback_service_pb2.ReportCategory.ValueType) -> bool:
+    name = feedback_service_pb2.ReportCategory.Name(category)
+    return name.removeprefix("REPORT_CATEGORY_") in NO_HARM_CATEGORIES
+
+
 def _add_report(reports: dict[str, _Report], message: journal_pb2.EventRecord) -> None:
     event, content = message.event, message.event.report
-    category = feedback_service_pb2.ReportCategory.Name(content.category)
-    if category.removeprefix("REPORT_CATEGORY_") in NO_HARM_CATEGORIES:
+    if _is_nuisance(content.category):
         return
-    when = event.event_time if event.HasField("event_time") else message.receive_time
     reports[event.event_id] = _Report(
-        seconds(when), event.chat_id, event.decision_id, content.reported.participant_id
+        seconds(message.receive_time),
+        event.chat_id,
+        event.decision_id,
+        content.reported.participant_id,
     )
 
 
-def _apply(event: feedback_service_pb2.Event, reports: dict[str, _Report]) -> None:
-    """Tell the reports that a review speaks of what it found."""
+def _reviewed(
+    verdicts: list[feedback_service_pb2.Event], reports: Mapping[str, _Report]
+) -> list[_Report]:
+    """Tell the reports what reviews found; return what they found where nobody had reported.
+
+    Of that it is not known what it says of a pair, but nobody may call the pair harmless.
+    """
+    unreported: dict[tuple[str, str, str], _Report] = {}
+    for event in verdicts:
+        if _apply(event, reports):
+            continue
+        about = event.review_verdict.participant.participant_id
+        key = event.chat_id, event.decision_id, about
+        if event.review_verdict.verdict == _CLEARED:
+            unreported.pop(key, None)
+        else:
+            unreported[key] = _Report(0.0, *key, reviewed=True)
+    return [*unreported.values()]
+
+
+def _apply(event: feedback_service_pb2.Event, reports: Mapping[str, _Report]) -> bool:
+    """Tell the reports that a review speaks of what it found; return whether there are any."""
     verdict = event.review_verdict
     about = verdict.participant.participant_id
     if verdict.report_event_ids:
@@ -176,3 +205,4 @@ def _apply(event: feedback_service_pb2.Event, reports: dict[str, _Report]) -> No
         each.reviewed = True
         each.upheld |= verdict.verdict == _UPHELD
         each.cleared |= verdict.verdict == _CLEARED
+    return bool(meant)
