@@ -22,13 +22,13 @@ _LOST_SECONDS: Final = 86_400.0
 
 @dataclass(slots=True)
 class Amounts:
-    """Sums over decisions of one participant."""
+    """Sums over decisions of one participant; ``RecentDecisions.of`` alone tells ``refused``."""
 
     decisions: float = 0.0
     allowed: float = 0.0
-    refused: float = 0.0
     exposure: float = 0.0
     partner_minor: float = 0.0
+    refused: float = 0.0
 
 
 @dataclass(slots=True)
@@ -80,7 +80,6 @@ class RecentDecisions:
                         amounts = sums[each] = Amounts()
                     amounts.decisions += 1.0
                     amounts.allowed += allowed
-                    amounts.refused += not allowed
                     amounts.exposure += exposure
                     amounts.partner_minor += partner_minor
 
@@ -92,10 +91,10 @@ class RecentDecisions:
         return Amounts(
             decisions=max(each.decisions for each in found),
             allowed=max(each.allowed for each in found),
-            # Of the id that was refused most: not what is left of the most decided and allowed.
-            refused=max(each.refused for each in found),
             exposure=max(each.exposure for each in found),
             partner_minor=max(each.partner_minor for each in found),
+            # Of the id that was refused most: not what is left of the most decided and allowed.
+            refused=max(each.decisions - each.allowed for each in found),
         )
 
     def settle(self, is_imported: Callable[[str, int], bool]) -> None:
@@ -139,7 +138,6 @@ class RecentDecisions:
             amounts = self._sums[each]
             amounts.decisions -= gone.decisions
             amounts.allowed -= gone.allowed
-            amounts.refused -= gone.refused
             amounts.exposure = max(amounts.exposure - gone.exposure, 0.0)
             amounts.partner_minor = max(amounts.partner_minor - gone.partner_minor, 0.0)
             if amounts.decisions <= 0.0:
