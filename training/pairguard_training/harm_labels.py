@@ -3,7 +3,8 @@
 Owns the definition of the label: a harm report received within the report window after the pair
 was proposed, of either about the other, which counts only as upheld where it was reviewed. Pairs
 that were not allowed never met and have no label; pairs whose window is still open have none yet;
-pairs of which only reports speak that were set aside (``harm.reports``) have none either.
+pairs of which only reports speak that were set aside (``harm.reports``) or came too late have none
+either. A pair is harmless only where nothing was reported, or where reviews cleared all that was.
 Reports that were never made cannot be seen: the label under-counts harm, and that is stated, not
 corrected.
 """
@@ -40,7 +41,9 @@ class HarmRows:
         by_b: (n,) the same of the second.
         allow_probability: (n,) chance that the policy of then had of allowing it; NaN: not told.
         reports: What became of the reports.
-        unknown: Pairs left out because only reports that were set aside speak of them.
+        unknown: Pairs left out because only reports speak of them that were set aside or came too
+            late.
+        unknown_ids: Their ids.
     """
 
     pair_ids: list[str]
@@ -55,6 +58,7 @@ class HarmRows:
     allow_probability: NDArray[np.float64]
     reports: ReportCounts
     unknown: int
+    unknown_ids: list[str]
 
 
 def harm_rows(tables: Tables, *, report_window_days: float = REPORT_WINDOW_DAYS) -> HarmRows:
@@ -96,6 +100,7 @@ def harm_rows(tables: Tables, *, report_window_days: float = REPORT_WINDOW_DAYS)
         allow_probability=known["allow_probability"].cast(pl.Float64).to_numpy().astype(np.float64),
         reports=report_counts(judged.join(mature, on="pair_id", how="semi")),
         unknown=pairs.height - known.height,
+        unknown_ids=pairs.filter(reported & pl.col("harmed").is_null())["pair_id"].to_list(),
     )
 
 
@@ -129,14 +134,13 @@ def newest_time(tables: Tables) -> datetime:
 def _labels(judged: pl.DataFrame) -> pl.DataFrame:
     """Return, for each reported pair, whether it came to harm (null: unknown) and by whom."""
     counts = pl.col("standing").is_in(["upheld", "unreviewed"])
-    aside = pl.col("standing").is_in(["stranger", "prolific", "cleared_before"])
+    no_harm = pl.col("standing").is_in(["dismissed", "late_cleared"])
     return judged.group_by("pair_id").agg(
         harmed=pl.when(counts.any())
         .then(pl.lit(value=True))
-        .when(aside.any())
-        .then(None)
-        # What was reviewed and not upheld, or came too late, counts as none.
-        .otherwise(pl.lit(value=False)),
+        .when(no_harm.all())
+        .then(pl.lit(value=False))
+        .otherwise(None),
         culprits=pl.col("reported_id").filter(counts).unique(),
         unnamed=pl.col("reported_id").filter(counts).is_null().any(),
     )

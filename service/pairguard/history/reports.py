@@ -3,7 +3,8 @@
 Owns three names of the ledger: ``reports``, ``verdicts`` (by the hash of a report, ``chat:`` and
 the hash of a chat, or ``review:`` and the hash of a review that named neither) and ``exonerated``
 (until when all that was upheld was found to be wrong). A report counts if its reporter met the
-reported, before or after; cleared ones do not. Whatever arrives first waits for the rest.
+reported, before or after; cleared ones do not. Whatever arrives first waits for the rest, but for a
+review that cleared a chat: it says nothing of what is reported after it.
 """
 
 from __future__ import annotations
@@ -169,6 +170,8 @@ def _word_on(report: _Report, verdicts: Mapping[str, _Verdict]) -> _Verdict | No
     """Return the last word on a report: of its own review or of one of its chat; None: neither."""
     own = verdicts.get(report["id"])
     of_chat = verdicts.get(f"chat:{report['chat']}") if report["chat"] else None
+    if of_chat is not None and not of_chat[1] and of_chat[0] < report["time"]:
+        of_chat = None  # whoever looked at the chat did not know of this
     if own is None or of_chat is None:
         return own or of_chat
     return max(own, of_chat)

@@ -8,7 +8,7 @@ time comes in as a parameter.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
@@ -56,34 +56,61 @@ class CertifiedPromise:
     promise: Promise
     strata: Mapping[str, Stratum]
 
-    def number(self, code: str | None, adult_age: int) -> float | None:
+    def number(self, code: str | None, adult_age: int, configured: Collection[str]) -> float | None:
         """Return the number that keeps the promise for people under the lines of a region.
 
         A region with a stratum of its own has that one's number; every other region, and one that
-        is not known (None), has the strictest of all strata. Pairs are also bound by the number of
-        those across strata. None: some stratum that counts has no number or another adult age.
+        is not known (None), has the strictest of all strata of its adult age. Pairs are also bound
+        by the number of those across strata. None: some stratum that counts has no number, or one
+        whose people the lines may be about has another adult age.
+
+        Args:
+            code: Of the region; None: the lines of all that are not configured.
+            adult_age: Under the lines, years.
+            configured: The regions with lines of their own.
         """
-        used = self._used(code)
-        if used is None:
-            return None
         numbers = []
-        for name, stratum in used.items():
-            fits = adult_age in stratum.adult_ages
-            if stratum.threshold is None or not fits:
+        for name, stratum in self._binding(code, adult_age, configured).items():
+            if stratum.threshold is None or adult_age not in stratum.adult_ages:
                 return None
             if name != ACROSS and len(stratum.adult_ages) > 1:
                 return None
             numbers.append(stratum.threshold)
         return min(numbers, default=None)
 
-    def _used(self, code: str | None) -> Mapping[str, Stratum] | None:
-        """Return the strata whose numbers bind the lines of a region; None: it is not covered."""
+    def demands(self, code: str | None, adult_age: int) -> dict[str, float]:
+        """Return what each stratum that fits demands, whether the others do or not.
+
+        Of a region with a stratum of its own that and the one across; of every other region, and
+        where its own has no number, all strata of its adult age.
+        """
+        found = {
+            name: stratum.threshold
+            for name, stratum in self.strata.items()
+            if stratum.threshold is not None and adult_age in stratum.adult_ages
+        }
+        if code is not None and code in found and not self._is_told_apart_further(code):
+            return {name: found[name] for name in (code, ACROSS) if name in found}
+        return found
+
+    def _binding(
+        self, code: str | None, adult_age: int, configured: Collection[str]
+    ) -> Mapping[str, Stratum]:
+        """Return the strata whose numbers bind the lines of a region; none: it is not covered."""
         if code is not None and code in self.strata:
-            # Of a region that is told apart further, anybody may be of one of its parts.
-            if not any(name.startswith(f"{code}-") for name in self.strata):
+            if not self._is_told_apart_further(code):
                 return {name: self.strata[name] for name in (code, ACROSS) if name in self.strata}
-            return self.strata
-        return self.strata if self.strata.keys() & {ALL, ELSEWHERE} else None
+        elif not self.strata.keys() & {ALL, ELSEWHERE}:
+            return {}
+        return {
+            name: stratum
+            for name, stratum in self.strata.items()
+            if adult_age in stratum.adult_ages or _may_be_about(code, name, configured)
+        }
+
+    def _is_told_apart_further(self, code: str | None) -> bool:
+        """Return whether anybody of a region may be of one of its parts that are strata."""
+        return any(name.startswith(f"{code}-") for name in self.strata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +133,48 @@ class Certificate:
         """Return whether it may be used at a time; never where the time is no number."""
         return self.issue_time <= now < self.expire_time
 
-    def kept(self, promise: Promise, code: str | None, adult_age: int) -> float | None:
+    def kept(
+        self, promise: Promise, code: str | None, adult_age: int, configured: Collection[str] = ()
+    ) -> float | None:
         """Return the highest number that keeps a promise under the lines of a region; None: none.
 
-        Each of these numbers keeps the promise by itself.
+        Each of these numbers keeps the promise by itself. Arguments as of
+        ``CertifiedPromise.number``.
         """
         numbers = [
-            each.number(code, adult_age) for each in self.promises if each.promise.keeps(promise)
+            each.number(code, adult_age, configured)
+            for each in self.promises
+            if each.promise.keeps(promise)
         ]
         return max((number for number in numbers if number is not None), default=None)
 
-    def hints(self, promise: Promise, code: str | None, adult_age: int) -> list[float]:
-        """Return numbers of weaker promises of the kind: one that keeps this lies below them."""
-        numbers = [
-            each.number(code, adult_age)
-            for each in self.promises
-            if each.promise.kind is promise.kind and not each.promise.keeps(promise)
-        ]
-        return [number for number in numbers if number is not None]
+    def demanded(self, promise: Promise, code: str | None, adult_age: int) -> list[float]:
+        """Return numbers above which a promise is not kept for some of those it is about.
+
+        What keeps it in all strata lies at or below each of them: that of a stratum that has one,
+        although others have none, and those of weaker promises of its kind. Of several numbers that
+        keep it in one stratum the highest is enough.
+        """
+        enough: dict[str, float] = {}
+        numbers: list[float] = []
+        for each in self.promises:
+            demands = each.demands(code, adult_age)
+            if each.promise.keeps(promise):
+                for name, number in demands.items():
+                    enough[name] = max(enough.get(name, 0.0), number)
+            elif each.promise.kind is promise.kind:
+                numbers += demands.values()
+        return [*numbers, *enough.values()]
+
+
+def _may_be_about(code: str | None, name: str, configured: Collection[str]) -> bool:
+    """Return whether the lines of a region may hold for people of a stratum."""
+    if name in {ALL, ELSEWHERE, ACROSS}:
+        return True
+    country = name.partition("-")[0]
+    if code is None:
+        return name not in configured and country not in configured
+    return code in {name, country} or name == code.partition("-")[0]
 
 
 def certifies(document: Mapping[str, Any]) -> bool:

@@ -244,7 +244,7 @@ class KeptParticipants:
         if recent is not None:
             decisions += recent.decisions
             allowed += recent.allowed
-            refused += max(recent.decisions - recent.allowed, 0.0)
+            refused += recent.refused
             exposure += recent.exposure
             partner_minor += recent.partner_minor
         return KeptState(

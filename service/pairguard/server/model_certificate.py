@@ -62,6 +62,12 @@ class CertificateFacts:
                 said.append(
                     f"  without certificate {each.own:g} would count, which is laxer: lower it"
                 )
+            if each.close_in_age_years:
+                line = f"close_in_age_max_gap_years = {each.close_in_age_years}"
+                said.append(
+                    f"  {line} lets mixed pairs meet whatever the number is: they are misses "
+                    "on top of the promised rate"
+                )
         return said
 
 

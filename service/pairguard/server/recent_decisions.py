@@ -22,12 +22,13 @@ _LOST_SECONDS: Final = 86_400.0
 
 @dataclass(slots=True)
 class Amounts:
-    """Sums over decisions of one participant."""
+    """Sums over decisions of one participant; ``RecentDecisions.of`` alone tells ``refused``."""
 
     decisions: float = 0.0
     allowed: float = 0.0
     exposure: float = 0.0
     partner_minor: float = 0.0
+    refused: float = 0.0
 
 
 @dataclass(slots=True)
@@ -117,6 +118,8 @@ class RecentDecisions:
             allowed=max(each.allowed for each in found),
             exposure=max(each.exposure for each in found),
             partner_minor=max(each.partner_minor for each in found),
+            # Of the id that was refused most: not what is left of the most decided and allowed.
+            refused=max(each.decisions - each.allowed for each in found),
         )
 
     def settle(self, is_imported: Callable[[str, int], bool]) -> None:

@@ -53,6 +53,13 @@ _NOT_BY_CHOICE: Final = frozenset(
         feedback_service_pb2.CHAT_END_MANNER_UNSAFE,
     }
 )
+_NUISANCES: Final = frozenset(
+    {
+        feedback_service_pb2.REPORT_CATEGORY_SPAM,
+        feedback_service_pb2.REPORT_CATEGORY_UNDERAGE,
+    }
+)
+"""What is no harm that somebody did to another."""
 _REVIEW_RESULTS: Final = {
     feedback_service_pb2.VERDICT_UPHELD: ReviewResult.UPHELD,
     feedback_service_pb2.VERDICT_CLEARED: ReviewResult.CLEARED,
@@ -89,6 +96,9 @@ def review_of(message: journal_pb2.EventRecord) -> Reviewed | None:
     if result is None:
         return None
     reports = tuple(content.report_event_ids)
+    if result is ReviewResult.CLEARED and not reports and content.category in _NUISANCES:
+        # It would clear all reports of its chat, and end the hold for a harm that was upheld there.
+        return None
     return Reviewed(seconds(message.receive_time), event.event_id, result, reports, event.chat_id)
 
 

@@ -534,7 +534,9 @@ class ReviewVerdict(_message.Message):
     verdict: Global___Verdict.ValueType
     """What the moderator found. Unspecified: nothing on conduct, only on age."""
     category: Global___ReportCategory.ValueType
-    """What the harm was. Unspecified: none, or not told."""
+    """What the harm was. Unspecified: none, or not told. CLEARED of SPAM or UNDERAGE says nothing of
+    a harm: it clears the reports that it names and no other.
+    """
     @_builtins.property
     def participant(self) -> _participant_pb2.ParticipantReference:
         """Who was reviewed. Required."""

@@ -437,6 +437,30 @@ def test_an_inconclusive_review_changes_nothing(bundle: Path, tmp_path: Path) ->
         allowed(server, "q", "next")
 
 
+def test_who_is_found_old_enough_is_still_held_for_a_harm_of_the_same_chat(
+    bundle: Path, tmp_path: Path
+) -> None:
+    clock = Clock()
+    with serving(bundle, tmp_path, policy=lenient_policy(), clock=clock) as server:
+        decision = decide(server, pair("p", "child"))
+        happened(server, started("c", "p", "child", decision=decision.decision_id))
+        for event, text in (
+            ("v1", "verdict: VERDICT_UPHELD category: REPORT_CATEGORY_SEXTORTION"),
+            (
+                "v2",
+                (
+                    "verdict: VERDICT_CLEARED category: REPORT_CATEGORY_UNDERAGE "
+                    "confirmed_age { age_years: 34 method: VERIFICATION_METHOD_MODERATOR }"
+                ),
+            ),
+        ):
+            verdict = about("review_verdict", event, "p", text)
+            verdict.chat_id = "c"
+            happened(server, verdict)
+            clock.now += 60.0
+            assert codes(decide(server, pair("p", "next")))[0] == "HELD"
+
+
 def test_holds_are_placed_and_released_by_kind(bundle: Path, tmp_path: Path) -> None:
     clock = Clock()
     with serving(bundle, tmp_path, policy=lenient_policy(), clock=clock) as server:

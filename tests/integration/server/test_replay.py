@@ -195,11 +195,32 @@ def _lives(server: Running, clock: Clock) -> None:
         report("r0", f"b{chats[0]}", f"a{chats[0]}", chat=f"c{chats[0]}"),
         report("r1", f"b{chats[1]}", f"a{chats[1]}", chat=f"c{chats[1]}"),
         report("r2", f"b{chats[2]}", f"a{chats[2]}", category="REPORT_CATEGORY_SPAM"),
+        report("r3", f"b{chats[3]}", f"a{chats[3]}", chat=f"c{chats[3]}"),
         about(
             "review_verdict",
             "w1",
             f"a{chats[1]}",
             "verdict: VERDICT_CLEARED report_event_ids: 'r1'",
+        ),
+        about(
+            "review_verdict",
+            "w3",
+            f"a{chats[3]}",
+            "verdict: VERDICT_INCONCLUSIVE report_event_ids: 'r3'",
+        ),
+        # Nobody reported it; and a verdict on a nuisance clears nobody of a harm.
+        about(
+            "review_verdict",
+            "w4",
+            f"a{chats[4]}",
+            "verdict: VERDICT_UPHELD",
+            decision=decisions[chats[4]].decision_id,
+        ),
+        about(
+            "review_verdict",
+            "w5",
+            f"a{chats[0]}",
+            "verdict: VERDICT_CLEARED category: REPORT_CATEGORY_SPAM report_event_ids: 'r0'",
         ),
         about(
             "review_verdict",
@@ -376,8 +397,10 @@ def test_a_candidate_that_allows_less_allows_nothing_new(world: World) -> None:
 def test_harm_is_what_was_reported_and_not_cleared(world: World) -> None:
     outcomes = journal_outcomes(store_of(world.records), window_days=14)
 
-    # One harassment stands; one was cleared, and spam is none.
-    assert len(outcomes.harmed) == 1
+    # One harassment stands; one was cleared, and spam is none; of one nobody could tell, and one
+    # was found by a review alone.
+    assert (len(outcomes.harmed), len(outcomes.untold)) == (1, 2)
+    assert not outcomes.untold & outcomes.harmed.keys()
     (decision_id,) = outcomes.harmed
     events = [each for each in world.records if each.kind is RecordKind.EVENT]
     assert any(decision_id.encode() in each.payload for each in events)

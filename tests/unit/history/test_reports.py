@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pairguard.history.changes import Change, Exonerated, ReviewResult
 from pairguard.history.reports import MAX_REPORTS
@@ -85,6 +87,51 @@ def test_upheld_reports_count_as_harm_and_still_as_reports() -> None:
     assert signals(summary)["history.upheld_harm_365d"] == 1.0
     assert summary.reporters_30d == 1.0
     assert not after(reported("1", "ann")).upheld_harm
+
+
+def test_a_review_of_a_chat_clears_nobody_of_what_is_reported_after_it() -> None:
+    cleared = reviewed(ReviewResult.CLEARED, chat="c", time=NOON + 60.0)
+    later = reported("2", "ann", chat="c", category="SEXTORTION", time=NOON + 61.0)
+    for happened in ((cleared, later), (later, cleared)):
+        summary = after(reported("1", "ann", chat="c"), *happened)
+        assert summary.reporters_30d == 1.0
+        assert signals(summary)["history.sexual_reports_30d"] == 1.0
+        assert signals(summary)["history.reports_received_30d"] == 1.0
+    # By the report it may be judged before it arrives, and by the chat again.
+    assert after(later, reviewed(ReviewResult.CLEARED, "2", time=NOON)).reporters_30d == 0.0
+    again = reviewed(ReviewResult.CLEARED, chat="c", time=NOON + 62.0)
+    assert after(cleared, later, again).reporters_30d == 0.0
+
+
+@given(
+    reports=st.lists(st.sampled_from([0.0, 1.0, 2.0]), max_size=3),
+    reviews=st.lists(
+        st.tuples(st.sampled_from([0.0, 1.0, 2.0]), st.sampled_from(list(ReviewResult))), max_size=3
+    ),
+    more=st.sampled_from([0.0, 1.0, 2.0, 3.0]),
+)
+def test_one_more_report_never_lowers_what_counts(
+    reports: list[float], reviews: list[tuple[float, ReviewResult]], more: float
+) -> None:
+    def summary(times: list[float]) -> Summary:
+        return after(
+            *(
+                reported(f"{n}", name, chat="c", time=NOON + time)
+                for n, (time, name) in enumerate(
+                    zip(times, ("ann", "bea", "cem", "ann")[: len(times)], strict=True)
+                )
+            ),
+            *(
+                reviewed(result, chat="c", review=f"v{n}", time=NOON + time)
+                for n, (time, result) in enumerate(reviews)
+            ),
+        )
+
+    before, later = summary(reports), summary([*reports, more])
+    assert later.reporters_30d >= before.reporters_30d
+    assert later.upheld_harm >= before.upheld_harm
+    if all(time < more for time, _ in reviews):
+        assert later.reporters_30d >= 1.0  # nobody has looked at it
 
 
 @pytest.mark.parametrize("target", [("1",), ()])

@@ -302,9 +302,13 @@ def test_a_promise_that_is_said_to_be_kept_has_a_number_that_keeps_it(
             used = getattr(lines, NUMBERS[promise.kind])
             assert any(
                 all(
-                    each["threshold"] is not None and used <= each["threshold"]
+                    each["threshold"] is not None
+                    and used <= each["threshold"]
+                    and 18 in each["adult_ages"]
                     for each in entry["strata"]
-                    if code is None or each["stratum"] in (code, ALL, ACROSS)
+                    if each["stratum"] in (code, ALL, ACROSS)
+                    # People of the policy's own regions are under their own lines.
+                    or (code is None and (each["stratum"] == ELSEWHERE or 18 in each["adult_ages"]))
                 )
                 for entry in keeping
             )
@@ -321,6 +325,113 @@ def test_losing_a_certificate_by_time_never_widens_what_it_tightened(
         for kind in PromiseKind:
             assert number(after, kind, region) <= number(before, kind, region)
             assert number(after, kind, region) <= number(policy, kind, region)
+
+
+def test_a_region_of_another_adult_age_leaves_the_promises_of_the_others_kept() -> None:
+    entry = promise_entry(
+        MIXED,
+        stratum("KR", 0.02, 19),
+        stratum("US", 0.06),
+        stratum(ELSEWHERE, 0.07),
+        stratum(ACROSS, 0.08, 18, 19),
+    )
+    policy = certified(POLICY, certificate_document(entry))
+
+    assert number(policy, MIXED, "FR") == 0.06
+    assert number(policy, MIXED, "KR") == number(policy, MIXED, "") == 0.02
+    assert not any(MIXED in policy.for_participant(code).unkept for code in ("FR", "KR", ""))
+
+
+def test_people_whose_adult_age_has_changed_are_kept_no_promise() -> None:
+    """People of KR were judged under 19; without lines of their own they are under 18."""
+    document = asking()
+    del document["regions"]["KR"]
+    entry = promise_entry(
+        MIXED, stratum("KR", 0.02, 19), stratum(ELSEWHERE, 0.07), stratum(ACROSS, 0.08, 18, 19)
+    )
+    policy = certified(Policy.from_mapping(document), certificate_document(entry))
+
+    assert MIXED in policy.default.unkept
+    assert number(policy, MIXED, "KR") == 0.05
+
+
+@pytest.mark.parametrize(
+    "strata",
+    [
+        (stratum("US", None), stratum("GB", 0.01), stratum(ELSEWHERE, 0.07), stratum(ACROSS, 0.08)),
+        (stratum("KR", 0.5, 19), stratum("GB", 0.01), stratum(ELSEWHERE, None), stratum(ACROSS, 1)),
+        (stratum("US", 0.01), stratum(ELSEWHERE, 0.07, 19), stratum(ACROSS, 0.08, 18, 19)),
+        (stratum("US", None), stratum(ELSEWHERE, 0.07), stratum(ACROSS, 0.01, 18, 19)),
+        (stratum("US", 0.01), stratum(ACROSS, None)),
+    ],
+)
+def test_what_one_stratum_demands_counts_although_another_has_no_number(
+    strata: tuple[dict[str, Any], ...],
+) -> None:
+    lines = certified(POLICY, certificate_document(promise_entry(MIXED, *strata)))
+
+    assert MIXED in lines.default.unkept
+    assert lines.default.reroute_minor_adult == 0.01
+
+
+@given(document=policy_documents, certificate=certificate_documents(), usable=st.booleans())
+@settings(max_examples=60)
+def test_what_is_not_kept_is_as_strict_as_the_own_number_and_every_stratum_that_fits(
+    document: dict[str, Any], certificate: dict[str, Any], usable: bool
+) -> None:
+    before = Policy.from_mapping(document)
+    after, used_whole = (certified(before, certificate, usable=each) for each in (usable, True))
+    for own, lines, whole in (
+        (before.default, after.default, used_whole.default),
+        (before.regions["KR"], after.regions["KR"], used_whole.regions["KR"]),
+    ):
+        (adult_age,) = own.adult_ages
+        for promise in own.promises:
+            if promise.kind not in lines.unkept:
+                continue
+            used = getattr(lines, NUMBERS[promise.kind])
+            assert used <= getattr(own, NUMBERS[promise.kind])
+            if promise.kind not in whole.unkept:
+                continue  # it would be kept, but for the time: the number is known
+            if own is before.regions["KR"] and any(
+                each["stratum"] == "KR"
+                for entry in certificate["promises"]
+                for each in entry["strata"]
+            ):
+                continue  # its own number is enough for it
+            demanded: dict[str, float] = {}
+            for entry in certificate["promises"]:
+                if entry["kind"] != promise.kind:
+                    continue
+                keeps = entry["max_rate"] <= promise.max_rate
+                keeps = keeps and entry["confidence"] >= promise.confidence
+                for each in entry["strata"]:
+                    if each["threshold"] is None or adult_age not in each["adult_ages"]:
+                        continue
+                    if keeps:  # of numbers that keep it in a stratum the highest is enough
+                        name = each["stratum"]
+                        demanded[name] = max(demanded.get(name, 0.0), each["threshold"])
+                    else:
+                        assert used <= each["threshold"]
+            assert all(used <= each for each in demanded.values())
+
+
+@given(document=policy_documents, certificate=certificate_documents(), data=st.data())
+@settings(max_examples=60)
+def test_a_stratum_that_goes_missing_sets_no_number_above_the_policys_own(
+    document: dict[str, Any], certificate: dict[str, Any], data: st.DataObject
+) -> None:
+    """Nor above what any other stratum demands, which the property before this one says."""
+    policy = Policy.from_mapping(document)
+    changed = copy.deepcopy(certificate)
+    entry = data.draw(st.sampled_from(changed["promises"]))
+    data.draw(st.sampled_from(entry["strata"]))["threshold"] = None
+    before, after = certified(policy, certificate), certified(policy, changed)
+
+    for region in REGIONS:
+        for kind in PromiseKind:
+            one, other = number(before, kind, region), number(after, kind, region)
+            assert other <= max(one, number(policy, kind, region))
 
 
 # ---- what no certificate opens ----------------------------------------------------------------

@@ -350,6 +350,26 @@ def test_a_review_that_says_nothing_changes_nothing(
     assert (record.changes, record.holds) == ({}, ())
 
 
+NUISANCES = [
+    feedback_service_pb2.REPORT_CATEGORY_SPAM,
+    feedback_service_pb2.REPORT_CATEGORY_UNDERAGE,
+]
+
+
+@pytest.mark.parametrize("category", NUISANCES)
+def test_who_is_cleared_of_a_nuisance_is_cleared_of_no_harm(
+    category: feedback_service_pb2.ReportCategory.ValueType,
+) -> None:
+    """It would speak of all reports of the chat, and undo what was upheld of it."""
+    cleared = feedback_service_pb2.VERDICT_CLEARED
+    record = happened(review_verdict=review(cleared, category=category))
+    assert (record.changes, record.holds) == ({}, ())
+    named = review(cleared, category=category, report_event_ids=[hashed("r").hex()])
+    assert set(happened(review_verdict=named).changes) == set(ANN)
+    upheld = review(feedback_service_pb2.VERDICT_UPHELD, category=category)
+    assert set(happened(review_verdict=upheld).changes) == set(ANN)
+
+
 def test_a_confirmed_age_is_evidence() -> None:
     age = participant_pb2.VerifiedAge(age_years=15)
     record = happened(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pairguard.bundle.defaults import default_age_tables, default_catalogue, default_policy_text
 from pairguard.bundle.loading import load_bundle
@@ -164,6 +168,80 @@ def test_people_of_two_adult_ages_are_told_apart_or_refused() -> None:
         ACROSS: (18, 19),
     }
     assert all(number is not None for _, _, number in found(kept).values())
+
+
+def pairs_across(
+    youngest: Sequence[float], adult_ages: Sequence[int], strata: Sequence[str], *, seeds: int
+) -> Counter[tuple[int, int]]:
+    """Return how often each pair across is counted, over certifications of other seeds."""
+    counted: Counter[tuple[int, int]] = Counter()
+
+    def scores(first: Index, second: Index) -> Array:
+        taken = [*first.tolist(), *second.tolist()]
+        assert len(taken) == len(set(taken))  # nobody is in two pairs
+        for a, b in zip(first.tolist(), second.tolist(), strict=True):
+            counted[min(a, b), max(a, b)] += 1
+        return np.ones(first.size)
+
+    ages = np.array(youngest)
+    everybody = people(
+        len(ages),
+        0,
+        strata=np.array(strata),
+        adult_ages=np.array(adult_ages),
+        youngest=ages,
+        oldest=ages,
+        pair_scores=scores,
+    )
+    for seed in range(seeds):
+        certify(everybody, MIXED, regions={"US", "GB", "KR"}, holdout_hash=str(seed))
+    # Pairs of one region are of its own stratum.
+    return Counter({(a, b): times for (a, b), times in counted.items() if strata[a] != strata[b]})
+
+
+def mixed_across(
+    youngest: Sequence[float], adult_ages: Sequence[int], strata: Sequence[str]
+) -> set[tuple[int, int]]:
+    """Return the pairs of two strata that are mixed under either one's adult age."""
+    return {
+        (a, b)
+        for a, b in combinations(range(len(youngest)), 2)
+        if strata[a] != strata[b]
+        and any(
+            min(youngest[a], youngest[b]) < line <= max(youngest[a], youngest[b])
+            for line in (adult_ages[a], adult_ages[b])
+        )
+    }
+
+
+SOMEBODY = st.tuples(
+    st.sampled_from([12.0, 17.5, 18.0, 18.5, 19.0, 20.5, 30.0]),
+    st.sampled_from([("US", 18), ("GB", 18), ("KR", 19), (ELSEWHERE, 21)]),
+)
+
+
+@given(members=st.lists(SOMEBODY, min_size=2, max_size=6))
+@settings(max_examples=20)
+def test_every_pair_across_that_is_mixed_under_either_adult_age_counts_and_no_other(
+    members: list[tuple[float, tuple[str, int]]],
+) -> None:
+    youngest = [age for age, _ in members]
+    strata = [name for _, (name, _) in members]
+    adult_ages = [line for _, (_, line) in members]
+
+    found = pairs_across(youngest, adult_ages, strata, seeds=90)
+    assert set(found) == mixed_across(youngest, adult_ages, strata)
+
+
+def test_a_minor_with_one_who_is_an_adult_in_most_regions_counts_beside_a_region_of_19() -> None:
+    """Each mixed pair is as likely as any other, so that the bound is one of their rate."""
+    youngest = [17.2, 18.5, 18.5, 18.5, 25.0, 30.0]
+    strata = ["US", "GB", "GB", "KR", "KR", "GB"]
+    adult_ages = [18, 18, 18, 19, 19, 18]
+
+    found = pairs_across(youngest, adult_ages, strata, seeds=1_500)
+    assert set(found) == {(0, 1), (0, 2), (0, 3), (0, 4), (0, 5), (1, 4), (2, 4), (3, 5)}
+    assert all(times / 1_500 == pytest.approx(1 / 5, abs=0.045) for times in found.values())
 
 
 def test_whoever_may_be_a_minor_counts_as_one_and_whoever_may_be_an_adult_too() -> None:

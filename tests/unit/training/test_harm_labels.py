@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pairguard_training.harm_labels import harm_rows
 from tests.unit.training.tables_of_rows import DAY_0, snapshot, tables_of_rows
@@ -37,8 +39,8 @@ def report(days: float = 1.0, **values: object) -> dict[str, object]:
     }
 
 
-def verdict(word: str, about: str | None = "b") -> dict[str, object]:
-    row = report(5.0, kind="review_verdict", reporter_id=None, reported_id=about)
+def verdict(word: str, about: str | None = "b", *, days: float = 5.0) -> dict[str, object]:
+    row = report(days, kind="review_verdict", reporter_id=None, reported_id=about)
     return row | {"verdict": word}
 
 
@@ -58,26 +60,90 @@ def labels(tmp_path: Path, the_pair: dict[str, object], *outcomes: dict[str, Any
         ((), False),
         ((report(),), True),
         ((report(13.9),), True),
-        ((report(14.1),), False),
         ((report(category=None),), True),
         ((report(category="SPAM"),), False),
         ((report(category="UNDERAGE"),), False),
         ((report(), verdict("UPHELD")), True),
         ((report(), verdict("CLEARED")), False),
-        ((report(), verdict("INCONCLUSIVE")), False),
+        ((report(), verdict("INCONCLUSIVE"), verdict("UPHELD")), True),
+        ((report(), verdict("CLEARED"), verdict("INCONCLUSIVE")), False),
         ((report(), verdict("UPHELD"), verdict("CLEARED")), False),
         ((report(), verdict("CLEARED", about=None)), False),
         # The other one was cleared; this report was never reviewed.
         ((report(), verdict("CLEARED", about="a")), True),
         ((report(), report(reporter_id="b", reported_id="a"), verdict("CLEARED")), True),
         ((report(reported_id=None), verdict("CLEARED")), True),
-        ((verdict("UPHELD"),), False),
+        ((verdict("CLEARED"),), False),
+        ((verdict("UPHELD"), verdict("CLEARED")), False),
+        ((verdict("UPHELD") | {"category": "SPAM"},), False),
     ],
 )
 def test_a_report_counts_in_time_and_as_upheld_where_reviewed(
     tmp_path: Path, outcomes: tuple[dict[str, Any], ...], harmed: bool
 ) -> None:
     assert labels(tmp_path, pair(), END, *outcomes) == [harmed]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "known"),
+    [
+        ((report(14.1),), []),
+        ((report(14.1), verdict("UPHELD", days=16.0)), []),
+        ((report(14.1), verdict("INCONCLUSIVE", days=16.0)), []),
+        # A review found that there was no harm, whenever it was told of.
+        ((report(14.1), verdict("CLEARED", days=16.0)), [False]),
+        ((report(14.1), report()), [True]),
+        ((report(), verdict("CLEARED"), report(14.1)), []),
+        ((report(14.1, category="SPAM"),), [False]),
+        ((report(), verdict("INCONCLUSIVE")), []),
+        # A review that nobody's report led to.
+        ((verdict("UPHELD"),), []),
+        ((verdict("INCONCLUSIVE"),), []),
+        ((report(), verdict("CLEARED"), verdict("UPHELD", about="a")), []),
+        ((report(), report(reporter_id="b", reported_id="a"), verdict("INCONCLUSIVE")), [True]),
+    ],
+)
+def test_what_came_too_late_or_could_not_be_told_is_neither_harm_nor_none(
+    tmp_path: Path, outcomes: tuple[dict[str, Any], ...], known: list[bool]
+) -> None:
+    assert labels(tmp_path, pair(), END, *outcomes) == known
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["report", "UPHELD", "CLEARED", "INCONCLUSIVE"]),
+        st.sampled_from([None, "a", "b", "c"]),
+        st.sampled_from([None, "a", "b"]),
+        st.sampled_from([1.0, 13.0, 15.0, 30.0]),
+    ),
+    max_size=5,
+)
+
+
+@given(events=EVENTS)
+@settings(max_examples=60)
+def test_only_a_pair_of_which_all_that_was_said_was_cleared_is_called_harmless(
+    tmp_path_factory: pytest.TempPathFactory,
+    events: list[tuple[str, str | None, str | None, float]],
+) -> None:
+    """Whatever else is done with a report, it never speaks for the pair."""
+    outcomes = [
+        report(days, reporter_id=by, reported_id=about)
+        if what == "report"
+        else verdict(what, about, days=days)
+        for what, by, about, days in events
+    ]
+    if labels(tmp_path_factory.mktemp("world"), pair(), END, *outcomes) != [False]:
+        return
+    for what, _, about, _ in events:
+        assert what in {"report", "CLEARED"} or any(
+            word == "CLEARED" and judged == about for word, _, judged, _ in events
+        )
+    for what, _, about, days in events:
+        assert what != "report" or any(
+            word == "CLEARED" and judged in (about, None) and when >= days
+            for word, _, judged, when in events
+        )
 
 
 @pytest.mark.parametrize(

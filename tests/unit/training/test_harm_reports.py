@@ -160,15 +160,129 @@ def test_what_a_review_upheld_counts_whoever_told_of_it(tmp_path: Path) -> None:
 def test_inconclusive_reviews_clear_nobody(tmp_path: Path) -> None:
     outcomes = [report(i, f"p{i}", "x") for i in range(CROWD)]
     unsure = [verdict(i, "x", "INCONCLUSIVE") for i in (0, 1)]
-    assert rows_of(tmp_path, EVERYBODY, [*outcomes, *unsure]).harmed.sum() == CROWD - 2
+    rows = rows_of(tmp_path, EVERYBODY, [*outcomes, *unsure])
+    assert rows.harmed.all()
+    # Of these two pairs nobody can tell.
+    assert (rows.harmed.size, rows.unknown, rows.reports.inconclusive) == (CROWD - 2, 2, 2)
 
 
 def test_a_report_counts_by_when_it_came_in(tmp_path: Path) -> None:
     # A young pair could not have had this report yet; neither may an old one.
     late = report(0, "x", "y", received_time=DAY_0 + timedelta(days=30))
     rows = rows_of(tmp_path, [met(0, "x", "y")], [late])
-    assert rows.harmed.tolist() == [False]
+    # Nor does it teach that there was none.
+    assert (rows.harmed.tolist(), rows.unknown) == ([], 1)
     assert (rows.reports.in_time, rows.reports.late) == (0, 1)
+
+
+def test_of_one_who_reports_everybody_what_others_tell_as_well_counts(tmp_path: Path) -> None:
+    """Somebody who is sought out by those who do harm."""
+    everybody = [report(i, "x", f"p{i}") for i in range(CROWD)]
+    pairs = [*EVERYBODY, met(CROWD, "y", "p0")]
+
+    rows = rows_of(tmp_path, pairs, [*everybody, report(CROWD, "y", "p0")])
+    assert dict(zip(rows.pair_ids, rows.harmed.tolist(), strict=True)) == {
+        "m0": True,
+        f"m{CROWD}": True,
+    }
+    assert rows.reports.prolific == CROWD - 1
+    # A review counts as another who tells it.
+    found = [verdict(0, "p0", "UPHELD"), verdict(1, "p1", "CLEARED"), verdict(2, "p2", "CLEARED")]
+    again = [*EVERYBODY, met(CROWD, "x", "p0")]
+    rows = rows_of(tmp_path, again, [*everybody, *found, report(CROWD, "x", "p0")])
+    assert dict(zip(rows.pair_ids, rows.harmed.tolist(), strict=True)) == {
+        "m0": True,
+        "m1": False,
+        "m2": False,
+        f"m{CROWD}": True,
+    }
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        report(CROWD, None, "p0"),  # may be the same one
+        report(CROWD, "z", "p0"),  # was not there
+        report(CROWD, "y", "p0", received_time=DAY_0 + timedelta(days=30)),
+        report(CROWD, "y", "p0", category="SPAM"),
+    ],
+)
+def test_what_is_no_other_witness_bears_out_nobody_who_reports_everybody(
+    tmp_path: Path, other: dict[str, object]
+) -> None:
+    everybody = [report(i, "x", f"p{i}") for i in range(CROWD)]
+    rows = rows_of(tmp_path, [*EVERYBODY, met(CROWD, "y", "p0")], [*everybody, other])
+    assert rows.reports.prolific == CROWD
+
+
+def test_one_who_was_reported_in_turn_bears_out_nobody(tmp_path: Path) -> None:
+    """Else two whom somebody reported need only report back to be believed."""
+    everybody = [report(i, "x", f"p{i}") for i in range(CROWD)]
+    in_turn = [report(CROWD, "y", "p0"), report(CROWD, "p0", "y")]
+    rows = rows_of(tmp_path, [*EVERYBODY, met(CROWD, "y", "p0")], [*everybody, *in_turn])
+    assert rows.reports.prolific == CROWD
+
+
+def test_two_who_both_report_everybody_do_not_bear_each_other_out(tmp_path: Path) -> None:
+    pairs = [*EVERYBODY, *(met(CROWD + i, "y", f"p{i}") for i in range(CROWD))]
+    reports = [report(i, "x", f"p{i}") for i in range(CROWD)]
+    reports += [report(CROWD + i, "y", f"p{i}") for i in range(CROWD)]
+    assert rows_of(tmp_path, pairs, reports).harmed.size == 0
+
+
+LATER = {"received_time": DAY_0 + timedelta(days=2)}
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "shares"),
+    [
+        # Nobody can tell who answers whom.
+        ([report(0, "x", "y"), report(0, "y", "x", **LATER)], (1.0, 1.0)),
+        # A review found the one at fault who reported back.
+        ([report(0, "x", "y"), verdict(0, "y", "UPHELD"), report(0, "y", "x", **LATER)], (0, 1)),
+        (
+            [
+                report(0, "x", "y"),
+                report(0, "y", "x", **LATER),
+                report(1, "p1", "y"),
+                verdict(1, "y", "UPHELD"),
+            ],
+            (0, 1),
+        ),
+        # It was first: it answers nothing.
+        ([report(0, "y", "x"), report(0, "x", "y", **LATER), verdict(0, "y", "UPHELD")], (1, 1)),
+        # Both were found at fault somewhere.
+        (
+            [
+                report(0, "x", "y"),
+                report(0, "y", "x", **LATER),
+                report(1, "p1", "y"),
+                verdict(1, "y", "UPHELD"),
+                report(2, "p2", "x"),
+                verdict(2, "x", "UPHELD"),
+            ],
+            (1, 1),
+        ),
+        # What it tells was upheld.
+        (
+            [
+                report(0, "x", "y"),
+                verdict(0, "y", "UPHELD"),
+                report(0, "y", "x", **LATER),
+                verdict(0, "x", "UPHELD") | LATER,
+            ],
+            (1, 1),
+        ),
+    ],
+)
+def test_who_was_found_at_fault_blames_nobody_by_reporting_back(
+    tmp_path: Path, outcomes: list[dict[str, object]], shares: tuple[float, float]
+) -> None:
+    pairs = [met(0, "x", "y"), met(1, "p1", "y"), met(2, "p2", "x")]
+    rows = rows_of(tmp_path, pairs, outcomes)
+    place = rows.pair_ids.index("m0")
+    assert (rows.by_a[place], rows.by_b[place]) == shares
+    assert rows.harmed[place]  # whoever did it
 
 
 @pytest.mark.parametrize(

@@ -171,13 +171,16 @@ def test_too_few_effective_decisions_tell_nothing() -> None:
     assert "are needed" in found.unknown
 
 
-def test_a_late_report_is_none() -> None:
+def test_what_came_too_late_or_could_not_be_told_is_unknown() -> None:
     one = replace(logged(1, ALLOW, 0.9, 0.1), time=0.0)
     early = Outcomes({"d1": 14 * DAY}, 14 * DAY, 99 * DAY)
     late = Outcomes({"d1": 14 * DAY + 1.0}, 14 * DAY, 99 * DAY)
 
     assert early.of(one) is True
-    assert late.of(one) is False
+    assert late.of(one) is None
+    assert Outcomes({}, 14 * DAY, 99 * DAY, untold={"d1"}).of(one) is None
+    assert Outcomes({"d1": DAY}, 14 * DAY, 99 * DAY, untold={"d1"}).of(one) is True
+    assert Outcomes({}, 14 * DAY, 99 * DAY).of(one) is False
 
 
 def test_mixed_pairs_are_counted_where_ages_are_known() -> None:

@@ -26,9 +26,18 @@ LIMITS = read_limits(None)
 CERTIFICATE = {
     "simulated": False,
     "certified": True,
-    "model_hash": "m" * 64,
+    "model_hash": "b" * 64,
     "issue_time": "2026-04-01T00:00:00Z",
     "expire_time": "2026-07-01T00:00:00Z",
+    "format_version": 1,
+    "promises": [
+        {
+            "kind": "mixed_pairs_allowed",
+            "max_rate": 0.02,
+            "confidence": 0.95,
+            "strata": [{"stratum": "all", "adult_ages": [18], "threshold": 0.05}],
+        }
+    ],
 }
 EVALUATION = EvaluationDocument(
     content_hash="e" * 64,
@@ -43,7 +52,7 @@ EVALUATION = EvaluationDocument(
 )
 CANDIDATE = Candidate(
     version="new",
-    model_hash="m" * 64,
+    model_hash="b" * 64,
     certificate=CERTIFICATE,
     champion_version="old",
     champion_model_hash="o" * 64,
@@ -97,8 +106,8 @@ def test_a_first_bundle_has_nothing_to_be_compared_with_and_passes_the_others() 
         ({}, True),
         ({"bundle_version": "other"}, False),
         ({"bundle_version": None}, False),
-        ({"bundle_version": "uncertified", "model_hash": "m" * 64}, True),
-        ({"bundle_version": "other", "model_hash": "x" * 64}, False),
+        ({"bundle_version": "uncertified", "model_hash": "b" * 64}, True),
+        ({"bundle_version": "other", "model_hash": "c" * 64}, False),
         ({"champion_version": "older"}, False),
         ({"champion_version": None}, False),
     ],
@@ -116,7 +125,7 @@ def test_an_evaluation_beside_somebody_is_none_where_nothing_serves() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"model_hash": "x" * 64}, "another model"),
+        ({"model_hash": "c" * 64}, "another model"),
         ({"model_hash": None}, "another model"),
         ({"expire_time": "2026-04-30T00:00:00Z"}, "expired"),
         ({"expire_time": "2026-05-03T00:00:00Z"}, "less than 7 days"),
@@ -125,12 +134,24 @@ def test_an_evaluation_beside_somebody_is_none_where_nothing_serves() -> None:
         ({"expire_time": None}, "until when"),
         ({"issue_time": "2026-05-02T00:00:00Z"}, "not hold yet"),
         ({"issue_time": 7}, "not hold yet"),
+        ({"format_version": 2}, "format_version"),
+        ({"promises": []}, "promises"),
+        ({"promises": [{"kind": "mixed_pairs_allowed"}]}, "max_rate"),
+        ({"expire_time": "2028-07-01T00:00:00Z"}, "400 days"),
     ],
 )
 def test_a_certificate_that_does_not_fit_never_passes(changes: dict[str, Any], words: str) -> None:
     candidate = replace(CANDIDATE, certificate={**CERTIFICATE, **changes})
     assert failed(candidate) == ["certificate"]
     assert words in told(candidate, "certificate")
+
+
+def test_a_certificate_that_no_server_reads_never_passes() -> None:
+    for name in ("issue_time", "promises", "format_version"):
+        without = {key: value for key, value in CERTIFICATE.items() if key != name}
+        candidate = replace(CANDIDATE, certificate=without)
+        assert failed(candidate) == ["certificate"]
+        assert name in told(candidate, "certificate")
 
 
 @pytest.mark.parametrize("simulated", [True, None, "no"])
@@ -175,16 +196,40 @@ def test_the_same_models_need_no_comparison() -> None:
         (Interval(0.7, 0.5, 0.89), False),
         (Interval(1.3, 1.1, 1.5), True),
         (Interval(1.3, 1.11, 1.5), False),
-        (Interval(1.0, 0.2, 3.0), True),
-        (None, False),
+        (Interval(3.0, 1.11, 9.0), False),
     ],
 )
 def test_the_interval_of_the_slope_reaches_into_the_range(
     slope: Interval | None, passes: bool
 ) -> None:
-    assert (failed(judged(calibration_slope=slope)) == []) is passes
-    excused = limits(calibration__may_be_unmeasured=True)
-    assert (failed(judged(calibration_slope=slope), excused) == []) is (passes or slope is None)
+    for excused in (LIMITS, limits(calibration__may_be_unmeasured=True)):
+        assert (failed(judged(calibration_slope=slope), excused) == []) is passes
+
+
+UNTOLD = [None, Interval(1.0, 0.2, 3.0), Interval(1.0, 0.49, 1.2), Interval(1.0, 0.9, 2.1)]
+
+
+@pytest.mark.parametrize("slope", UNTOLD)
+def test_an_interval_that_tells_nothing_of_the_slope_does_not_pass_for_a_measured_one(
+    slope: Interval | None,
+) -> None:
+    candidate = judged(calibration_slope=slope)
+    assert failed(candidate) == ["calibration"]
+    assert "could not be" in told(candidate, "calibration")
+    assert failed(candidate, limits(calibration__may_be_unmeasured=True)) == []
+
+
+@given(value=st.floats(0.01, 5), below=st.floats(0, 2), above=st.floats(0, 2), more=st.floats(0, 3))
+def test_a_slope_passes_only_where_its_whole_interval_tells_something(
+    value: float, below: float, above: float, more: float
+) -> None:
+    """Half as steep and twice as steep must both be excluded."""
+    narrow = Interval(value, value - below, value + above)
+    wide = Interval(value, value - below - more, value + above + more)
+    low, high = LIMITS.number("calibration.told_from"), LIMITS.number("calibration.told_to")
+    for interval in (narrow, wide):
+        if failed(judged(calibration_slope=interval)) == []:
+            assert low <= interval.low <= interval.high <= high
 
 
 @pytest.mark.parametrize(
@@ -197,12 +242,22 @@ def test_the_interval_of_the_slope_reaches_into_the_range(
         (None, 1.8, False),
         (1.8, None, False),
         (1.8, 0.0, False),
+        # Chance alone explains so much that nothing is told; what is beyond even that is told.
+        (6.0, 5.5, True),
+        (9.0, 5.5, False),
     ],
 )
 def test_groups_differ_by_little_more_than_chance(
     worst: float | None, chance: float | None, passes: bool
 ) -> None:
     assert (failed(judged(worst_ratio=worst, chance_ratio=chance)) == []) is passes
+
+
+def test_groups_too_small_to_be_told_apart_do_not_pass_for_groups_that_are_alike() -> None:
+    candidate = judged(worst_ratio=6.0, chance_ratio=5.5)
+    assert "could not be compared" in told(candidate, "slices")
+    assert failed(candidate, limits(slices__may_be_unmeasured=False)) == ["slices"]
+    assert failed(judged(), limits(slices__may_be_unmeasured=False)) == []
 
 
 def test_what_was_judged_on_a_simulation_is_not_for_people() -> None:
@@ -282,8 +337,19 @@ def test_every_problem_of_the_limits_is_told(tmp_path: Path) -> None:
             {
                 "certificate": {"required": 1, "min_days_left": -1},
                 "mixed_pairs": {"max_difference_at_1": float("nan"), "max_difference_at_5": 0.1},
-                "calibration": {"min_slope": 0.9, "max_slope": True, "may_be_unmeasured": False},
-                "slices": {"max_times_chance": 1.5, "may_be_unmeasured": False, "ratio": 2},
+                "calibration": {
+                    "min_slope": 0.9,
+                    "max_slope": True,
+                    "told_from": 0.5,
+                    "told_to": 2.0,
+                    "may_be_unmeasured": False,
+                },
+                "slices": {
+                    "max_times_chance": 1.5,
+                    "told_up_to": 5.0,
+                    "may_be_unmeasured": False,
+                    "ratio": 2,
+                },
             }
         )
     lines = {problem.split(": ")[1] for problem in caught.value.problems}

@@ -3,7 +3,8 @@
 Owns who is counted for which kind of promise, and how delta is split. It must not know the model
 nor files: people come with their scores.
 
-- mixed pairs: minors and adults matched at random, nobody in two pairs of one stratum;
+- mixed pairs: minors and adults matched at random, nobody in two pairs of one stratum; across
+  regions a pair is mixed under either one's adult age;
 - minors admitted: each minor once; adults admitted: each adult once.
 
 Delta is split evenly over the strata of one promise, those without enough people included: which
@@ -26,10 +27,16 @@ from pairguard_training.certification.bounds import (
     most_misses,
     threshold_below,
 )
-from pairguard_training.certification.matching import accepted, derived_seed, matched
+from pairguard_training.certification.matching import (
+    accepted,
+    derived_seed,
+    matched,
+    matched_at_random,
+)
 from pairguard_training.certification.verified_people import VerifiedPeople
 
 Array = NDArray[np.float64]
+Index = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 
@@ -149,14 +156,27 @@ def _scores(
         return people.minor_gate[members & people.may_be_adult]
     if not members.any():
         return np.zeros(0)
-    oldest_line = people.adult_ages[members].max()
-    young = members & (people.youngest < oldest_line)
-    first, second = matched(
-        people.ids, np.flatnonzero(young), np.flatnonzero(members & ~young), seed=seed
-    )
-    # Under the adult ages of both: the elder is over all of them.
-    lines = np.maximum(people.adult_ages[first], people.adult_ages[second])
-    mixed = people.youngest[first] < lines
+    places = np.flatnonzero(members)
+    lines = np.unique(people.adult_ages[places])
+    if lines.size == 1:
+        young = people.youngest[places] < lines[0]
+        first, second = matched(people.ids, places[young], places[~young], seed=seed)
+    else:
+        # Whom somebody makes a mixed pair with depends on both regions: there are no two sides to
+        # match. Anybody with anybody, every mixed pair is as likely as any other.
+        first, second = matched_at_random(people.ids, places, seed=seed)
+    counted = _mixed(people, first, second)
     if stratum == ACROSS:
-        mixed &= people.strata[first] != people.strata[second]
-    return people.pair_scores(first[mixed], second[mixed])
+        counted &= people.strata[first] != people.strata[second]
+    return people.pair_scores(first[counted], second[counted])
+
+
+def _mixed(people: VerifiedPeople, first: Index, second: Index) -> Mask:
+    """Return whether pairs are mixed under the adult age of either: as service judges them."""
+    younger = np.minimum(people.youngest[first], people.youngest[second])
+    elder = np.maximum(people.youngest[first], people.youngest[second])
+    mixed = np.zeros(first.size, dtype=np.bool_)
+    for one in (first, second):
+        line = people.adult_ages[one]
+        mixed |= (younger < line) & (line <= elder)
+    return mixed

@@ -61,6 +61,19 @@ def matched(ids: Sequence[str], minors: Index, adults: Index, *, seed: int) -> t
     return first[:count], second[:count]
 
 
+def matched_at_random(ids: Sequence[str], places: Index, *, seed: int) -> tuple[Index, Index]:
+    """Return (m,) and (m,) of these people, each in one pair, anybody paired with anybody.
+
+    Args:
+        ids: Ids of everybody, all different.
+        places: Places of those who are paired; of an odd number one is left over.
+        seed: Seed of the draw.
+    """
+    shuffled = _shuffled(ids, places, seed)
+    count = shuffled.size // 2
+    return shuffled[:count], shuffled[count : 2 * count]
+
+
 def _shuffled(ids: Sequence[str], places: Index, seed: int) -> Index:
     drawn = [(hash_fraction(f"matched {ids[i]}", seed=seed), ids[i], i) for i in places.tolist()]
     return np.array([place for *_, place in sorted(drawn)], dtype=np.intp)

@@ -89,7 +89,9 @@ class HarmLesson:
                     "not_of_the_pair": reports.strangers,
                     "of_those_who_report_nearly_everybody": reports.prolific,
                     "about_those_only_ever_cleared": reports.cleared_before,
+                    "inconclusive": reports.inconclusive,
                 },
+                "answering_by_those_at_fault": reports.answering,
                 "pairs_left_out": self._rows.unknown,
             },
             "selection": {
@@ -106,8 +108,8 @@ class HarmLesson:
         reports, selection = self._rows.reports, self._selection
         labels = (
             f"harm reports: {reports.in_time} in time, {reports.upheld} upheld, "
-            f"{reports.dismissed} reviewed and not upheld, {reports.set_aside} set aside; "
-            f"{reports.late} came too late"
+            f"{reports.dismissed} cleared, {reports.set_aside} set aside; {reports.late} came too "
+            f"late; {self._rows.unknown} pairs left out of which nothing else is known"
         )
         met = (
             f"pairs that met: {self.chosen.size} teach, worth {selection.effective_size:.0f} of "
@@ -135,10 +137,12 @@ class HarmLesson:
                 f"{selection.contradictory} pairs met though their recorded chance of being "
                 "allowed is 0: check how allow_probability is recorded."
             )
-        if self._rows.reports.set_aside:
+        if self._rows.unknown:
+            reports = self._rows.reports
             notes.append(
-                f"{self._rows.reports.set_aside} reports were set aside as not to be relied on; "
-                f"{self._rows.unknown} pairs of which nothing else is known were left out."
+                f"{reports.set_aside} reports were set aside as not to be relied on, and "
+                f"{reports.late} came too late; {self._rows.unknown} pairs of which nothing else "
+                "is known were left out."
             )
         return notes
 

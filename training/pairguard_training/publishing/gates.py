@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pairguard.errors import PairguardError
+from pairguard.policy.certificate import CertificateMalformed, parse_certificate
 from pairguard_training.publishing.evaluation_document import EvaluationDocument
 from pairguard_training.publishing.limits import GateLimits
 
@@ -132,6 +133,10 @@ def _unfit(
         return f"it has expired, at {certificate['expire_time']}"
     if expire_time < now + timedelta(days=days_left):
         return f"it ends at {certificate['expire_time']}, in less than {days_left:g} days"
+    try:
+        parse_certificate(certificate)
+    except CertificateMalformed as error:
+        return f"no server would use it: {error}"
     return None
 
 
@@ -186,13 +191,20 @@ def _mixed_pairs(candidate: Candidate, limits: GateLimits) -> GateResult:
 def _calibration(candidate: Candidate, limits: GateLimits) -> GateResult:
     low, high = limits.number("calibration.min_slope"), limits.number("calibration.max_slope")
     found = candidate.evaluation
-    if found is None or found.calibration_slope is None:
-        told = _NOT_JUDGED if found is None else "the slope could not be measured"
-        passed = found is not None and limits.flag("calibration.may_be_unmeasured")
-        return GateResult(CALIBRATION, passed, told)
-    slope = found.calibration_slope
-    passed = slope.low <= high and slope.high >= low
-    return GateResult(CALIBRATION, passed, f"slope {slope}, {low:g} to {high:g} wanted")
+    if found is None:
+        return GateResult(CALIBRATION, passed=False, told=_NOT_JUDGED)
+    slope, excused = found.calibration_slope, limits.flag("calibration.may_be_unmeasured")
+    if slope is None:
+        return GateResult(CALIBRATION, excused, "the slope could not be measured")
+    wanted = f"slope {slope}, {low:g} to {high:g} wanted"
+    if slope.low > high or slope.high < low:
+        return GateResult(CALIBRATION, passed=False, told=wanted)
+    # Of an interval that is wide enough every slope reaches into the range.
+    told_from, told_to = (limits.number(f"calibration.told_{end}") for end in ("from", "to"))
+    if not told_from <= slope.low <= slope.high <= told_to:
+        told = f"could not be told: the interval is not within {told_from:g} to {told_to:g}"
+        return GateResult(CALIBRATION, excused, f"{wanted}; it {told}")
+    return GateResult(CALIBRATION, passed=True, told=wanted)
 
 
 def _slices(candidate: Candidate, limits: GateLimits) -> GateResult:
@@ -200,14 +212,19 @@ def _slices(candidate: Candidate, limits: GateLimits) -> GateResult:
     if found is None:
         return GateResult(SLICES, passed=False, told=_NOT_JUDGED)
     worst, chance = found.worst_ratio, found.chance_ratio
+    excused = limits.flag("slices.may_be_unmeasured")
     if worst is not None and chance is not None and chance > 0.0:
         told = (
             f"the worst group has {worst:.4g} times the best one's rate, chance explains "
             f"{chance:.4g}; at most {most:g} times that wanted"
         )
+        told_up_to = limits.number("slices.told_up_to")
+        if worst <= most * chance and chance > told_up_to:
+            told += f"; where chance explains more than {told_up_to:g}, they could not be compared"
+            return GateResult(SLICES, excused, told)
         return GateResult(SLICES, worst <= most * chance, told)
     # Half a measurement, such as a ratio beyond all bounds, is none that may be missing.
-    passed = worst is None and chance is None and limits.flag("slices.may_be_unmeasured")
+    passed = worst is None and chance is None and excused
     return GateResult(SLICES, passed, "the groups could not be compared")
 
 

@@ -24,8 +24,11 @@ _LINES: Final[Mapping[str, tuple[float, float] | None]] = {
     "mixed_pairs.max_difference_at_5": (0.0, 0.5),
     "calibration.min_slope": (0.0, 1.0),
     "calibration.max_slope": (1.0, 100.0),
+    "calibration.told_from": (0.0, 1.0),
+    "calibration.told_to": (1.0, 100.0),
     "calibration.may_be_unmeasured": _FLAG,
     "slices.max_times_chance": (1.0, 100.0),
+    "slices.told_up_to": (1.0, 100.0),
     "slices.may_be_unmeasured": _FLAG,
 }
 """Bounds of each number; None: true or false."""

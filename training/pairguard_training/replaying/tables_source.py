@@ -87,6 +87,7 @@ def table_outcomes(tables: Tables, truth: Truth, policy: Policy, *, window_days:
         window_seconds=window_days * SECONDS_PER_DAY,
         known_until=None if tables.outcomes.is_empty() else newest_time(tables).timestamp(),
         mixed=_mixed(tables, truth, policy),
+        untold=frozenset(met.unknown_ids),
     )
 
 
