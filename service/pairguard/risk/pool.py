@@ -6,24 +6,16 @@ nor who may meet whom. A pair is two positions in the pool.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
 from pairguard.age.belief import PROBABILITY_FLOOR
 from pairguard.age.parameters import Array
-from pairguard.risk.features import ReadyMatrix
 from pairguard.risk.model import ParticipantAssessment, RiskModel
-
-Places = NDArray[np.intp]
-"""Positions in a pool, shape ``(n,)``."""
-
-_ROWS_AT_ONCE: Final = 1_024  # of some 70 numbers each: what a core's own cache holds
-
+from pairguard.risk.pool_harm import Places, PoolHarm
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RiskColumns:
@@ -67,13 +59,15 @@ class PoolRisk:
     Args:
         model: The model.
         assessed: The participants, each assessed once.
+
+    Attributes:
+        harm: How harm is scored; None: there is no model.
     """
 
     def __init__(self, model: RiskModel, assessed: Sequence[ParticipantAssessment]) -> None:
-        self._model = model
         self._assessed = assessed
         self._below: dict[int, Array] = {}
-        self._ready: ReadyMatrix | None = None
+        self.harm = None if model.harm is None else PoolHarm(model.harm, assessed)
 
     def below(self, years: int) -> Array:
         """Return P(age < years) of each participant."""
@@ -85,27 +79,11 @@ class PoolRisk:
 
     def pairs(self, first: Places, second: Places, adult_ages: frozenset[int]) -> RiskColumns:
         """Return the risks of pairs under every adult age that counts; see ``assess_pair``."""
-        minor_adult = minor_adult_probabilities(self.below, first, second, adult_ages)
-        harm_model = self._model.harm
-        if harm_model is None:
-            return risk_columns(minor_adult, None, None)
-        below = self.below(max(adult_ages))
-        if self._ready is None:
-            self._ready = harm_model.features.ready_matrix(
-                np.array([each.values for each in self._assessed])
-            )
-        raw = np.empty(first.size)
-        harm = np.empty(first.size)
-        for part in _parts(first.size):
-            rows = harm_model.features.pool_rows(
-                self._ready,
-                first[part],
-                second[part],
-                probability_minor=below,
-                minor_adult_probability=minor_adult[part],
-            )
-            raw[part], harm[part] = harm_model.scored_rows(rows)
-        return risk_columns(minor_adult, harm, raw)
+        mixed = minor_adult_probabilities(self.below, first, second, adult_ages)
+        if self.harm is None:
+            return risk_columns(mixed, None, None)
+        raw, harm = self.harm.scored(first, second, self.below(max(adult_ages)), mixed)
+        return risk_columns(mixed, harm, raw)
 
 
 def minor_adult_probabilities(
@@ -142,8 +120,3 @@ def _cells(chances: Sequence[Array]) -> list[Array]:
     edges = [np.zeros_like(chances[0]), *chances]
     cells = [np.maximum(high - low, 0.0) for low, high in pairwise(edges)]
     return [*cells, np.maximum(1.0 - edges[-1], 0.0)]
-
-
-def _parts(size: int) -> Iterator[slice]:
-    for start in range(0, size, _ROWS_AT_ONCE):
-        yield slice(start, start + _ROWS_AT_ONCE)

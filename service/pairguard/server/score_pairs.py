@@ -28,7 +28,7 @@ from pairguard.server.scoring import HARM_MODEL_UNAVAILABLE, STORE_UNAVAILABLE
 from pairguard.v1.pair_risk_service_pb2 import ScorePairsRequest, ScorePairsResponse
 
 CHUNK_PAIRS: Final = 16_384
-_PAIRS_AT_ONCE: Final = 8_192
+_PAIRS_AT_ONCE: Final = 16_384
 _DECISIONS: Final = np.array([0, *(DECISIONS[kind] for kind in DecisionKind)])
 _CODES: Final = [code.value for code in CODES]
 
