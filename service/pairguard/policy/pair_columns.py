@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pairguard.age.parameters import Array
 from pairguard.policy.decision import DecisionKind
 from pairguard.policy.reasons import ReasonCode
-from pairguard.risk.pool import Places, RiskColumns
+from pairguard.risk.pool import RiskColumns
+from pairguard.risk.pool_harm import Places
 
 Bits = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -111,7 +112,7 @@ def columns_of(
     )
 
 
-def joined(parts: Sequence[tuple[Places, PairColumns]], size: int) -> PairColumns:
+def joined(parts: Sequence[tuple[Places | slice, PairColumns]], size: int) -> PairColumns:
     """Return the columns of all pairs from those of some."""
     harm_is_known = parts[0][1].risk.harm is not None
     minor_adult, scores, exposures, could_expose = (np.empty(size) for _ in range(4))

@@ -35,7 +35,8 @@ from pairguard.policy.pools import Side, own_admission, pool_rules, probability_
 from pairguard.policy.reasons import ReasonCode
 from pairguard.policy.state import KeptState
 from pairguard.risk.participant import Participant
-from pairguard.risk.pool import Places, PoolRisk, RiskColumns
+from pairguard.risk.pool import PoolRisk, RiskColumns, chosen_by
+from pairguard.risk.pool_harm import Places
 
 _LIKELY: Final = 0.5
 
@@ -94,7 +95,9 @@ class PoolJudgement:
             self.sides.append(side_of(member.participant, assessed, lines, member.kept))
             line_places.append(own_lines.setdefault(id(lines), (len(own_lines), lines))[0])
         self._own_lines = [lines for _, lines in own_lines.values()]
+        self._lines = [*self._own_lines]
         self._line_places = np.array(line_places, dtype=np.intp)
+        self._merged: Places = np.full(len(self._own_lines) ** 2, -1, dtype=np.intp)
         self.risk = PoolRisk(model, self.assessed)
         self.readable = np.array([member.readable for member in members])
         self.history_known = np.array([each.history_known for each in self.assessed])
@@ -113,24 +116,43 @@ class PoolJudgement:
 
     def pairs(self, first: Places, second: Places) -> PairColumns:
         """Judge pairs, each two different places in the pool."""
-        count = len(self._own_lines)
-        combinations = self._line_places[first] * count + self._line_places[second]
-        if count == 1 or not first.size:
-            return self._under_lines(0).pairs(first, second)
-        parts: list[tuple[Places, PairColumns]] = []
-        for combination in np.unique(combinations).tolist():
-            chosen = np.flatnonzero(combinations == combination)
-            under = self._under_lines(combination)
-            parts.append((chosen, under.pairs(first[chosen], second[chosen])))
-        return joined(parts, first.size)
+        which = self._which_lines(first, second)
+        risk = self.risk.pairs(first, second, [each.adult_ages for each in self._lines], which)
+        parts = [
+            (
+                chosen,
+                self._under_lines(place).pairs(first[chosen], second[chosen], risk.of(chosen)),
+            )
+            for chosen, place in chosen_by(which)
+        ]
+        if len(parts) > 1:
+            return joined(parts, first.size)
+        return parts[0][1] if parts else self._under_lines(0).pairs(first, second, risk)
 
-    def _under_lines(self, combination: int) -> _UnderLines:
-        found = self._under.get(combination)
+    def _which_lines(self, first: Places, second: Places) -> Places:
+        """Return the place in ``self._lines`` of what holds for each pair."""
+        if len(self._own_lines) == 1:
+            return np.zeros(first.size, dtype=np.intp)
+        combinations = self._line_places[first] * len(self._own_lines) + self._line_places[second]
+        which = self._merged.take(combinations)
+        if which.size and which.min() < 0:
+            for combination in np.unique(combinations[which < 0]).tolist():
+                self._merged[combination] = self._place_of_merged(combination)
+            which = self._merged.take(combinations)
+        return which
+
+    def _place_of_merged(self, combination: int) -> int:
+        """Return the place of the lines of two regions; many merge to what others are already."""
+        one, other = divmod(combination, len(self._own_lines))
+        lines = self.policy.stricter(self._own_lines[one], self._own_lines[other])
+        if lines not in self._lines:
+            self._lines.append(lines)
+        return self._lines.index(lines)
+
+    def _under_lines(self, place: int) -> _UnderLines:
+        found = self._under.get(place)
         if found is None:
-            one, other = divmod(combination, len(self._own_lines))
-            lines = self.policy.stricter(self._own_lines[one], self._own_lines[other])
-            concerned = np.flatnonzero((self._line_places == one) | (self._line_places == other))
-            found = self._under[combination] = _UnderLines(self, lines, concerned)
+            found = self._under[place] = _UnderLines(self, self._lines[place])
         return found
 
     def between(self, first: Places, second: Places) -> Iterator[tuple[int, Acquaintance]]:
@@ -149,45 +171,62 @@ class PoolJudgement:
 class _UnderLines:
     """The rules under the lines of two regions, and what is found of members by them alone."""
 
-    def __init__(self, pool: PoolJudgement, lines: RegionPolicy, concerned: Places) -> None:
+    def __init__(self, pool: PoolJudgement, lines: RegionPolicy) -> None:
         self._pool = pool
         self._lines = lines
         size = len(pool.sides)
+        self._looked_at = np.zeros(size, dtype=np.bool_)
         self._own_bits: Bits = np.zeros(size, dtype=np.int64)
         self._kinds: Places = np.zeros(size, dtype=np.intp)
         self._own_most_exposure = np.zeros(size)
         self._examples: list[tuple[Side, Admission, Admission]] = []
-        known: dict[object, int] = {}
-        adult_age = max(lines.adult_ages)
-        for place in concerned.tolist():
-            side = pool.sides[place]
-            pool_here = admission(side.age, lines)
-            at_home = pool_here if side.lines is lines else own_admission(side)
-            self._own_bits[place] = self._own(side, at_home)
-            self._own_most_exposure[place] = side.lines.max_exposure_per_day
-            kind = (
-                id(side.lines),
-                pool_here,
-                at_home,
-                side.age.conflict,
-                side.age.probability_below(adult_age) < _LIKELY,
-                side.age.informative_count == 0,
-                side.behaviour_known,
-                side.age.verified_live_years if lines.close_in_age_max_gap_years else None,
-            )
-            number = known.setdefault(kind, len(known))
-            if number == len(self._examples):
-                self._examples.append((side, pool_here, at_home))
-            self._kinds[place] = number
+        self._known_kinds: dict[object, int] = {}
+        self._forget_looked_up()
+
+    def _forget_looked_up(self) -> None:
         count = len(self._examples)
         self._looked_up = np.zeros(count * count, dtype=np.bool_)
         self._pool_bits: Bits = np.zeros(count * count, dtype=np.int64)
         self._allowed_as: Places = np.zeros(count * count, dtype=np.intp)
 
-    def pairs(self, first: Places, second: Places) -> PairColumns:
-        """Judge pairs of members whose lines these are."""
+    def _look_at(self, first: Places, second: Places) -> None:
+        """Find what rests on one participant alone, for those who have not been looked at yet."""
+        unseen = np.zeros_like(self._looked_at)
+        unseen[first] = True
+        unseen[second] = True
+        unseen &= ~self._looked_at
+        before = len(self._examples)
+        for place in np.flatnonzero(unseen).tolist():
+            self._look_at_one(place)
+        self._looked_at |= unseen
+        if len(self._examples) > before:
+            self._forget_looked_up()  # they stand by the number of kinds
+
+    def _look_at_one(self, place: int) -> None:
+        lines, side = self._lines, self._pool.sides[place]
+        pool_here = admission(side.age, lines)
+        at_home = pool_here if side.lines is lines else own_admission(side)
+        self._own_bits[place] = self._own(side, at_home)
+        self._own_most_exposure[place] = side.lines.max_exposure_per_day
+        kind = (
+            id(side.lines),
+            pool_here,
+            at_home,
+            side.age.conflict,
+            side.age.probability_below(max(lines.adult_ages)) < _LIKELY,
+            side.age.informative_count == 0,
+            side.behaviour_known,
+            side.age.verified_live_years if lines.close_in_age_max_gap_years else None,
+        )
+        number = self._known_kinds.setdefault(kind, len(self._examples))
+        if number == len(self._examples):
+            self._examples.append((side, pool_here, at_home))
+        self._kinds[place] = number
+
+    def pairs(self, first: Places, second: Places, risk: RiskColumns) -> PairColumns:
+        """Judge pairs of these risks, of members whose lines these are."""
         lines, pool = self._lines, self._pool
-        risk = pool.risk.pairs(first, second, lines.adult_ages)
+        self._look_at(first, second)
         unknown = ~(pool.history_known[first] & pool.history_known[second])
         risk = risk.with_harm_floor(lines.unknown_history_harm_floor, unknown)
         found, allowed_as = self._by_kinds(first, second)

@@ -7,12 +7,12 @@ are weighed. Swapping the two participants changes no bit of a row.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pairguard.risk.catalogue import SignalCatalogue
+from pairguard.risk.origins import Origin, Part
 from pairguard.risk.signal import Direction
 
 Array = NDArray[np.float64]
@@ -20,33 +20,6 @@ Array = NDArray[np.float64]
 MINOR_ADULT_PROBABILITY = "minor_adult_probability"
 
 _CONSTRAINTS = {Direction.INCREASING: 1, Direction.DECREASING: -1}
-
-
-class Part(StrEnum):
-    """How a column of a row is made; the names of columns begin with most of these."""
-
-    MIXED = "mixed"
-    MIN = "min"
-    MAX = "max"
-    MINOR = "minor"
-    OTHER = "other"
-    GAP = "gap"
-    SAME = "same"
-    SHARED = "shared"
-    UNION = "union"
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a column of a row comes from.
-
-    Attributes:
-        part: How it is made.
-        place: Where ``ReadyMatrix.parts`` has the signal of which it is made; -1: of no single one.
-    """
-
-    part: Part
-    place: int = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +117,7 @@ class PairFeatures:
         signals = (*numbers, *categories)
         names, groups, constraints = [MINOR_ADULT_PROBABILITY], [MINOR_ADULT_PROBABILITY], [1]
         self.categorical_columns: tuple[int, ...] = ()
-        slices = {}
+        slices: dict[str, slice] = {}
         for part, members in parts:
             start = len(names)
             slices[part] = slice(start, start + len(members))
@@ -222,10 +195,20 @@ class PairFeatures:
         Returns:
             Shape ``(n, len(names))``.
         """
-        sided_from, tags_from = self._bound.size, self._bound.size + self._sided.size
         minor, other = self.pool_sides(ready, first, second, probability_minor)
+        return self.side_rows(ready, minor, other, minor_adult_probability)
+
+    def side_rows(
+        self,
+        ready: ReadyMatrix,
+        minor: NDArray[np.intp],
+        other: NDArray[np.intp],
+        minor_adult_probability: Array,
+    ) -> Array:
+        """Return the features of pairs whose sides are known; see ``pool_rows``."""
+        sided_from, tags_from = self._bound.size, self._bound.size + self._sided.size
         one, two = ready.parts[minor], ready.parts[other]
-        rows = np.empty((first.size, len(self.names)))
+        rows = np.empty((minor.size, len(self.names)))
         slices = self._slices
         rows[:, 0] = minor_adult_probability
         np.fmin(one[:, :sided_from], two[:, :sided_from], out=rows[:, slices["min"]])

@@ -6,9 +6,10 @@ nor who may meet whom. A pair is two positions in the pool.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +17,7 @@ from pairguard.age.belief import PROBABILITY_FLOOR
 from pairguard.age.parameters import Array
 from pairguard.risk.model import ParticipantAssessment, RiskModel
 from pairguard.risk.pool_harm import Places, PoolHarm
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RiskColumns:
@@ -32,6 +34,12 @@ class RiskColumns:
     harm: Array | None
     harm_raw: Array | None
     scores: Array
+
+    def of(self, chosen: Places | slice) -> RiskColumns:
+        """Return the risks of some of the pairs."""
+        harm = None if self.harm is None else self.harm[chosen]
+        raw = None if self.harm_raw is None else self.harm_raw[chosen]
+        return RiskColumns(self.minor_adult[chosen], harm, raw, self.scores[chosen])
 
     def with_harm_floor(self, floor: float, below: NDArray[np.bool_]) -> RiskColumns:
         """Return the same risks with a harm part of at least ``floor`` where ``below`` says so."""
@@ -69,6 +77,11 @@ class PoolRisk:
         self._below: dict[int, Array] = {}
         self.harm = None if model.harm is None else PoolHarm(model.harm, assessed)
 
+    @property
+    def disagreed(self) -> bool:
+        """Whether the trees of the pool were found to have other bits than LightGBM."""
+        return self.harm is not None and self.harm.disagreed
+
     def below(self, years: int) -> Array:
         """Return P(age < years) of each participant."""
         found = self._below.get(years)
@@ -77,13 +90,39 @@ class PoolRisk:
             self._below[years] = found
         return found
 
-    def pairs(self, first: Places, second: Places, adult_ages: frozenset[int]) -> RiskColumns:
-        """Return the risks of pairs under every adult age that counts; see ``assess_pair``."""
-        mixed = minor_adult_probabilities(self.below, first, second, adult_ages)
+    def pairs(
+        self, first: Places, second: Places, adult_ages: Sequence[frozenset[int]], which: Places
+    ) -> RiskColumns:
+        """Return the risks of pairs under every adult age that counts; see ``assess_pair``.
+
+        Args:
+            first: Places of one participant of each pair, shape ``(n,)``.
+            second: Places of the other.
+            adult_ages: The adult ages that may count for a pair.
+            which: Those that do for each, by their place.
+        """
+        mixed = np.empty(first.size)
+        minor, other = np.empty_like(first), np.empty_like(second)
+        for chosen, place in chosen_by(which):
+            ages, one, two = adult_ages[place], first[chosen], second[chosen]
+            mixed[chosen] = minor_adult_probabilities(self.below, one, two, ages)
+            if self.harm is not None:
+                minor[chosen], other[chosen] = self.harm.sides(one, two, self.below(max(ages)))
         if self.harm is None:
             return risk_columns(mixed, None, None)
-        raw, harm = self.harm.scored(first, second, self.below(max(adult_ages)), mixed)
+        raw, harm = self.harm.scored(minor, other, mixed)
         return risk_columns(mixed, harm, raw)
+
+
+def chosen_by(which: Places) -> Iterator[tuple[Places | slice, int]]:
+    """Return the places of pairs of each kind, and the kind; all of them where there is one.
+
+    Args:
+        which: The kind of each pair, from 0.
+    """
+    present = np.flatnonzero(np.bincount(which)).tolist()
+    for kind in present:
+        yield slice(None) if len(present) == 1 else np.flatnonzero(which == kind), kind
 
 
 def minor_adult_probabilities(

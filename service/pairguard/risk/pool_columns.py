@@ -11,7 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from pairguard.risk.features import PairFeatures, Part, ReadyMatrix
+from pairguard.risk.features import PairFeatures, ReadyMatrix
+from pairguard.risk.origins import Part
 
 Array = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -67,12 +68,13 @@ class PoolColumns:
 
     def _difference(self, place: int, minor: Places, other: Places) -> Array:
         values = self.values[place]
-        gap = values.take(minor)
+        gap: Array = values.take(minor)
         np.subtract(gap, values.take(other), out=gap)
-        return np.absolute(gap, out=gap)
+        np.absolute(gap, out=gap)
+        return gap
 
     def _shared(self, minor: Places, other: Places, counts: Array) -> Array:
         both = np.bitwise_count(self._tags[minor] & self._tags[other])
-        shared = np.add.reduce(both, axis=1, dtype=np.float64)
+        shared: Array = np.add.reduce(both, axis=1, dtype=np.float64)
         shared[np.isnan(counts)] = np.nan
         return shared

@@ -25,7 +25,7 @@ _ROWS_AT_ONCE: Final = 1_024  # of some 170 numbers each: what a core's own cach
 _CHECKED: Final = 8
 _FEWEST_PAIRS: Final = 1_000
 """Below that the calls of a tree cost more than LightGBM takes."""
-_PAIRS_A_PERSON: Final = 2
+_PAIRS_A_PERSON: Final = 3
 """To look at one person in all trees costs as much as LightGBM takes for so many pairs."""
 
 
@@ -48,22 +48,32 @@ class PoolHarm:
         self._over_pool: tuple[PoolColumns, PooledTrees] | None = None
         self._ready = model.features.ready_matrix(np.array([each.values for each in assessed]))
 
-    def scored(
-        self, first: Places, second: Places, below: Array, mixed: Array
-    ) -> tuple[Array, Array]:
+    @property
+    def over_pool(self) -> bool:
+        """Whether the trees have been laid over the pool, and score it."""
+        return self._over_pool is not None and not self.disagreed
+
+    def sides(self, first: Places, second: Places, below: Array) -> tuple[Places, Places]:
+        """Return the likelier minor and the other of each pair.
+
+        Args:
+            first: Places of one participant of each pair, shape ``(n,)``.
+            second: Places of the other.
+            below: Probability of each participant of the pool of being a minor.
+        """
+        return self._model.features.pool_sides(self._ready, first, second, below)
+
+    def scored(self, minor: Places, other: Places, mixed: Array) -> tuple[Array, Array]:
         """Return the raw scores of pairs, in log-odds, and their harm probabilities.
 
         Args:
-            first: Places of one participant of each pair.
-            second: Places of the other.
-            below: Probability of each participant of the pool of being a minor.
+            minor: Places of the likelier minors, shape ``(n,)``.
+            other: Places of the others.
             mixed: ``minor_adult_probability`` of each pair.
         """
-        raw = None
-        if self._many(first.size):
-            raw = self._by_pool_trees(first, second, below, mixed)
+        raw = self._by_pool_trees(minor, other, mixed) if self._many(minor.size) else None
         if raw is None:
-            raw = self._by_rows(first, second, below, mixed)
+            raw = self._by_rows(minor, other, mixed)
         return raw, self._model.calibration.probabilities(raw)
 
     def _many(self, pairs: int) -> bool:
@@ -71,22 +81,16 @@ class PoolHarm:
             return False
         return self._over_pool is not None or pairs >= _PAIRS_A_PERSON * len(self._assessed)
 
-    def _by_rows(self, first: Places, second: Places, below: Array, mixed: Array) -> Array:
-        raw = np.empty(first.size)
-        for part in _parts(first.size):
-            rows = self._model.features.pool_rows(
-                self._ready,
-                first[part],
-                second[part],
-                probability_minor=below,
-                minor_adult_probability=mixed[part],
+    def _by_rows(self, minor: Places, other: Places, mixed: Array) -> Array:
+        raw = np.empty(minor.size)
+        for part in _parts(minor.size):
+            rows = self._model.features.side_rows(
+                self._ready, minor[part], other[part], mixed[part]
             )
             raw[part] = self._model.raw_scores(rows)
         return raw
 
-    def _by_pool_trees(
-        self, first: Places, second: Places, below: Array, mixed: Array
-    ) -> Array | None:
+    def _by_pool_trees(self, minor: Places, other: Places, mixed: Array) -> Array | None:
         """Return raw scores; None: they are not those of LightGBM, or the trees are not served."""
         trees = self._model.pool_trees
         if trees is None:
@@ -95,12 +99,11 @@ class PoolHarm:
             columns = PoolColumns(self._model.features, self._ready)
             self._over_pool = columns, trees.over(columns.values)
         columns, pooled = self._over_pool
-        minor, other = self._model.features.pool_sides(self._ready, first, second, below)
         raw = pooled.raw_scores(
             minor, other, columns.of(minor, other, mixed=mixed, wanted=trees.pair_columns)
         )
-        checked = np.linspace(0, first.size - 1, _CHECKED).astype(np.intp)
-        expected = self._by_rows(first[checked], second[checked], below, mixed[checked])
+        checked = np.linspace(0, minor.size - 1, _CHECKED).astype(np.intp)
+        expected = self._by_rows(minor[checked], other[checked], mixed[checked])
         self.disagreed = raw[checked].tobytes() != expected.tobytes()
         return None if self.disagreed else raw
 

@@ -239,6 +239,11 @@ class Metrics:
             ("decision", "leading_reason"),
             registry=registry,
         )
+        self._pool_disagreements = Counter(
+            "pairguard_pool_disagreements",
+            "Pools that LightGBM scored because its bits differed from those of the pool's trees.",
+            registry=registry,
+        )
         self.shadow = ShadowMetrics(registry)
         """Those of a challenger."""
         self._drift = DriftFigures()
@@ -281,6 +286,10 @@ class Metrics:
         for part in parts:
             for decision, reason, count in part.counts:
                 self._batch_pairs.labels(decision.name, reason.value).inc(count)
+
+    def count_pool_disagreement(self) -> None:
+        """Count a pool whose trees were not those of LightGBM."""
+        self._pool_disagreements.inc()
 
     def count_evidence(self, participants: Iterable[Participant]) -> None:
         """Count the items that were sent of participants by their fields in the contract."""

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from pairguard.risk.participant import Participant
-from pairguard.risk.pool import Places
+from pairguard.risk.pool_harm import Places
 from pairguard.server.field_limits import TOO_LONG, too_long
 from pairguard.server.request_conversion import check_context, read_participant
 from pairguard.server.violations import NOT_FINITE, REQUIRED, RefusedItem, Violations

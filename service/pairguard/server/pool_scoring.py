@@ -21,7 +21,7 @@ from pairguard.policy.pool_judgement import (
 )
 from pairguard.risk.model import ParticipantAssessment
 from pairguard.risk.participant import Participant
-from pairguard.risk.pool import Places
+from pairguard.risk.pool_harm import Places
 from pairguard.server.generation import Generation, GenerationSlot
 from pairguard.server.kept_participants import (
     KeptParticipants,

@@ -121,6 +121,8 @@ class ScorePairs:
                     response.unknown_signals.extend(pool.unknown_names)
                 self._metrics.observe_batch(parts)
                 yield response
+            if pool.judgement.risk.disagreed:
+                self._metrics.count_pool_disagreement()
 
     def _observe_pool(self, pool: ReadPool) -> tuple[str, ...]:
         degradations = []

@@ -218,6 +218,24 @@ def test_a_pool_is_judged_as_its_pairs_are_alone(
         assert_same(columns, place, alone(judged_by, pool, pair, known))
 
 
+@pytest.mark.parametrize("policy", ["lenient", "regions differ"])
+def test_a_pool_large_enough_for_its_own_trees_is_judged_as_its_pairs_are_alone(
+    policy: str,
+) -> None:
+    judged_by, pool = judge(policy), [_drawn(seed) for seed in range(60)]
+    first, second = all_pairs(len(pool))
+    judgement = PoolJudgement(judged_by, pool, now=NOW, acquaintances={})
+
+    columns = judgement.pairs(first, second)
+
+    assert judgement.risk.harm is not None
+    assert judgement.risk.harm.over_pool
+    assert not judgement.risk.disagreed
+    for place in range(0, first.size, 23):
+        pair = int(first[place]), int(second[place])
+        assert_same(columns, place, alone(judged_by, pool, pair, {}))
+
+
 @given(pool=st.lists(members, min_size=2, max_size=6))
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_a_pool_without_a_harm_model_is_judged_as_its_pairs_are(pool: list[PoolMember]) -> None:
