@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -79,14 +80,17 @@ class PairColumns:
     def reason_codes(self, pair: int) -> list[ReasonCode]:
         """Return the codes of the reasons of one pair, each once, the leading one first."""
         bits = int(self.found[pair])
-        if not bits:
-            return [CODES[self.leading[pair]]]
-        codes = []
-        while bits:
-            lowest = bits & -bits
-            codes.append(CODES[(lowest.bit_length() - 1) % _REROUTE_FROM])
-            bits ^= lowest
-        return list(dict.fromkeys(codes))
+        return [*_codes_of(bits)] if bits else [CODES[self.leading[pair]]]
+
+
+@lru_cache(maxsize=1_024)
+def _codes_of(bits: int) -> tuple[ReasonCode, ...]:
+    codes = []
+    while bits:
+        lowest = bits & -bits
+        codes.append(CODES[(lowest.bit_length() - 1) % _REROUTE_FROM])
+        bits ^= lowest
+    return tuple(dict.fromkeys(codes))
 
 
 def columns_of(

@@ -128,6 +128,23 @@ def write_inputs(
     )
 
 
+def write_inputs_from(
+    sent: participant_pb2.Participant,
+    known: KnownParticipant,
+    *,
+    into: journal_pb2.ParticipantRecord,
+) -> None:
+    """Write the same where what was sent has been made fit to be kept already."""
+    record = into.participant
+    record.CopyFrom(sent)
+    if known.summary.signals:
+        record.signals.update(known.summary.signals)
+    for item in known.kept_evidence:
+        record.age_evidence.append(_message_of(item.content))
+        if not item.own:
+            into.linked_evidence_ids.append(item.evidence.hex())
+
+
 @lru_cache(maxsize=4_096)
 def _message_of(content: bytes) -> participant_pb2.AgeEvidence:
     return participant_pb2.AgeEvidence.FromString(content)

@@ -7,6 +7,7 @@ know where things happen: whoever sees one calls a method here.
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -293,9 +294,9 @@ class Metrics:
 
     def count_evidence(self, participants: Iterable[Participant]) -> None:
         """Count the items that were sent of participants by their fields in the contract."""
-        for participant in participants:
-            for item in participant.age_evidence:
-                self._evidence[item.kind].inc()
+        kinds = Counts([item.kind for each in participants for item in each.age_evidence])
+        for kind, count in kinds.items():
+            self._evidence[kind].inc(count)
 
     def count_unknown_signals(self, assessed: Iterable[ParticipantAssessment]) -> None:
         """Count names that were sent of participants and ignored."""

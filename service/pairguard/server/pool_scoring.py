@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pairguard.history.acquaintance import possibly_acquainted
+from pairguard.history.acquaintance import may_name, possibly_acquainted
 from pairguard.policy.pair_columns import PairColumns
 from pairguard.policy.pool_judgement import (
     Acquaintance,
@@ -157,5 +157,7 @@ def _possible(reads: list[ReadParticipant | None], around: int | None) -> set[tu
     return {
         (min(around, place), max(around, place))
         for place, read in enumerate(reads)
-        if place != around and read is not None and (read.known.rows or centre.known.rows)
+        if place != around
+        and read is not None
+        and (may_name(centre.known.rows, read.all_ids) or may_name(read.known.rows, centre.all_ids))
     }

@@ -14,6 +14,7 @@ from pairguard.server.call_facts import current_call
 from pairguard.server.decision_records import DECISION_NOT_JOURNALED
 from pairguard.server.metrics import Metrics
 from pairguard.server.pool_conversion import RankCandidatesCall, read_rank_candidates
+from pairguard.server.pool_memory import PoolMemory
 from pairguard.server.ranking import CandidateRanking, Ranking
 from pairguard.server.ranking_journal import RankingJournal
 from pairguard.server.ranking_response import ranking_response
@@ -28,6 +29,7 @@ class RankCandidates:
     Args:
         ranking: What ranks them.
         journal: What records rankings.
+        memory: What is remembered of participants.
         repeats: What keeps answers.
         metrics: Where rankings are counted.
         clock: Seconds since 1970.
@@ -37,6 +39,7 @@ class RankCandidates:
         self,
         ranking: CandidateRanking,
         journal: RankingJournal,
+        memory: PoolMemory,
         repeats: Repeats,
         metrics: Metrics,
         *,
@@ -44,6 +47,7 @@ class RankCandidates:
     ) -> None:
         self._ranking = ranking
         self._journal = journal
+        self._memory = memory
         self._repeats = repeats
         self._metrics = metrics
         self._clock = clock
@@ -56,7 +60,7 @@ class RankCandidates:
             BundleRefused: No bundle is loaded yet.
         """
         received = perf_counter()
-        call = read_rank_candidates(request, self._clock())
+        call = read_rank_candidates(request, self._clock(), self._memory)
         if not call.request_id:
             response, _ = self._decided(request, call, received)
             return response
@@ -73,7 +77,7 @@ class RankCandidates:
     ) -> tuple[RankCandidatesResponse, Ranking]:
         ranking = self._ranking.rank(call.seeker, call.candidates, max_results=call.max_results)
         response = ranking_response(ranking, call.invalid)
-        if not self._journal.keep(request, ranking, received=received):
+        if not self._journal.keep(request, call, ranking, received=received):
             degrade(response, DECISION_NOT_JOURNALED)
         self._observe(call, ranking, tuple(response.degradations))
         return response, ranking
