@@ -13,12 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pairguard.history.acquaintance import may_name, possibly_acquainted
+from pairguard.history.contacts import PREFIX_BYTES
 from pairguard.policy.pair_columns import PairColumns
-from pairguard.policy.pool_judgement import (
-    Acquaintance,
-    PoolJudgement,
-    PoolMember,
-)
+from pairguard.policy.pool_judgement import PoolJudgement, PoolMember
+from pairguard.policy.pool_lines import Acquaintance
 from pairguard.risk.model import ParticipantAssessment
 from pairguard.risk.participant import Participant
 from pairguard.risk.pool_harm import Places
@@ -154,10 +152,14 @@ def _possible(reads: list[ReadParticipant | None], around: int | None) -> set[tu
     centre = reads[around]
     if centre is None:
         return set()
+    here = [each[:PREFIX_BYTES] for each in centre.all_ids]
     return {
         (min(around, place), max(around, place))
         for place, read in enumerate(reads)
         if place != around
         and read is not None
-        and (may_name(centre.known.rows, read.all_ids) or may_name(read.known.rows, centre.all_ids))
+        and (
+            may_name(read.known.rows, here)
+            or may_name(centre.known.rows, [each[:PREFIX_BYTES] for each in read.all_ids])
+        )
     }

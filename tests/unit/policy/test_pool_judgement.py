@@ -20,11 +20,8 @@ from pairguard.policy.certified_lines import certified_policy
 from pairguard.policy.decision import DecisionKind
 from pairguard.policy.judgement import Judge, Judgement
 from pairguard.policy.pair_columns import CODES, PairColumns
-from pairguard.policy.pool_judgement import (
-    Acquaintance,
-    PoolJudgement,
-    PoolMember,
-)
+from pairguard.policy.pool_judgement import PoolJudgement, PoolMember
+from pairguard.policy.pool_lines import Acquaintance
 from pairguard.policy.reasons import ReasonCode
 from pairguard.policy.regions import Policy
 from pairguard.policy.standing import own_refusals
