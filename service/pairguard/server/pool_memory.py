@@ -25,8 +25,8 @@ from pairguard.v1 import participant_pb2
 _KEPT_BYTES: Final = 6_000_000
 _KEPT_SECONDS: Final = 600.0
 _SIZE_BYTES: Final = 2_000
-"""Of an entry, beside its message's length twenty times over: texts, numbers and their objects."""
-_TIMES_LONGER: Final = 20
+"""Of an entry, beside ten times the length of its message: half as much again as was measured."""
+_TIMES_LONGER: Final = 10
 
 
 @dataclass(slots=True)
