@@ -166,13 +166,14 @@ def _remembered(
     memory: PoolMemory,
 ) -> tuple[Participant, Remembered]:
     """Return a participant, read or remembered, and what is remembered of its message."""
+    content, remembered = memory.find(message, now)
+    if remembered is not None:
+        return remembered.named(message), remembered
     before = len(violations)
-
-    def read() -> tuple[Participant, bool]:
-        found = read_participant(message, place, now=now, violations=violations)
-        return found, len(violations) == before
-
-    return memory.read(message, now, read)
+    participant = read_participant(message, place, now=now, violations=violations)
+    if len(violations) > before:
+        return participant, Remembered(participant, now, 0)
+    return participant, memory.keep(content, message, participant, now)
 
 
 def read_score_pairs(

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from pairguard.age.recent import Recent
@@ -27,6 +27,7 @@ _KEPT_SECONDS: Final = 600.0
 _SIZE_BYTES: Final = 2_000
 """Of an entry, beside ten times the length of its message: half as much again as was measured."""
 _TIMES_LONGER: Final = 10
+_DAY_SECONDS: Final = 86_400
 
 
 @dataclass(slots=True)
@@ -44,6 +45,21 @@ class Remembered:
     read_time: float
     year: int
     record: tuple[RecordHashing, participant_pb2.Participant] | None = None
+
+    def named(self, message: participant_pb2.Participant) -> Participant:
+        """Return the participant that a message is of."""
+        reading = self.reading
+        return Participant(
+            participant_id=message.participant_id,
+            linked_ids=tuple(message.linked_ids),
+            age_evidence=reading.age_evidence,
+            signals=reading.signals,
+            attributes=reading.attributes,
+            interests=reading.interests,
+            region=reading.region,
+            language=reading.language,
+            entry_path=reading.entry_path,
+        )
 
     def recorded(
         self, message: participant_pb2.Participant, hashing: RecordHashing
@@ -69,45 +85,47 @@ class PoolMemory:
             most_bytes=_KEPT_BYTES, unused_seconds=_KEPT_SECONDS
         )
 
-    def read(
-        self,
-        message: participant_pb2.Participant,
-        now: float,
-        read: Callable[[], tuple[Participant, bool]],
-    ) -> tuple[Participant, Remembered]:
-        """Return a participant as it was read before, or read it, and what is remembered of it.
+    def find(
+        self, message: participant_pb2.Participant, now: float
+    ) -> tuple[bytes, Remembered | None]:
+        """Return what stands for a message, and what is remembered of it; None: nothing that holds.
 
         A message that was right stays right as time goes on within a year: nothing of it comes to
-        lie in the future. Where the clock has gone back it is read again.
+        lie in the future. Where the clock has gone back it has to be read again.
 
         Args:
             message: What was sent.
             now: When, seconds since 1970.
-            read: Reads it, and tells whether all of it is right; what is not is not kept.
         """
         data = message.SerializeToString(deterministic=True)
         content = hashlib.blake2b(data, key=self._key, digest_size=16).digest()
-        year = datetime.fromtimestamp(now, UTC).year
         kept = self._recent.get(content, now=now)
-        if kept is not None and kept.read_time <= now and kept.year == year:
-            return _named(kept.reading, message), kept
-        found, is_right = read()
-        remembered = Remembered(replace(found, participant_id="", linked_ids=()), now, year)
-        if is_right:
-            size = _SIZE_BYTES + _TIMES_LONGER * len(data)
-            self._recent.keep(content, remembered, size_bytes=size, now=now)
-        return found, remembered
+        if kept is not None and kept.read_time <= now and kept.year == _year(now):
+            return content, kept
+        return content, None
+
+    def keep(
+        self, content: bytes, message: participant_pb2.Participant, read: Participant, now: float
+    ) -> Remembered:
+        """Remember how a message was read, in which nothing was wrong.
+
+        Args:
+            content: What stands for the message.
+            message: What was sent.
+            read: The participant.
+            now: When it was read, seconds since 1970.
+        """
+        nobody = replace(read, participant_id="", linked_ids=())
+        remembered = Remembered(nobody, now, _year(now))
+        size = _SIZE_BYTES + _TIMES_LONGER * message.ByteSize()
+        self._recent.keep(content, remembered, size_bytes=size, now=now)
+        return remembered
 
 
-def _named(reading: Participant, message: participant_pb2.Participant) -> Participant:
-    return Participant(
-        participant_id=message.participant_id,
-        linked_ids=tuple(message.linked_ids),
-        age_evidence=reading.age_evidence,
-        signals=reading.signals,
-        attributes=reading.attributes,
-        interests=reading.interests,
-        region=reading.region,
-        language=reading.language,
-        entry_path=reading.entry_path,
-    )
+@lru_cache(maxsize=8)
+def _year_of_day(day: int) -> int:
+    return datetime.fromtimestamp(day * _DAY_SECONDS, UTC).year
+
+
+def _year(now: float) -> int:
+    return _year_of_day(int(now // _DAY_SECONDS))
