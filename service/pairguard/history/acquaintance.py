@@ -17,6 +17,9 @@ from pairguard.history.sections import CONTACTS, LEDGER, ledger_of, section_of, 
 
 _Prefixes = NDArray[np.uint64]
 
+_BLOCK = b'"block'
+"""Begins the name of both lists of blocks; nearly no ledger has it."""
+
 
 def possibly_acquainted(
     rows_of_each: Sequence[Sequence[bytes]], ids_of_each: Sequence[Sequence[bytes]]
@@ -51,11 +54,28 @@ def possibly_acquainted(
     return found
 
 
+def may_name(rows: Sequence[bytes], prefixes: Sequence[bytes]) -> bool:
+    """Return whether rows may name whoever has ids that begin so; they do not if this says no.
+
+    A look at the bytes as they are: nothing is taken apart, and a row of blocks may name anybody.
+
+    Args:
+        rows: The rows of one participant.
+        prefixes: The first ``PREFIX_BYTES`` of all ids of another.
+    """
+    for row in rows:
+        if _BLOCK in row:
+            return True
+        for each in prefixes:  # faster than ``any``, for so few
+            if each in row:
+                return True
+    return False
+
+
 def _named_in(row: bytes) -> _Prefixes:
     """Return the first bytes of all ids in the lists of a row."""
     met = id_prefixes(section_of(row, CONTACTS))
-    # Nearly no ledger has the word, which begins the name of both lists.
-    if b'"block' not in section_of(row, LEDGER):
+    if _BLOCK not in section_of(row, LEDGER):
         return met
     names = others_in_blocks(ledger_of(sections_of(row).get(LEDGER)))
     return np.concatenate([met, _prefixes([bytes.fromhex(name) for name in names])])

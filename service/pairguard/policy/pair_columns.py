@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from pairguard.age.parameters import Array
 from pairguard.policy.decision import DecisionKind
 from pairguard.policy.reasons import ReasonCode
-from pairguard.risk.pool import Places, RiskColumns
+from pairguard.risk.pool import RiskColumns
+from pairguard.risk.pool_harm import Places
 
 Bits = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -78,14 +80,17 @@ class PairColumns:
     def reason_codes(self, pair: int) -> list[ReasonCode]:
         """Return the codes of the reasons of one pair, each once, the leading one first."""
         bits = int(self.found[pair])
-        if not bits:
-            return [CODES[self.leading[pair]]]
-        codes = []
-        while bits:
-            lowest = bits & -bits
-            codes.append(CODES[(lowest.bit_length() - 1) % _REROUTE_FROM])
-            bits ^= lowest
-        return list(dict.fromkeys(codes))
+        return [*_codes_of(bits)] if bits else [CODES[self.leading[pair]]]
+
+
+@lru_cache(maxsize=1_024)
+def _codes_of(bits: int) -> tuple[ReasonCode, ...]:
+    codes = []
+    while bits:
+        lowest = bits & -bits
+        codes.append(CODES[(lowest.bit_length() - 1) % _REROUTE_FROM])
+        bits ^= lowest
+    return tuple(dict.fromkeys(codes))
 
 
 def columns_of(
@@ -111,7 +116,7 @@ def columns_of(
     )
 
 
-def joined(parts: Sequence[tuple[Places, PairColumns]], size: int) -> PairColumns:
+def joined(parts: Sequence[tuple[Places | slice, PairColumns]], size: int) -> PairColumns:
     """Return the columns of all pairs from those of some."""
     harm_is_known = parts[0][1].risk.harm is not None
     minor_adult, scores, exposures, could_expose = (np.empty(size) for _ in range(4))

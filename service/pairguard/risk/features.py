@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairguard.risk.catalogue import SignalCatalogue
+from pairguard.risk.origins import Origin, Part
 from pairguard.risk.signal import Direction
 
 Array = NDArray[np.float64]
@@ -95,6 +96,7 @@ class PairFeatures:
         groups: Name of the group that explains each column.
         monotone_constraints: -1, 0 or 1 per column, as LightGBM takes them.
         categorical_columns: Columns that hold category codes.
+        origins: Where each column comes from.
     """
 
     def __init__(self, catalogue: SignalCatalogue) -> None:
@@ -102,38 +104,43 @@ class PairFeatures:
         free = [i for i, signal in enumerate(numbers) if signal.direction is Direction.NONE]
         bound = [i for i, signal in enumerate(numbers) if signal.direction is not Direction.NONE]
         codes = list(range(len(numbers), len(numbers) + len(categories)))
-        parts: list[tuple[str, list[int]]] = [
-            ("min", bound),
-            ("max", bound),
-            ("minor", free + codes),
-            ("other", free + codes),
-            ("gap", free),
-            ("same", codes),
+        parts: list[tuple[Part, list[int]]] = [
+            (Part.MIN, bound),
+            (Part.MAX, bound),
+            (Part.MINOR, free + codes),
+            (Part.OTHER, free + codes),
+            (Part.GAP, free),
+            (Part.SAME, codes),
         ]
+        order = bound + free + codes
+        origins = [Origin(Part.MIXED)]
         signals = (*numbers, *categories)
         names, groups, constraints = [MINOR_ADULT_PROBABILITY], [MINOR_ADULT_PROBABILITY], [1]
         self.categorical_columns: tuple[int, ...] = ()
-        slices = {}
+        slices: dict[str, slice] = {}
         for part, members in parts:
             start = len(names)
             slices[part] = slice(start, start + len(members))
             names += [f"{part}:{signals[i].name}" for i in members]
             groups += [signals[i].group for i in members]
             constraints += [_CONSTRAINTS.get(signals[i].direction, 0) for i in members]
-            if part in {"minor", "other"}:
+            origins += [Origin(part, order.index(i)) for i in members]
+            if part in {Part.MINOR, Part.OTHER}:
                 coded = range(start + len(free), start + len(members))
                 self.categorical_columns += tuple(coded)
         if catalogue.interests:
             names += ["interests:shared", "interests:union"]
             groups += ["interests", "interests"]
             constraints += [0, 0]
+            origins += [Origin(Part.SHARED), Origin(Part.UNION)]
         self.names = tuple(names)
         self.groups = tuple(groups)
         self.monotone_constraints = tuple(constraints)
+        self.origins = tuple(origins)
         self._slices = slices
         self._differences = slice(slices["gap"].start, slices["same"].stop)
         self._same_from = len(free)
-        self._order = np.array(bound + free + codes + self._tags(catalogue), dtype=np.intp)
+        self._order = np.array(order + self._tags(catalogue), dtype=np.intp)
         self._bound = np.array(bound, dtype=np.intp)
         self._sided = np.array(free + codes, dtype=np.intp)
         self._free_count = len(free)
@@ -188,16 +195,20 @@ class PairFeatures:
         Returns:
             Shape ``(n, len(names))``.
         """
+        minor, other = self.pool_sides(ready, first, second, probability_minor)
+        return self.side_rows(ready, minor, other, minor_adult_probability)
+
+    def side_rows(
+        self,
+        ready: ReadyMatrix,
+        minor: NDArray[np.intp],
+        other: NDArray[np.intp],
+        minor_adult_probability: Array,
+    ) -> Array:
+        """Return the features of pairs whose sides are known; see ``pool_rows``."""
         sided_from, tags_from = self._bound.size, self._bound.size + self._sided.size
-        minor_a, minor_b = probability_minor[first], probability_minor[second]
-        behind = minor_a < minor_b
-        tied = np.flatnonzero(minor_a == minor_b)
-        if tied.size:
-            sided = ready.parts[:, sided_from:tags_from]
-            behind[tied] = _goes_behind(sided[first[tied]], sided[second[tied]])
-        minor, other = np.where(behind, second, first), np.where(behind, first, second)
         one, two = ready.parts[minor], ready.parts[other]
-        rows = np.empty((first.size, len(self.names)))
+        rows = np.empty((minor.size, len(self.names)))
         slices = self._slices
         rows[:, 0] = minor_adult_probability
         np.fmin(one[:, :sided_from], two[:, :sided_from], out=rows[:, slices["min"]])
@@ -218,6 +229,22 @@ class PairFeatures:
             rows[:, -2] = shared
             rows[:, -1] = ready.tag_counts[minor] + ready.tag_counts[other] - shared
         return rows
+
+    def pool_sides(
+        self,
+        ready: ReadyMatrix,
+        first: NDArray[np.intp],
+        second: NDArray[np.intp],
+        probability_minor: Array,
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the likelier minor and the other of each pair of a pool; see ``pool_rows``."""
+        minor_a, minor_b = probability_minor[first], probability_minor[second]
+        behind = minor_a < minor_b
+        tied = np.flatnonzero(minor_a == minor_b)
+        if tied.size:
+            sided = ready.parts[:, self._bound.size : self._bound.size + self._sided.size]
+            behind[tied] = _goes_behind(sided[first[tied]], sided[second[tied]])
+        return np.where(behind, second, first), np.where(behind, first, second)
 
     def row(
         self, first: MemberVector, second: MemberVector, *, minor_adult_probability: float

@@ -6,6 +6,8 @@ ages come from nor what is decided on the result.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,7 @@ from pairguard.risk.attribution import Attribution, PathAttribution
 from pairguard.risk.calibration import Calibration
 from pairguard.risk.features import MemberMatrix, MemberVector, PairFeatures
 from pairguard.risk.monotonicity import features_out_of_order
+from pairguard.risk.pool_trees import PoolTrees
 from pairguard.risk.trees import TreeModel
 
 Array = NDArray[np.float64]
@@ -79,8 +82,20 @@ class HarmModel:
 
     def scored_rows(self, rows: Array) -> tuple[Array, Array]:
         """Return raw scores, in log-odds, and harm probabilities of rows of features."""
-        raw_scores = self._trees.raw_scores(rows)[:, 0]
+        raw_scores = self.raw_scores(rows)
         return raw_scores, self.calibration.probabilities(raw_scores)
+
+    def raw_scores(self, rows: Array) -> Array:
+        """Return the raw scores, in log-odds, of rows of features."""
+        return self._trees.raw_scores(rows)[:, 0]
+
+    @functools.cached_property
+    def pool_trees(self) -> PoolTrees | None:
+        """The same trees for the pairs of pools; None: they are of a kind that is not served so.
+
+        Made when a large pool first asks: that takes some 30 ms.
+        """
+        return PoolTrees.of(self._trees.forest, self.features.origins)
 
     def attribution(
         self, a: MemberVector, b: MemberVector, minor_adult_probability: float

@@ -9,20 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pairguard.age.belief import PROBABILITY_FLOOR
 from pairguard.age.parameters import Array
-from pairguard.risk.features import ReadyMatrix
 from pairguard.risk.model import ParticipantAssessment, RiskModel
-
-Places = NDArray[np.intp]
-"""Positions in a pool, shape ``(n,)``."""
-
-_ROWS_AT_ONCE: Final = 1_024  # of some 70 numbers each: what a core's own cache holds
+from pairguard.risk.pool_harm import Places, PoolHarm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +34,12 @@ class RiskColumns:
     harm: Array | None
     harm_raw: Array | None
     scores: Array
+
+    def of(self, chosen: Places | slice) -> RiskColumns:
+        """Return the risks of some of the pairs."""
+        harm = None if self.harm is None else self.harm[chosen]
+        raw = None if self.harm_raw is None else self.harm_raw[chosen]
+        return RiskColumns(self.minor_adult[chosen], harm, raw, self.scores[chosen])
 
     def with_harm_floor(self, floor: float, below: NDArray[np.bool_]) -> RiskColumns:
         """Return the same risks with a harm part of at least ``floor`` where ``below`` says so."""
@@ -67,13 +67,20 @@ class PoolRisk:
     Args:
         model: The model.
         assessed: The participants, each assessed once.
+
+    Attributes:
+        harm: How harm is scored; None: there is no model.
     """
 
     def __init__(self, model: RiskModel, assessed: Sequence[ParticipantAssessment]) -> None:
-        self._model = model
         self._assessed = assessed
         self._below: dict[int, Array] = {}
-        self._ready: ReadyMatrix | None = None
+        self.harm = None if model.harm is None else PoolHarm(model.harm, assessed)
+
+    @property
+    def disagreed(self) -> bool:
+        """Whether the trees of the pool were found to have other bits than LightGBM."""
+        return self.harm is not None and self.harm.disagreed
 
     def below(self, years: int) -> Array:
         """Return P(age < years) of each participant."""
@@ -83,29 +90,39 @@ class PoolRisk:
             self._below[years] = found
         return found
 
-    def pairs(self, first: Places, second: Places, adult_ages: frozenset[int]) -> RiskColumns:
-        """Return the risks of pairs under every adult age that counts; see ``assess_pair``."""
-        minor_adult = minor_adult_probabilities(self.below, first, second, adult_ages)
-        harm_model = self._model.harm
-        if harm_model is None:
-            return risk_columns(minor_adult, None, None)
-        below = self.below(max(adult_ages))
-        if self._ready is None:
-            self._ready = harm_model.features.ready_matrix(
-                np.array([each.values for each in self._assessed])
-            )
-        raw = np.empty(first.size)
-        harm = np.empty(first.size)
-        for part in _parts(first.size):
-            rows = harm_model.features.pool_rows(
-                self._ready,
-                first[part],
-                second[part],
-                probability_minor=below,
-                minor_adult_probability=minor_adult[part],
-            )
-            raw[part], harm[part] = harm_model.scored_rows(rows)
-        return risk_columns(minor_adult, harm, raw)
+    def pairs(
+        self, first: Places, second: Places, adult_ages: Sequence[frozenset[int]], which: Places
+    ) -> RiskColumns:
+        """Return the risks of pairs under every adult age that counts; see ``assess_pair``.
+
+        Args:
+            first: Places of one participant of each pair, shape ``(n,)``.
+            second: Places of the other.
+            adult_ages: The adult ages that may count for a pair.
+            which: Those that do for each, by their place.
+        """
+        mixed = np.empty(first.size)
+        minor, other = np.empty_like(first), np.empty_like(second)
+        for chosen, place in chosen_by(which):
+            ages, one, two = adult_ages[place], first[chosen], second[chosen]
+            mixed[chosen] = minor_adult_probabilities(self.below, one, two, ages)
+            if self.harm is not None:
+                minor[chosen], other[chosen] = self.harm.sides(one, two, self.below(max(ages)))
+        if self.harm is None:
+            return risk_columns(mixed, None, None)
+        raw, harm = self.harm.scored(minor, other, mixed)
+        return risk_columns(mixed, harm, raw)
+
+
+def chosen_by(which: Places) -> Iterator[tuple[Places | slice, int]]:
+    """Return the places of pairs of each kind, and the kind; all of them where there is one.
+
+    Args:
+        which: The kind of each pair, from 0.
+    """
+    present = np.flatnonzero(np.bincount(which)).tolist()
+    for kind in present:
+        yield slice(None) if len(present) == 1 else np.flatnonzero(which == kind), kind
 
 
 def minor_adult_probabilities(
@@ -142,8 +159,3 @@ def _cells(chances: Sequence[Array]) -> list[Array]:
     edges = [np.zeros_like(chances[0]), *chances]
     cells = [np.maximum(high - low, 0.0) for low, high in pairwise(edges)]
     return [*cells, np.maximum(1.0 - edges[-1], 0.0)]
-
-
-def _parts(size: int) -> Iterator[slice]:
-    for start in range(0, size, _ROWS_AT_ONCE):
-        yield slice(start, start + _ROWS_AT_ONCE)

@@ -41,6 +41,7 @@ from pairguard.server.journal_reading import JournalReading
 from pairguard.server.kept_participants import KeptParticipants
 from pairguard.server.metrics import Metrics
 from pairguard.server.pair_risk_servicer import PairRiskServicer
+from pairguard.server.pool_memory import PoolMemory
 from pairguard.server.pool_scoring import PoolScoring
 from pairguard.server.rank_candidates import RankCandidates
 from pairguard.server.ranking import CandidateRanking
@@ -164,6 +165,7 @@ def compose(
     rank_candidates = RankCandidates(
         CandidateRanking(pool_scoring, allow_expire_seconds=settings.allow_expire_seconds),
         RankingJournal(records, kept, recent),
+        PoolMemory(),
         repeats,
         metrics,
         observers=(shadow, drift),

@@ -163,22 +163,26 @@ class DecisionRecords:
 
 
 def write_inputs(
-    hashing: RecordHashing,
     sent: participant_pb2.Participant,
     known: KnownParticipant,
     *,
     into: journal_pb2.ParticipantRecord,
 ) -> None:
-    """Write what was known of a participant."""
-    hashing.participant(
-        sent,
-        history=known.summary.signals,
-        kept_evidence=[_message_of(item.content) for item in known.kept_evidence],
-        into=into.participant,
-    )
-    into.linked_evidence_ids.extend(
-        [item.evidence.hex() for item in known.kept_evidence if not item.own]
-    )
+    """Write what was known of a participant.
+
+    Args:
+        sent: What was sent, fit to be kept.
+        known: All that is known.
+        into: Where to.
+    """
+    record = into.participant
+    record.CopyFrom(sent)
+    if known.summary.signals:
+        record.signals.update(known.summary.signals)
+    for item in known.kept_evidence:
+        record.age_evidence.append(_message_of(item.content))
+        if not item.own:
+            into.linked_evidence_ids.append(item.evidence.hex())
 
 
 @lru_cache(maxsize=4_096)

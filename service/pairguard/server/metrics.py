@@ -7,6 +7,7 @@ know where things happen: whoever sees one calls a method here.
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -239,6 +240,11 @@ class Metrics:
             ("decision", "leading_reason"),
             registry=registry,
         )
+        self._pool_disagreements = Counter(
+            "pairguard_pool_disagreements",
+            "Pools that LightGBM scored because its bits differed from those of the pool's trees.",
+            registry=registry,
+        )
         self.shadow = ShadowMetrics(registry)
         """Those of a challenger."""
         self._drift = DriftFigures()
@@ -282,11 +288,15 @@ class Metrics:
             for decision, reason, count in part.counts:
                 self._batch_pairs.labels(decision.name, reason.value).inc(count)
 
+    def count_pool_disagreement(self) -> None:
+        """Count a pool whose trees were not those of LightGBM."""
+        self._pool_disagreements.inc()
+
     def count_evidence(self, participants: Iterable[Participant]) -> None:
         """Count the items that were sent of participants by their fields in the contract."""
-        for participant in participants:
-            for item in participant.age_evidence:
-                self._evidence[item.kind].inc()
+        kinds = Counts([item.kind for each in participants for item in each.age_evidence])
+        for kind, count in kinds.items():
+            self._evidence[kind].inc(count)
 
     def count_unknown_signals(self, assessed: Iterable[ParticipantAssessment]) -> None:
         """Count names that were sent of participants and ignored."""

@@ -14,11 +14,12 @@ from typing import Final
 import numpy as np
 
 from pairguard.risk.participant import Participant
-from pairguard.risk.pool import Places
+from pairguard.risk.pool_harm import Places
 from pairguard.server.field_limits import TOO_LONG, too_long
+from pairguard.server.pool_memory import PoolMemory, Remembered
 from pairguard.server.request_conversion import check_context, read_participant
 from pairguard.server.violations import NOT_FINITE, REQUIRED, RefusedItem, Violations
-from pairguard.v1 import pair_risk_service_pb2
+from pairguard.v1 import pair_risk_service_pb2, participant_pb2
 
 MAX_CANDIDATES: Final = 1_000
 MAX_POOL: Final = 2_000
@@ -36,11 +37,13 @@ class CandidateCall:
         index: Place in the request's ``candidates``.
         participant: Who.
         affinity: As sent; None: none was.
+        remembered: What is remembered of the participant's message.
     """
 
     index: int
     participant: Participant
     affinity: float | None
+    remembered: Remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class RankCandidatesCall:
 
     Attributes:
         seeker: Who looks for a partner.
+        seeker_remembered: What is remembered of its message.
         candidates: Those who can be judged, in the order of the request.
         invalid: Those who cannot, by their place in the request's ``candidates``.
         request_id: The caller's id of the request; "": none.
@@ -56,6 +60,7 @@ class RankCandidatesCall:
     """
 
     seeker: Participant
+    seeker_remembered: Remembered
     candidates: tuple[CandidateCall, ...]
     invalid: tuple[tuple[int, RefusedItem], ...]
     request_id: str
@@ -78,17 +83,25 @@ class ScorePairsCall:
 
 
 def read_rank_candidates(
-    request: pair_risk_service_pb2.RankCandidatesRequest, now: float
+    request: pair_risk_service_pb2.RankCandidatesRequest,
+    now: float,
+    memory: PoolMemory | None = None,
 ) -> RankCandidatesCall:
     """Read a ``RankCandidates`` request received at a time in seconds since 1970.
+
+    Args:
+        request: As it came.
+        now: When.
+        memory: Remembers participants; None: nobody is known yet.
 
     Raises:
         InvalidInput: With every violation found but those of single candidates.
     """
-    violations = Violations()
+    violations, memory = Violations(), memory or PoolMemory()
     seeker = Participant("")
+    seeker_remembered = Remembered(seeker, now, 0)
     if request.HasField("seeker"):
-        seeker = read_participant(request.seeker, "seeker", now=now, violations=violations)
+        seeker, seeker_remembered = _remembered(request.seeker, "seeker", now, violations, memory)
     else:
         violations.add("seeker", REQUIRED)
     if not 1 <= len(request.candidates) <= MAX_CANDIDATES:
@@ -104,13 +117,14 @@ def read_rank_candidates(
     candidates: list[CandidateCall] = []
     invalid: list[tuple[int, RefusedItem]] = []
     for index, message in enumerate(request.candidates):
-        read = _read_candidate(index, message, now, seen)
+        read = _read_candidate(index, message, now, seen, memory)
         if isinstance(read, RefusedItem):
             invalid.append((index, read))
         else:
             candidates.append(read)
     return RankCandidatesCall(
         seeker,
+        seeker_remembered,
         tuple(candidates),
         tuple(invalid),
         request.request_id,
@@ -119,14 +133,19 @@ def read_rank_candidates(
 
 
 def _read_candidate(
-    index: int, message: pair_risk_service_pb2.Candidate, now: float, seen: set[str]
+    index: int,
+    message: pair_risk_service_pb2.Candidate,
+    now: float,
+    seen: set[str],
+    memory: PoolMemory,
 ) -> CandidateCall | RefusedItem:
     violations = Violations()
     affinity = message.affinity if message.HasField("affinity") else None
     participant = Participant("")
+    remembered = Remembered(participant, now, 0)
     if message.HasField("participant"):
-        participant = read_participant(
-            message.participant, "participant", now=now, violations=violations
+        participant, remembered = _remembered(
+            message.participant, "participant", now, violations, memory
         )
         if _takes_seen_id(participant, seen):
             violations.add("participant.participant_id", _SHARED_ID)
@@ -136,7 +155,25 @@ def _read_candidate(
         violations.add("affinity", NOT_FINITE)
     if len(violations):
         return violations.refused_item()
-    return CandidateCall(index, participant, affinity)
+    return CandidateCall(index, participant, affinity, remembered)
+
+
+def _remembered(
+    message: participant_pb2.Participant,
+    place: str,
+    now: float,
+    violations: Violations,
+    memory: PoolMemory,
+) -> tuple[Participant, Remembered]:
+    """Return a participant, read or remembered, and what is remembered of its message."""
+    content, remembered = memory.find(message, now)
+    if remembered is not None:
+        return remembered.named(message), remembered
+    before = len(violations)
+    participant = read_participant(message, place, now=now, violations=violations)
+    if len(violations) > before:
+        return participant, Remembered(participant, now, 0)
+    return participant, memory.keep(content, message, participant, now)
 
 
 def read_score_pairs(

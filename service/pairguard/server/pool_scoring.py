@@ -12,17 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pairguard.history.acquaintance import possibly_acquainted
+from pairguard.history.acquaintance import may_name, possibly_acquainted
+from pairguard.history.contacts import PREFIX_BYTES
 from pairguard.policy.pair_columns import PairColumns
-from pairguard.policy.pool_judgement import (
-    Acquaintance,
-    PoolJudgement,
-    PoolMember,
-)
+from pairguard.policy.pool_judgement import PoolJudgement, PoolMember
+from pairguard.policy.pool_lines import Acquaintance
 from pairguard.policy.state import StoredState
 from pairguard.risk.model import ParticipantAssessment
 from pairguard.risk.participant import Participant
-from pairguard.risk.pool import Places
+from pairguard.risk.pool_harm import Places
 from pairguard.server.generation import Generation, GenerationSlot
 from pairguard.server.kept_participants import (
     KeptParticipants,
@@ -69,8 +67,7 @@ class ReadPool:
         if not (self.readable[first] and self.readable[second]):
             return None
         sides = self.judgement.sides
-        between_them = dict(self.judgement.between(np.array([first]), np.array([second])))
-        acquaintance = between_them.get(0, Acquaintance())
+        acquaintance = self.judgement.acquaintance(first, second)
         state = StoredState(
             a=sides[first].kept,
             b=sides[second].kept,
@@ -171,8 +168,14 @@ def _possible(reads: list[ReadParticipant | None], around: int | None) -> set[tu
     centre = reads[around]
     if centre is None:
         return set()
+    here = [each[:PREFIX_BYTES] for each in centre.all_ids]
     return {
         (min(around, place), max(around, place))
         for place, read in enumerate(reads)
-        if place != around and read is not None and (read.known.rows or centre.known.rows)
+        if place != around
+        and read is not None
+        and (
+            may_name(read.known.rows, here)
+            or may_name(centre.known.rows, [each[:PREFIX_BYTES] for each in read.all_ids])
+        )
     }

@@ -15,6 +15,7 @@ from pairguard.server.call_facts import current_call
 from pairguard.server.decision_records import DECISION_NOT_JOURNALED
 from pairguard.server.metrics import Metrics
 from pairguard.server.pool_conversion import RankCandidatesCall, read_rank_candidates
+from pairguard.server.pool_memory import PoolMemory
 from pairguard.server.ranked_pair import ranked_pair
 from pairguard.server.ranking import CandidateRanking, Ranking
 from pairguard.server.ranking_journal import RankingJournal
@@ -41,6 +42,7 @@ class RankCandidates:
     Args:
         ranking: What ranks them.
         journal: What records rankings.
+        memory: What is remembered of participants.
         repeats: What keeps answers.
         metrics: Where rankings are counted.
         observers: What looks at one pair of each ranking, chosen by chance.
@@ -51,6 +53,7 @@ class RankCandidates:
         self,
         ranking: CandidateRanking,
         journal: RankingJournal,
+        memory: PoolMemory,
         repeats: Repeats,
         metrics: Metrics,
         *,
@@ -59,6 +62,7 @@ class RankCandidates:
     ) -> None:
         self._ranking = ranking
         self._journal = journal
+        self._memory = memory
         self._repeats = repeats
         self._metrics = metrics
         self._observers = tuple(observers)
@@ -72,7 +76,7 @@ class RankCandidates:
             BundleRefused: No bundle is loaded yet.
         """
         received = perf_counter()
-        call = read_rank_candidates(request, self._clock())
+        call = read_rank_candidates(request, self._clock(), self._memory)
         if not call.request_id:
             response, _ = self._decided(request, call, received)
             return response
@@ -89,7 +93,7 @@ class RankCandidates:
     ) -> tuple[RankCandidatesResponse, Ranking]:
         ranking = self._ranking.rank(call.seeker, call.candidates, max_results=call.max_results)
         response = ranking_response(ranking, call.invalid)
-        if not self._journal.keep(request, ranking, received=received):
+        if not self._journal.keep(request, call, ranking, received=received):
             degrade(response, DECISION_NOT_JOURNALED)
         self._observe(call, ranking, tuple(response.degradations))
         self._show(ranking)

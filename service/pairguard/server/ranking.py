@@ -19,6 +19,7 @@ from pairguard.policy.checks import CheckPlan
 from pairguard.policy.decision import DecisionKind
 from pairguard.policy.document import RegionPolicy
 from pairguard.policy.pair_columns import CODES, PairColumns
+from pairguard.policy.pools import Side
 from pairguard.policy.reasons import ReasonCode
 from pairguard.policy.regions import joined_edges
 from pairguard.policy.standing import own_refusals
@@ -62,11 +63,15 @@ class Ranking:
     seeker_plan: CheckPlan | None
     degradations: tuple[str, ...]
 
-    def lines_with(self, place: int) -> RegionPolicy:
-        """Return the lines that held for the seeker with a candidate."""
-        sides = self.pool.judgement.sides
-        policy = self.pool.judgement.policy
-        return policy.stricter(sides[_SEEKER].lines, sides[place + 1].lines)
+    @property
+    def sides_of_each(self) -> list[Side]:
+        """Each candidate as the rules see it."""
+        return self.pool.judgement.sides[1 : len(self.candidates) + 1]
+
+    def lines_with_each(self) -> list[RegionPolicy]:
+        """Return the lines that held for the seeker with each candidate."""
+        seeker, stricter = self.pool.judgement.sides[_SEEKER], self.pool.judgement.policy.stricter
+        return [stricter(seeker.lines, side.lines) for side in self.sides_of_each]
 
     @property
     def leading_counts(self) -> list[tuple[ReasonCode, int]]:

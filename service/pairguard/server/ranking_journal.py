@@ -8,17 +8,26 @@ a chat with anybody in the answer would add.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from pairguard.age.admission import admission
 from pairguard.policy.decision import DecisionKind
+from pairguard.policy.document import RegionPolicy
+from pairguard.policy.pool_lines import STRANGERS, Acquaintance
+from pairguard.policy.state import StoredState
 from pairguard.server.belief_record import belief_record
 from pairguard.server.decision_records import DecisionRecords, write_inputs
 from pairguard.server.kept_participants import KeptParticipants
+from pairguard.server.pool_conversion import RankCandidatesCall
 from pairguard.server.ranking import Ranking
 from pairguard.server.recent_decisions import RecentDecisions
 from pairguard.server.record_hashing import RecordHashing
 from pairguard.server.response_conversion import DECISIONS, set_time
 from pairguard.store.kept_state import between_of, write_counts
 from pairguard.v1 import journal_pb2, pair_risk_service_pb2
+
+_STRANGERS: Final = between_of(StoredState())
 
 
 class RankingJournal:
@@ -31,7 +40,10 @@ class RankingJournal:
     """
 
     def __init__(
-        self, records: DecisionRecords, kept: KeptParticipants, recent: RecentDecisions
+        self,
+        records: DecisionRecords,
+        kept: KeptParticipants,
+        recent: RecentDecisions,
     ) -> None:
         self._records = records
         self._kept = kept
@@ -40,6 +52,7 @@ class RankingJournal:
     def keep(
         self,
         request: pair_risk_service_pb2.RankCandidatesRequest,
+        call: RankCandidatesCall,
         ranking: Ranking,
         *,
         received: float,
@@ -48,19 +61,34 @@ class RankingJournal:
 
         Args:
             request: What was asked.
+            call: The same, as it was read.
             ranking: What will be answered, and on what it was decided.
             received: ``perf_counter`` when the request came.
         """
         exposure = 0.0 if self._kept.chats_are_reported else most_exposure(ranking)
+        lines, now = ranking.lines_with_each(), ranking.pool.now
 
         def fill(record: journal_pb2.DecisionRecord, hashing: RecordHashing) -> None:
-            _write(record.ranking, request, ranking, exposure, hashing)
+            written, known = record.ranking, ranking.pool.known
+            if exposure:
+                written.exposure = exposure
+            _write_seeker(written, ranking)
+            sent = call.seeker_remembered.recorded(request.seeker, hashing)
+            write_inputs(sent, known[0], into=written.seeker)
+            _write_candidates(written, ranking, lines)
+            for each, candidate, of_one in zip(
+                known[1:], ranking.candidates, written.candidates, strict=True
+            ):
+                message = request.candidates[candidate.index].participant
+                sent = candidate.remembered.recorded(message, hashing)
+                write_inputs(sent, each, into=of_one.participant)
+            _write_kept(written, ranking)
 
         position = self._records.write(
             request,
             fill,
             decision_id=ranking.decision_id,
-            decision_time=ranking.pool.now,
+            decision_time=now,
             generation=ranking.pool.generation,
             received=received,
         )
@@ -68,50 +96,45 @@ class RankingJournal:
             ranking.pool.known[0].ids,
             allowed=bool(ranking.offered),
             exposure=exposure,
-            partner_minor=_mean_minor(ranking),
+            partner_minor=_mean_minor(ranking, lines),
             position=position,
-            now=ranking.pool.now,
+            now=now,
         )
         return position is not None
 
 
-def _write(
-    written: journal_pb2.RankingDecision,
-    request: pair_risk_service_pb2.RankCandidatesRequest,
-    ranking: Ranking,
-    exposure: float,
-    hashing: RecordHashing,
-) -> None:
-    pool = ranking.pool
+def _write_seeker(written: journal_pb2.RankingDecision, ranking: Ranking) -> None:
     written.degradations.extend(ranking.degradations)
-    if exposure:
-        written.exposure = exposure
     if ranking.expire_time is not None:
         set_time(written.expire_time, ranking.expire_time)
-    seeker = pool.judgement.sides[0]
+    seeker = ranking.pool.judgement.sides[0]
     written.seeker.CopyFrom(
         belief_record(seeker.age, max(seeker.lines.adult_ages), admission(seeker.age, seeker.lines))
     )
-    write_inputs(hashing, request.seeker, pool.known[0], into=written.seeker)
+
+
+def _write_kept(written: journal_pb2.RankingDecision, ranking: Ranking) -> None:
+    """Write what the rules were told of what is kept, but of pairs that were judged as unread."""
+    pool = ranking.pool
+    seeker, *sides = pool.judgement.sides[: len(pool.known)]
     write_counts(written.seeker.kept_counts, seeker.kept)
-    places = {place: number for number, place in enumerate(ranking.offered, start=1)}
-    for place, candidate in enumerate(ranking.candidates):
-        of_one = written.candidates.add(candidate_index=candidate.index)
-        _write_candidate(of_one, ranking, place)
-        number = places.get(place)
-        if number is not None:
-            of_one.place = number
-        sent = request.candidates[candidate.index].participant
-        write_inputs(hashing, sent, pool.known[place + 1], into=of_one.participant)
-        _write_kept(of_one, ranking, place)
+    if not pool.readable[0]:
+        return
+    for place, (side, of_one) in enumerate(zip(sides, written.candidates, strict=True), start=1):
+        if pool.readable[place]:
+            of_one.kept_between.CopyFrom(_between(pool.judgement.acquaintance(0, place)))
+            write_counts(of_one.participant.kept_counts, side.kept)
 
 
-def _write_kept(written: journal_pb2.RankingCandidate, ranking: Ranking, place: int) -> None:
-    """Write what the rules were told of what is kept, unless it was judged as unread."""
-    known = ranking.pool.known_pair(0, place + 1)
-    if known is not None:
-        written.kept_between.CopyFrom(between_of(known.state))
-        write_counts(written.participant.kept_counts, known.state.b)
+def _between(acquaintance: Acquaintance) -> journal_pb2.KeptBetween:
+    if acquaintance is STRANGERS:
+        return _STRANGERS
+    return between_of(
+        StoredState(
+            personal_block=acquaintance.personal_block,
+            seconds_since_last_met=acquaintance.seconds_since_last_met,
+        )
+    )
 
 
 def most_exposure(ranking: Ranking) -> float:
@@ -119,35 +142,50 @@ def most_exposure(ranking: Ranking) -> float:
     return max([ranking.columns.exposures.item(place) for place in ranking.offered], default=0.0)
 
 
-def _write_candidate(written: journal_pb2.RankingCandidate, ranking: Ranking, place: int) -> None:
-    """Write what was decided on one candidate."""
+def _write_candidates(
+    written: journal_pb2.RankingDecision, ranking: Ranking, lines: Sequence[RegionPolicy]
+) -> None:
+    """Write what was decided on each candidate."""
     columns, risk = ranking.columns, ranking.columns.risk
-    lines, age = ranking.lines_with(place), ranking.pool.judgement.sides[place + 1].age
-    written.participant.CopyFrom(
-        belief_record(age, max(lines.adult_ages), admission(age, lines), whole=False)
+    decided = zip(
+        ranking.candidates,
+        ranking.sides_of_each,
+        lines,
+        columns.kinds.tolist(),
+        ranking.bands,
+        risk.minor_adult.tolist(),
+        risk.scores.tolist(),
+        strict=True,
     )
-    affinity = ranking.candidates[place].affinity
-    if affinity is not None:
-        written.affinity = affinity
-    kind = DecisionKind(columns.kinds.item(place))
-    written.decision = DECISIONS[kind]
-    if kind is DecisionKind.ALLOW:
-        written.risk_band = ranking.bands[place]
-    written.minor_adult_probability = risk.minor_adult.item(place)
-    written.risk_score = risk.scores.item(place)
+    for place, (candidate, side, under, kind, band, mixed, score) in enumerate(decided):
+        allowed = kind == DecisionKind.ALLOW
+        of_one = written.candidates.add(
+            candidate_index=candidate.index,
+            affinity=candidate.affinity,
+            decision=DECISIONS[DecisionKind(kind)],
+            risk_band=band if allowed else None,
+            minor_adult_probability=mixed,
+            risk_score=score,
+            # Nothing in a ranking is drawn at random: the policy would always decide so.
+            allow_probability=float(allowed),
+            reason_codes=columns.reason_codes(place),
+        )
+        of_one.participant.CopyFrom(
+            belief_record(side.age, max(under.adult_ages), admission(side.age, under), whole=False)
+        )
     if risk.harm is not None and risk.harm_raw is not None:
-        written.harm_probability = risk.harm.item(place)
-        written.harm_raw_score = risk.harm_raw.item(place)
-    # Nothing in a ranking is drawn at random: the policy would always decide so.
-    written.allow_probability = float(kind is DecisionKind.ALLOW)
-    written.reason_codes.extend(columns.reason_codes(place))
+        harms = zip(written.candidates, risk.harm.tolist(), risk.harm_raw.tolist(), strict=True)
+        for of_one, harm, raw in harms:
+            of_one.harm_probability = harm
+            of_one.harm_raw_score = raw
+    for number, place in enumerate(ranking.offered, start=1):
+        written.candidates[place].place = number
 
 
-def _mean_minor(ranking: Ranking) -> float:
+def _mean_minor(ranking: Ranking, lines: Sequence[RegionPolicy]) -> float:
     """Return the mean P(minor) of the candidates, as the records have it; 0.0: there are none."""
-    sides = ranking.pool.judgement.sides
+    below = ranking.pool.judgement.risk.below
     minors = [
-        sides[place + 1].age.probability_below(max(ranking.lines_with(place).adult_ages))
-        for place in range(len(ranking.candidates))
+        below(max(under.adult_ages)).item(place) for place, under in enumerate(lines, start=1)
     ]
     return sum(minors) / len(minors) if minors else 0.0

@@ -28,7 +28,7 @@ from pairguard.server.scoring import HARM_MODEL_UNAVAILABLE, STORE_UNAVAILABLE
 from pairguard.v1.pair_risk_service_pb2 import ScorePairsRequest, ScorePairsResponse
 
 CHUNK_PAIRS: Final = 16_384
-_PAIRS_AT_ONCE: Final = 8_192
+_PAIRS_AT_ONCE: Final = 16_384
 _DECISIONS: Final = np.array([0, *(DECISIONS[kind] for kind in DecisionKind)])
 _CODES: Final = [code.value for code in CODES]
 
@@ -121,6 +121,8 @@ class ScorePairs:
                     response.unknown_signals.extend(pool.unknown_names)
                 self._metrics.observe_batch(parts)
                 yield response
+            if pool.judgement.risk.disagreed:
+                self._metrics.count_pool_disagreement()
 
     def _observe_pool(self, pool: ReadPool) -> tuple[str, ...]:
         degradations = []

@@ -9,8 +9,10 @@ from itertools import combinations
 from pathlib import Path
 
 import grpc
+import numpy as np
 import pytest
 
+from pairguard.risk.pool_trees import PooledTrees
 from pairguard.v1.assessment_pb2 import DECISION_ALLOW, DECISION_BLOCK, DECISION_REROUTE
 from pairguard.v1.pair_risk_service_pb2 import (
     IndexPairs,
@@ -121,6 +123,30 @@ def test_a_pool_without_a_harm_model_has_no_harm(
     assert list(chunk.degradations) == ["HARM_MODEL_UNAVAILABLE"]
     assert reasons(chunk) == ["HARM_MODEL_UNAVAILABLE"] * 3
     assert list(chunk.risk_scores) == list(chunk.minor_adult_probabilities)
+
+
+def test_a_large_pool_has_the_numbers_of_lightgbm_and_a_disagreement_is_counted(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = "pairguard_pool_disagreements_total"
+    pool = mixed_pool(60, seed=4)
+    honest = PooledTrees.raw_scores
+    with serving(bundle, tmp_path, policy=lenient_policy(max_exposure_per_day="10.0")) as server:
+        (whole,) = chunks(server, every_pair(*pool))
+        assert server.metric(counter) == 0
+        few = [(0, 59), (3, 4), (58, 59), (20, 41)]
+        (by_rows,) = chunks(server, these_pairs(pool, few))
+        monkeypatch.setattr(
+            PooledTrees, "raw_scores", lambda *given: np.nextafter(honest(*given), np.inf)
+        )
+        (disagreed,) = chunks(server, every_pair(*pool))
+        assert server.metric(counter) == 1
+
+    place = {each: number for number, each in enumerate(combinations(range(60), 2))}
+    assert [whole.harm_probabilities[place[each]] for each in few] == list(
+        by_rows.harm_probabilities
+    )
+    assert disagreed.harm_probabilities == whole.harm_probabilities
 
 
 # ---- chunks --------------------------------------------------------------------------------------

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairguard.history.acquaintance import possibly_acquainted
+from pairguard.history.acquaintance import may_name, possibly_acquainted
 from pairguard.history.changes import Blocked, Change, ChatStarted
+from pairguard.history.contacts import PREFIX_BYTES
 from pairguard.history.row import Row
 from pairguard.history.summary import blocks, last_met, may_block, may_have_met
 
@@ -53,6 +54,11 @@ def test_those_who_know_each_other_are_found(happened: list[tuple[int, int, str]
         )
     }
     assert known <= found
+    for a, b in known:
+        assert any(
+            may_name(written[one], [each[:PREFIX_BYTES] for each in PEOPLE[two]])
+            for one, two in ((a, b), (b, a))
+        )
     assert found <= {(min(a, b), max(a, b)) for a, b, _ in happened}
 
 
@@ -73,3 +79,12 @@ def test_what_a_search_of_whole_rows_rules_out_is_not_there(
                 assert may_block(written[one])
     nobody = (b"n" * 16,)
     assert not any(may_have_met(each, nobody) for each in written)
+
+
+def test_rows_that_know_others_do_not_name_a_stranger() -> None:
+    row = Row()
+    row.apply(change("met", 1, PEOPLE[1]))
+    written = [row.written()]
+    assert may_name(written, [PEOPLE[1][1][:PREFIX_BYTES]])
+    assert not may_name(written, [each[:PREFIX_BYTES] for each in PEOPLE[2]])
+    assert not may_name([], [PEOPLE[1][1][:PREFIX_BYTES]])

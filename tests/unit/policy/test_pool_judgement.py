@@ -20,11 +20,8 @@ from pairguard.policy.certified_lines import certified_policy
 from pairguard.policy.decision import DecisionKind
 from pairguard.policy.judgement import Judge, Judgement
 from pairguard.policy.pair_columns import CODES, PairColumns
-from pairguard.policy.pool_judgement import (
-    Acquaintance,
-    PoolJudgement,
-    PoolMember,
-)
+from pairguard.policy.pool_judgement import PoolJudgement, PoolMember
+from pairguard.policy.pool_lines import Acquaintance
 from pairguard.policy.reasons import ReasonCode
 from pairguard.policy.regions import Policy
 from pairguard.policy.standing import own_refusals
@@ -216,6 +213,24 @@ def test_a_pool_is_judged_as_its_pairs_are_alone(
 
     for place, pair in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
         assert_same(columns, place, alone(judged_by, pool, pair, known))
+
+
+@pytest.mark.parametrize("policy", ["lenient", "regions differ"])
+def test_a_pool_large_enough_for_its_own_trees_is_judged_as_its_pairs_are_alone(
+    policy: str,
+) -> None:
+    judged_by, pool = judge(policy), [_drawn(seed) for seed in range(60)]
+    first, second = all_pairs(len(pool))
+    judgement = PoolJudgement(judged_by, pool, now=NOW, acquaintances={})
+
+    columns = judgement.pairs(first, second)
+
+    assert judgement.risk.harm is not None
+    assert judgement.risk.harm.over_pool
+    assert not judgement.risk.disagreed
+    for place in range(0, first.size, 23):
+        pair = int(first[place]), int(second[place])
+        assert_same(columns, place, alone(judged_by, pool, pair, {}))
 
 
 @given(pool=st.lists(members, min_size=2, max_size=6))
