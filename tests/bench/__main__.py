@@ -138,7 +138,7 @@ def _events(given: argparse.Namespace) -> None:
                 given.bundle, Path(workplace), None, store=store(Path(workplace))
             ) as measured,
         ):
-            _say(events_report(measured.address, name=name, seed=_SEED))
+            _say(events_report(measured, name=name, seed=_SEED))
 
 
 def _pools(given: argparse.Namespace) -> None:
