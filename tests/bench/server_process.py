@@ -20,6 +20,7 @@ from pairguard.server.composition import compose
 from pairguard.server.running import keep_what_is_loaded
 from pairguard.server.settings import Settings
 from tests.bench.forgetful_store import ForgetfulStore, NoJournal
+from tests.process_facts import children_of
 
 NULL_METHOD = "/pairguard.bench.Null/Call"
 
@@ -102,7 +103,7 @@ def _serve(
         application.load()
         keep_what_is_loaded()
         time.sleep(1.0)  # the importing process has been started by now
-        importers = _children()
+        importers = tuple(sorted(children_of(os.getpid())))
         if cpu is not None:
             others = os.sched_getaffinity(0) - {cpu}
             for importer in importers:
@@ -113,11 +114,6 @@ def _serve(
         there.send(Measured(str(application.address), (os.getpid(), *importers)))
         there.recv()
         application.stop()
-
-
-def _children() -> tuple[int, ...]:
-    lists = Path("/proc/self/task").glob("*/children")
-    return tuple(int(each) for found in lists for each in found.read_text("ascii").split())
 
 
 def _cpu_seconds(process_id: int) -> float:

@@ -8,8 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -28,7 +26,9 @@ from pairguard.client import (
     ParticipantInput,
 )
 from tests.e2e.server_process import ServerProcess, environment, started
+from tests.e2e.workers import figure
 from tests.unit.bundle.example import example
+from tests.waiting import until
 
 Versions = tuple[str, str]
 
@@ -146,23 +146,6 @@ def under_load(server: ServerProcess) -> Iterator[Callers]:
             yield callers
         finally:
             callers.stop()
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-def figure(server: ServerProcess, name: str) -> float:
-    with urllib.request.urlopen(server.metrics_url, timeout=10) as answer:  # noqa: S310
-        for line in answer.read().decode().splitlines():
-            if line.startswith(f"{name} "):
-                return float(line.rpartition(" ")[2])
-    return -1.0
 
 
 @pytest.fixture
