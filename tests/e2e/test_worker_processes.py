@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 
 @contextmanager
 def called(address: str, threads: int = 4) -> Iterator[list[PairDecision]]:
-    """Call all the while, over several connections; what was answered is in the list."""
+    """Call all the while; what was answered is in the list."""
     a, b = ParticipantInput("a"), ParticipantInput("b")
     answers: list[PairDecision] = []
     stopped = threading.Event()
