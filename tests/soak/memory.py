@@ -141,10 +141,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.memory", description=__doc__)
     parser.add_argument("--bundle", type=Path, default=Path("var/bundles"))
     parser.add_argument("--seconds", type=float, default=600.0)
-    parser.add_argument("--warm-up", type=float, default=180.0, help="seconds of it, not counted")
+    parser.add_argument("--warm-up", type=float, default=300.0, help="seconds of it, not counted")
     parser.add_argument("--bound", type=float, default=0.5, help="MiB a minute, upper end")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rate", type=float, default=60.0, help="calls a second, at most")
+    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--rate", type=float, default=200.0, help="calls a second, at most")
     parser.add_argument("--seed", type=int, default=20_261_123)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
