@@ -164,11 +164,12 @@ bench-peers: $(VENV)/.editable $(VENV)-peers/.locked bundle ## the same model wi
 	@$(BIN)/python -m tests.bench --part peers --peer-python $(VENV)-peers/bin/python $(BENCH)
 
 .PHONY: soak
-soak: $(VENV)/.editable bundle ## chats against servers that are killed, on each store, then a recount (SOAK=...)
+soak: $(VENV)/.editable bundle ## chats against servers that are killed, a recount, ten minutes of memory (SOAK=...)
 	@deploy/prerequisites.sh redis-server
 	@$(BIN)/python -m tests.soak --store sqlite $(SOAK)
 	@$(BIN)/python -m tests.soak --store redis $(SOAK)
 	@$(BIN)/python -m tests.soak.connections
+	@$(BIN)/python -m tests.soak.memory
 
 .PHONY: loop
 loop: $(VENV)/.editable ## from simulated chats to a better bundle in a running server, some five minutes (LOOP=...)

@@ -16,6 +16,7 @@ from pairguard.bundle.defaults import default_age_tables
 from pairguard.bundle.loading import load_bundle
 from tests.bench.compare import WARMUP_CALLS, Comparison, Subject, compare, report
 from tests.bench.events import events_report
+from tests.bench.floors import floors_report
 from tests.bench.judging import judging_report
 from tests.bench.known_people import known_requests, record_people
 from tests.bench.large_store import participants_report
@@ -63,6 +64,18 @@ def _posterior(given: argparse.Namespace) -> None:
 
 def _judging(given: argparse.Namespace) -> None:
     _say(judging_report(load_bundle(given.bundle).model, rounds=given.rounds, seed=_SEED))
+
+
+def _floors(given: argparse.Namespace) -> None:
+    _say(
+        floors_report(
+            given.bundle,
+            rounds=max(given.rounds // 3, 3),
+            calls=given.calls,
+            seed=_SEED,
+            now=time.time(),
+        )
+    )
 
 
 def _server(given: argparse.Namespace) -> None:
@@ -227,6 +240,7 @@ def _training(given: argparse.Namespace) -> None:
 _PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "posterior": _posterior,
     "judging": _judging,
+    "floors": _floors,
     "server": _server,
     "events": _events,
     "pools": _pools,

@@ -9,9 +9,11 @@ for an answer.
 import socket
 import struct
 from collections import deque
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from tests.bench.header_block import HeaderBlockError, grpc_status
+from tests.bench.tls_socket import TlsSocket
 
 _CallT = TypeVar("_CallT")
 
@@ -64,7 +66,12 @@ class Connection(Generic[_CallT]):
     """
 
     def __init__(
-        self, address: tuple[str, int], blocks: tuple[bytes, bytes], *, timeout_seconds: float
+        self,
+        address: tuple[str, int],
+        blocks: tuple[bytes, bytes],
+        *,
+        timeout_seconds: float,
+        ca_file: Path | None = None,
     ) -> None:
         """Connect, and wait for the server's settings.
 
@@ -72,6 +79,7 @@ class Connection(Generic[_CallT]):
             address: Host and port.
             blocks: Header block of the first call and of all later ones.
             timeout_seconds: For connecting and for the server's settings.
+            ca_file: Whose certificate the server must have; None: cleartext.
 
         Raises:
             LoadError: Nobody listens there, or it is no HTTP/2 server.
@@ -106,8 +114,11 @@ class Connection(Generic[_CallT]):
         self._widen_receive_window(_MAX_WINDOW_BYTES - _DEFAULT_WINDOW_BYTES)
         self._has_settings = False
         try:
-            self._socket = socket.create_connection(address, timeout=timeout_seconds)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain = socket.create_connection(address, timeout=timeout_seconds)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket: socket.socket | TlsSocket = (
+                plain if ca_file is None else TlsSocket(plain, ca_file, address[0])
+            )
             self._socket.sendall(self._output)
             self._output.clear()
             while not self._has_settings:

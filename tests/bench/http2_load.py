@@ -15,6 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.bench.header_block import request_blocks
 from tests.bench.http2_connection import Connection, LoadError
@@ -71,13 +72,14 @@ def run_load(
     warmup_calls: int,
     metadata: Sequence[tuple[str, str]] = (),
     stall_timeout_seconds: float = 10.0,
+    ca_file: Path | None = None,
 ) -> LoadResult:
     """Make `warmup_calls`, then time `calls`, and return the figures of the latter.
 
     Run it in a process of its own: it occupies the interpreter until it is done.
 
     Args:
-        address: "host:port" of a cleartext gRPC server.
+        address: "host:port" of a gRPC server.
         method: Full method path, "/package.Service/Method".
         bodies: Serialized requests, used in turn: call n carries body n modulo their number, the
             warm-up calls counted first.
@@ -87,6 +89,7 @@ def run_load(
         warmup_calls: Calls made before the clock starts, on the same connections; 0 for none.
         metadata: Further request headers, the same for each call.
         stall_timeout_seconds: Longest time without any answer.
+        ca_file: Whose certificate the server must have; None: cleartext.
 
     Raises:
         ValueError: An argument is out of range.
@@ -105,6 +108,7 @@ def run_load(
         messages,
         outstanding=outstanding,
         stall_timeout_seconds=stall_timeout_seconds,
+        ca_file=ca_file,
     )
     try:
         load.connect(connections)
@@ -145,8 +149,10 @@ class _Load:
         *,
         outstanding: int,
         stall_timeout_seconds: float,
+        ca_file: Path | None,
     ) -> None:
         self._address = address
+        self._ca_file = ca_file
         self._blocks = blocks
         self._messages = messages
         self._outstanding = outstanding
@@ -162,7 +168,10 @@ class _Load:
         """Open `connections` more connections."""
         for _ in range(connections):
             connection = Connection[_Call](
-                self._address, self._blocks, timeout_seconds=self._stall_timeout_seconds
+                self._address,
+                self._blocks,
+                timeout_seconds=self._stall_timeout_seconds,
+                ca_file=self._ca_file,
             )
             self._connections[connection.fileno()] = connection
             self._epoll.register(connection.fileno(), select.EPOLLIN)

@@ -19,7 +19,7 @@ from tests.bench.compare import bootstrap_interval
 from tests.bench.http2_load import run_load
 from tests.bench.requests import bare_requests
 from tests.e2e.server_process import ServerProcess, environment, started
-from tests.fuzz.live import resident_bytes
+from tests.process_facts import children_of, resident_bytes
 
 _SCORE_PAIR = "/pairguard.v1.PairRiskService/ScorePair"
 _MIB = 1024 * 1024
@@ -52,7 +52,7 @@ def processes_report(bundle_path: Path, *, rounds: int, calls: int, seed: int) -
                     warmup_calls=calls // 4,
                 )
                 rates[count].append(result.calls_per_second)
-        memory = [resident_bytes(each) / _MIB for each in _workers(two)]
+        memory = [resident_bytes(each) / _MIB for each in sorted(children_of(two.process.pid))]
         supervisor = resident_bytes(two.process.pid) / _MIB
     ratios = [b / a for a, b in zip(rates[1], rates[2], strict=True)]
     low, high = bootstrap_interval(ratios)
@@ -106,8 +106,3 @@ def _started(directory: Path, bundle_path: Path, workers: int) -> Iterator[Serve
     )
     with started(directory, environ) as server:
         yield server
-
-
-def _workers(server: ServerProcess) -> list[int]:
-    lists = Path(f"/proc/{server.process.pid}/task").glob("*/children")
-    return [int(each) for found in lists for each in found.read_text("ascii").split()]

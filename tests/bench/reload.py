@@ -21,12 +21,14 @@ from pairguard.bundle.publication import publish
 from pairguard.bundle.rewriting import rewrite_bundle
 from pairguard.client import Client, ClientOptions, DecidedBy, ParticipantInput
 from tests.e2e.server_process import ServerProcess, environment, started
+from tests.process_facts import resident_bytes
 
 _CALLERS = 3
 _PEOPLE = 3_000
 _PAUSE_SECONDS = 0.003
 _QUIET_SECONDS = 8.0
 _BETWEEN_SECONDS = 2.0
+_MIB = 1024 * 1024
 
 _Span = tuple[float, float]
 
@@ -106,11 +108,11 @@ def _measure(
         begin = time.time()
         time.sleep(_QUIET_SECONDS)
         quiet = (begin, time.time())
-        memory = [_resident_megabytes(server)]
+        memory = [resident_bytes(server.process.pid) / _MIB]
         for number in range(1, reloads + 1):
             publish(root, versions[number % 2])
             time.sleep(_BETWEEN_SECONDS)
-            memory.append(_resident_megabytes(server))
+            memory.append(resident_bytes(server.process.pid) / _MIB)
     finally:
         load.stopped.set()
         for thread in threads:
@@ -132,10 +134,3 @@ def _latencies(title: str, calls: Sequence[_Span], spans: Sequence[_Span]) -> st
         f"{title:25} {len(found):6} calls: median {p50:.1f} ms, 99 % within {p99:.1f} ms, "
         f"longest {found[-1]:.1f} ms"
     )
-
-
-def _resident_megabytes(server: ServerProcess) -> float:
-    for line in Path(f"/proc/{server.process.pid}/status").read_text("ascii").splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1_024
-    raise RuntimeError("the server is gone")

@@ -20,6 +20,7 @@ from pairguard.server.composition import compose
 from pairguard.server.running import keep_what_is_loaded
 from pairguard.server.settings import Settings
 from tests.bench.forgetful_store import ForgetfulStore, NoJournal
+from tests.process_facts import children_of
 
 NULL_METHOD = "/pairguard.bench.Null/Call"
 
@@ -38,16 +39,21 @@ class Measured:
 
     def server_cpu_seconds(self) -> float:
         """Return the processor time of the server's own process until now."""
-        return _cpu_seconds(self.process_ids[0])
+        return cpu_seconds(self.process_ids[0])
 
     def import_cpu_seconds(self) -> float:
         """Return the processor time of the importing process until now; 0.0: there is none."""
-        return sum(_cpu_seconds(each) for each in self.process_ids[1:])
+        return sum(cpu_seconds(each) for each in self.process_ids[1:])
 
 
 @contextmanager
 def measured_server(
-    bundle_path: Path, workplace: Path, cpu: int | None, *, store: str | None
+    bundle_path: Path,
+    workplace: Path,
+    cpu: int | None,
+    *,
+    store: str | None,
+    tls: tuple[Path, Path] | None = None,
 ) -> Iterator[Measured]:
     """Serve in a process of its own, on one processor if one is given; yield what it is.
 
@@ -56,10 +62,11 @@ def measured_server(
         workplace: Where it may write.
         cpu: The processor of the server; the importing process has the others.
         store: As in the settings; None: nothing is kept and nothing recorded.
+        tls: Its certificate and key; None: cleartext.
     """
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(there, bundle_path, workplace, cpu, store))
+    process = spawn.Process(target=_serve, args=(there, bundle_path, workplace, cpu, store, tls))
     process.start()
     try:
         if not here.poll(60):
@@ -72,8 +79,13 @@ def measured_server(
             process.kill()
 
 
-def _serve(
-    there: Connection, bundle_path: Path, workplace: Path, cpu: int | None, store: str | None
+def _serve(  # noqa: PLR0917 - what another process is started with
+    there: Connection,
+    bundle_path: Path,
+    workplace: Path,
+    cpu: int | None,
+    store: str | None,
+    tls: tuple[Path, Path] | None,
 ) -> None:
     is_file = store is None or store.startswith("sqlite:")
     settings = Settings(
@@ -83,6 +95,8 @@ def _serve(
         journal_directory=workplace / "journal",
         listen_address="127.0.0.1:0",
         metrics_address="127.0.0.1:0",
+        tls_certificate_file=None if tls is None else tls[0],
+        tls_key_file=None if tls is None else tls[1],
     )
     null = grpc.method_handlers_generic_handler(
         "pairguard.bench.Null",
@@ -102,7 +116,7 @@ def _serve(
         application.load()
         keep_what_is_loaded()
         time.sleep(1.0)  # the importing process has been started by now
-        importers = _children()
+        importers = tuple(sorted(children_of(os.getpid())))
         if cpu is not None:
             others = os.sched_getaffinity(0) - {cpu}
             for importer in importers:
@@ -115,12 +129,7 @@ def _serve(
         application.stop()
 
 
-def _children() -> tuple[int, ...]:
-    lists = Path("/proc/self/task").glob("*/children")
-    return tuple(int(each) for found in lists for each in found.read_text("ascii").split())
-
-
-def _cpu_seconds(process_id: int) -> float:
+def cpu_seconds(process_id: int) -> float:
     """Return user and system time of a process (proc(5), fields 14 and 15)."""
     fields = Path(f"/proc/{process_id}/stat").read_text("ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

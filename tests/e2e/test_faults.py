@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,10 +39,10 @@ from tests.fault_proxy import FaultProxy, fault_proxy
 from tests.integration.server.running_server import lenient_policy
 from tests.redis_server import running_redis
 from tests.unit.server.requests import pair_request
+from tests.waiting import wait_until
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 _RESET_AT_CLOSE = b"\x01\x00\x00\x00\x00\x00\x00\x00"
-_UNTIL_SECONDS = 30.0
 
 
 def adult(name: str) -> ParticipantInput:
@@ -54,13 +54,6 @@ def verified(name: str, age_years: float) -> ParticipantInput:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     item = AgeEvidence(age, f"check-{name}", yesterday, binding=Binding.LIVE_PERSON)
     return ParticipantInput(name, [item], linked_ids=[f"device-{name}"], region="GB")
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + _UNTIL_SECONDS
-    while not condition():
-        assert time.monotonic() < end, f"never: {what}"
-        time.sleep(0.05)
 
 
 def ask(client: Client) -> PairDecision:
@@ -121,7 +114,7 @@ def test_a_store_that_cannot_be_reached_allows_nobody_and_loses_no_event(
             server.address, timeout_seconds=5.0, record_timeout_seconds=3.0, max_attempts=1
         )
         with Client(options) as client:
-            until(lambda: allows(client), "two adults are allowed while the store answers")
+            wait_until(lambda: allows(client), "two adults are allowed while the store answers")
             assert is_acknowledged(client, chat("before"))
 
             proxy.is_stalled = fault == "stalled"
@@ -139,9 +132,9 @@ def test_a_store_that_cannot_be_reached_allows_nobody_and_loses_no_event(
             assert all(each.decision is not Decision.ALLOW for each in during)
             assert all(each.decided_by is DecidedBy.SERVICE for each in during)
             assert {code for each in during for code in each.degradations} >= {"STORE_UNAVAILABLE"}
-            until(lambda: allows(client), "two adults are allowed again")
+            wait_until(lambda: allows(client), "two adults are allowed again")
             if not acknowledged:
-                until(lambda: is_acknowledged(client, waiting), "the event is recorded")
+                wait_until(lambda: is_acknowledged(client, waiting), "the event is recorded")
             # Sent once more, it is known.
             assert is_acknowledged(client, waiting)
 
@@ -189,7 +182,7 @@ def test_without_a_descriptor_left_callers_wait_and_nobody_is_wronged(
                 each.close()
             resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
             with Client(ClientOptions(address, timeout_seconds=5.0)) as new:
-                until(lambda: allows(new), "new connections are taken again")
+                wait_until(lambda: allows(new), "new connections are taken again")
             # What a working server would have done, or more cautious and marked as such.
             assert all(each.allowed or each.degradations for each in during)
         server.signal(signal.SIGTERM)
@@ -214,7 +207,7 @@ def test_who_cancels_everything_leaves_no_call_behind(
                     time.sleep(0.0005)
                 call.cancel()
         with Client(ClientOptions(address, timeout_seconds=10.0)) as client:
-            until(lambda: answers(client), "calls are answered")
+            wait_until(lambda: answers(client), "calls are answered")
             assert all(answers(client) for _ in range(20))
         server.signal(signal.SIGTERM)
         assert server.exit_code() == 0
@@ -288,7 +281,7 @@ def test_many_callers_at_once_and_gone_at_once(tmp_path: Path, bundle: Path, pol
         staying.start()
         for number in range(5):
             leave_in_the_middle(address, 30)
-            until(lambda: len(kept) > 4 * number, "who stays is answered")  # noqa: B023
+            wait_until(lambda: len(kept) > 4 * number, "who stays is answered")  # noqa: B023
         stopped.set()
         staying.join(30)
         assert {each.decided_by for each in kept} == {DecidedBy.SERVICE}

@@ -5,63 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from pairguard.client import Client, ClientOptions, DecidedBy, PairDecision, ParticipantInput
-from tests.e2e.server_process import ServerProcess, environment, started
-
-_UNTIL_SECONDS = 40.0
-_WORKER = "pairguard.server.processes.worker"
-
-
-def workers_of(server: ServerProcess) -> set[int]:
-    """Return the process ids of the workers that the supervisor has now."""
-    found: set[int] = set()
-    for children in Path(f"/proc/{server.process.pid}/task").glob("*/children"):
-        found.update(map(int, children.read_text(encoding="ascii").split()))
-    return {each for each in found if _WORKER in command_of(each)}
-
-
-def command_of(process_id: int) -> str:
-    try:
-        return Path(f"/proc/{process_id}/cmdline").read_text(encoding="ascii")
-    except OSError:
-        return ""
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + _UNTIL_SECONDS
-    while not condition():
-        assert time.monotonic() < end, f"never: {what}"
-        time.sleep(0.05)
-
-
-def figures(server: ServerProcess) -> dict[tuple[str, str], float]:
-    """Return samples by name and worker, added up over all other labels."""
-    with urllib.request.urlopen(server.metrics_url, timeout=10) as answer:  # noqa: S310
-        text = answer.read().decode()
-    found: dict[tuple[str, str], float] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            key = (sample.name, sample.labels.get("worker", ""))
-            found[key] = found.get(key, 0.0) + sample.value
-    return found
-
-
-def all_serve(server: ServerProcess, count: int) -> Callable[[], bool]:
-    return lambda: figures(server).get(("pairguard_workers_serving", "")) == count
+from tests.e2e.server_process import environment, started
+from tests.e2e.workers import WORKER, all_serve, figures, workers_of
+from tests.process_facts import command_of
+from tests.waiting import wait_until
 
 
 @contextmanager
 def called(address: str, threads: int = 4) -> Iterator[list[PairDecision]]:
-    """Call all the while, over several connections; what was answered is in the list."""
+    """Call all the while; what was answered is in the list."""
     a, b = ParticipantInput("a"), ParticipantInput("b")
     answers: list[PairDecision] = []
     stopped = threading.Event()
@@ -75,7 +34,7 @@ def called(address: str, threads: int = 4) -> Iterator[list[PairDecision]]:
     for caller in callers:
         caller.start()
     try:
-        until(lambda: len(answers) > 20, "calls are answered")
+        wait_until(lambda: len(answers) > 20, "calls are answered")
         yield answers
     finally:
         stopped.set()
@@ -93,7 +52,7 @@ def test_two_workers_share_the_port_and_one_endpoint_tells_of_both(
 ) -> None:
     with started(tmp_path, environ) as server:
         address = server.address
-        until(all_serve(server, 2), "two workers serve")
+        wait_until(all_serve(server, 2), "two workers serve")
         assert len(workers_of(server)) == 2
         served: dict[str, float] = {}
 
@@ -104,7 +63,7 @@ def test_two_workers_share_the_port_and_one_endpoint_tells_of_both(
             served.update({w: found.get(("pairguard_decisions_total", w), 0.0) for w in ("0", "1")})
             return min(served.values()) > 0.0
 
-        until(both_served, "both workers answer calls of new connections")
+        wait_until(both_served, "both workers answer calls of new connections")
         found = figures(server)
         assert found["process_resident_memory_bytes", "1"] > 0.0
         assert ("pairguard_decisions_total", "") not in found
@@ -121,15 +80,15 @@ def test_a_worker_that_ends_is_replaced_and_no_call_fails(
 ) -> None:
     with started(tmp_path, environ) as server:
         address = server.address
-        until(all_serve(server, 2), "two workers serve")
+        wait_until(all_serve(server, 2), "two workers serve")
         with called(address) as answers:
             for _ in range(2):
                 before = workers_of(server)
                 os.kill(max(before), number)
-                until(lambda: workers_of(server) - before != set(), "another began")  # noqa: B023
-                until(all_serve(server, 2), "two workers serve again")
+                wait_until(lambda: workers_of(server) - before != set(), "another began")  # noqa: B023
+                wait_until(all_serve(server, 2), "two workers serve again")
             answered = len(answers)
-            until(lambda: len(answers) > answered + 20, "calls go on")
+            wait_until(lambda: len(answers) > answered + 20, "calls go on")
         assert {each.decided_by for each in answers} == {DecidedBy.SERVICE}
         assert figures(server)["pairguard_worker_ends_total", ""] == 2.0
         server.signal(signal.SIGTERM)
@@ -141,7 +100,7 @@ def test_workers_are_replaced_one_after_the_other_and_no_call_fails(
 ) -> None:
     with started(tmp_path, environ) as server:
         address = server.address
-        until(all_serve(server, 2), "two workers serve")
+        wait_until(all_serve(server, 2), "two workers serve")
         before = workers_of(server)
         fewest = 2.0
         with called(address) as answers:
@@ -152,7 +111,7 @@ def test_workers_are_replaced_one_after_the_other_and_no_call_fails(
                 fewest = min(fewest, figures(server)["pairguard_workers_serving", ""])
                 return not workers_of(server) & before and all_serve(server, 2)()
 
-            until(replaced, "all workers are others")
+            wait_until(replaced, "all workers are others")
         assert fewest >= 1.0
         assert {each.decided_by for each in answers} == {DecidedBy.SERVICE}
         server.signal(signal.SIGTERM)
@@ -163,11 +122,11 @@ def test_a_stuck_worker_is_killed_and_replaced(tmp_path: Path, environ: dict[str
     environ["PAIRGUARD_WORKER_SILENCE_SECONDS"] = "2"
     with started(tmp_path, environ) as server:
         assert server.address
-        until(all_serve(server, 2), "two workers serve")
+        wait_until(all_serve(server, 2), "two workers serve")
         stuck = max(workers_of(server))
         os.kill(stuck, signal.SIGSTOP)
         server.wait_for("(silent)")
-        until(all_serve(server, 2), "two workers serve again")
+        wait_until(all_serve(server, 2), "two workers serve again")
         assert stuck not in workers_of(server)
 
 
@@ -176,10 +135,12 @@ def test_workers_end_with_a_supervisor_that_is_killed(
 ) -> None:
     with started(tmp_path, environ) as server:
         assert server.address
-        until(all_serve(server, 2), "two workers serve")
+        wait_until(all_serve(server, 2), "two workers serve")
         workers = workers_of(server)
         server.signal(signal.SIGKILL)
-        until(lambda: not any(_WORKER in command_of(each) for each in workers), "all have ended")
+        wait_until(
+            lambda: not any(WORKER in command_of(each) for each in workers), "all have ended"
+        )
 
 
 def test_a_second_server_gets_no_share_of_the_port(tmp_path: Path, environ: dict[str, str]) -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from pairguard.client import Client, ClientOptions, DecidedBy, ParticipantInput
 from tests.e2e.server_process import environment, started
-from tests.fuzz.live import call_wrongly, connect_wrongly, resident_bytes
+from tests.fuzz.live import call_wrongly, connect_wrongly
 from tests.fuzz.parsers import run_parsers
 from tests.fuzz.targets import targets
+from tests.process_facts import resident_bytes
 from tests.unit.bundle.example import example
 
 _MIB = 1024 * 1024

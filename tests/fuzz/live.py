@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -149,11 +148,3 @@ def connect_wrongly(address: str, connections: int, *, seed: int) -> int:
         except OSError:
             continue  # the server has closed it, which is right
     return connections
-
-
-def resident_bytes(process_id: int) -> int:
-    """Return how much memory a process uses."""
-    for line in Path(f"/proc/{process_id}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise ProcessLookupError(process_id)

@@ -23,7 +23,16 @@ from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.server.addresses import parse_address
 from pairguard.server.callers import parse_callers
 from pairguard.server.pool_conversion import read_rank_candidates, read_score_pairs
-from pairguard.server.processes.messages import decode
+from pairguard.server.processes.messages import (
+    Order,
+    OrderKind,
+    Prepared,
+    Release,
+    decode,
+    decode_order,
+    encode,
+    encode_order,
+)
 from pairguard.server.record_conversion import read_record_age_evidence, read_record_events
 from pairguard.server.reference_conversion import read_erase_participant, read_get_decision
 from pairguard.server.request_conversion import read_assess_age, read_score_pair
@@ -135,5 +144,7 @@ def targets() -> dict[str, Target]:
         unreadable,
         seeds.RECORD,
     )
-    found["worker message"] = Target(decode, [b'{"bundle_version": "b"}'])
+    found["worker message"] = Target(decode, [encode(Prepared(1, problems=("a", "b")))])
+    prepare = Order(OrderKind.PREPARE, 1, Release(1, "bundle", policy_text="x = 1"))
+    found["supervisor order"] = Target(decode_order, [encode_order(prepare)])
     return found

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 from pairguard.client import (
+    CandidateInput,
     ChatEnded,
     ChatEnder,
     ChatEndManner,
@@ -35,6 +36,7 @@ from tests.soak.ledger import Counted, Happened, Ledger
 from tests.soak.people import Person
 
 _BATCH = 40
+_RANKED = 8
 _DRAIN_SECONDS = 60.0
 _SKIP_SECONDS = 10.0
 _PAUSE_SECONDS = 0.05
@@ -85,6 +87,8 @@ class Backend(threading.Thread):
                 a, b = self._draw.sample(self._people, 2)
                 if a.ids[-1] != b.ids[-1]:
                     self._propose(a, b)
+                if self._draw.random() < 0.1:
+                    self._rank(*self._draw.sample(self._people, _RANKED + 1))
                 if self._draw.random() < 0.02:
                     self._check_age(self._draw.choice(self._people))
                 if self._draw.random() < 0.02 and len(self._leavers) >= 2:
@@ -125,6 +129,30 @@ class Backend(threading.Thread):
         # Some backends connect whom they like: those chats must be counted, too.
         if answer.decision is Decision.ALLOW or draw.random() < 0.3:
             self._chat(a, b, answer.decision_id)
+
+    def _rank(self, seeker: Person, *others: Person) -> None:
+        """Have somebody's candidates ranked; the seeker meets the best of them."""
+        candidates = [each for each in others if each.ids[-1] != seeker.ids[-1]]
+        answer = self._client.rank_candidates(
+            seeker.participant,
+            [CandidateInput(each.participant, affinity=self._draw.random()) for each in candidates],
+        )
+        if answer.decided_by is DecidedBy.CLIENT:
+            self._ledger.answered("ranking by the client")
+            return
+        lost = "DECISION_NOT_JOURNALED" in answer.degradations
+        # Who shares a device with one before it is not judged, and told apart.
+        invalid = {each.candidate_index for each in answer.invalid_candidates}
+        judged = [each.ids for place, each in enumerate(candidates) if place not in invalid]
+        people = (seeker.ids, *judged)
+        self._ledger.decided(answer.decision_id, "ranking", *people, lost=lost)
+        if "STORE_UNAVAILABLE" in answer.degradations:
+            self._ledger.answered("ranking on unread state")
+            if answer.candidates:
+                self._ledger.violated(f"{answer.decision_id} offers somebody on unread state")
+        if answer.candidates:
+            best = candidates[answer.candidates[0].candidate_index]
+            self._chat(seeker, best, answer.decision_id)
 
     def _repeat(self, a: Person, b: Person, request_id: str, decision_id: str) -> None:
         again = self._client.score_pair(a.participant, b.participant, request_id=request_id)

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from tests.process_facts import children_of
+
 _START_SECONDS = 30.0
 
 
@@ -79,11 +81,9 @@ class Server:
         self._signal_importer(signal.SIGCONT)
 
     def _signal_importer(self, number: signal.Signals) -> None:
-        # A child belongs to the thread that began it.
-        for children in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
-            for child in children.read_text(encoding="ascii").split():
-                with suppress(ProcessLookupError):
-                    os.kill(int(child), number)
+        for child in children_of(self.process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(child, number)
 
     def end(self) -> int:
         self.process.terminate()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pairguard.client import Client, ClientOptions, DecidedBy, ParticipantInput
 from tests.e2e.server_process import environment, started
-from tests.fuzz.live import resident_bytes
+from tests.process_facts import resident_bytes
 from tests.unit.bundle.example import example
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"

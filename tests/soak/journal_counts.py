@@ -21,9 +21,10 @@ class JournalCounts:
 
     Attributes:
         records: How often each record stands there, by kind and id.
-        participants: The ids of both in a decision, by id of the decision.
+        participants: The ids of everybody in a decision, by id of the decision: of both, or of a
+            seeker and its candidates.
         decisions: Decisions by id of a participant.
-        exposure: Sum of the exposure of the allowed ones.
+        exposure: Sum of the exposure of the allowed ones, and of chats that began from a ranking.
         seconds: Duration of chats with somebody whose age was known, by id.
         chat_seconds: Duration of a chat by id of the event that ended it.
         evidence: How often an item was recorded, by id of participant and item.
@@ -33,7 +34,7 @@ class JournalCounts:
     records: dict[RecordKind, Counter[str]] = field(
         default_factory=lambda: {kind: Counter() for kind in RecordKind}
     )
-    participants: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+    participants: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     decisions: Counter[str] = field(default_factory=Counter)
     exposure: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -55,6 +56,9 @@ class JournalCounts:
                 self.evidence[evidence.participant.participant_id, item] += 1
 
     def _decision(self, message: journal_pb2.DecisionRecord) -> None:
+        if message.WhichOneof("subject") == "ranking":
+            self._ranking(message)
+            return
         pair = message.pair
         sides = tuple(
             (each.participant.participant_id, *each.participant.linked_ids)
@@ -66,7 +70,24 @@ class JournalCounts:
             if pair.assessment.decision == assessment_pb2.DECISION_ALLOW:
                 self.exposure[each] += pair.exposure
 
+    def _ranking(self, message: journal_pb2.DecisionRecord) -> None:
+        """A ranking is one decision on the seeker; candidates are offered and not decided on."""
+        ranking = message.ranking
+        records = (ranking.seeker, *(each.participant for each in ranking.candidates))
+        self.participants[message.decision_id] = tuple(
+            (each.participant.participant_id, *each.participant.linked_ids) for each in records
+        )
+        is_anybody_offered = any(each.HasField("place") for each in ranking.candidates)
+        for each in self.participants[message.decision_id][0]:
+            self.decisions[each] += 1
+            if is_anybody_offered:
+                self.exposure[each] += ranking.exposure
+
     def _event(self, message: journal_pb2.EventRecord) -> None:
+        if message.event.WhichOneof("event") == "chat_started":
+            started = message.event.chat_started
+            for each in (*_ids(started.participant_a), *_ids(started.participant_b)):
+                self.exposure[each] += message.exposure
         if message.event.WhichOneof("event") != "chat_ended":
             return
         ended = message.event.chat_ended

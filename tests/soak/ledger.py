@@ -48,7 +48,7 @@ class Ledger:
 
     Attributes:
         decisions: Participants of the decisions that the service answered and did not mark as lost,
-            by id.
+            by id: the two of a pair, or a seeker and its candidates as they were sent.
         lost_decisions: Ids of those that it marked as not recorded.
         events: Ids of the events that it acknowledged.
         counts: What was acknowledged, by what it is and by id.
@@ -61,7 +61,7 @@ class Ledger:
         answers: How often what was answered: decisions, client-made answers, repeats.
     """
 
-    decisions: dict[str, tuple[Ids, Ids]] = field(default_factory=dict)
+    decisions: dict[str, tuple[Ids, ...]] = field(default_factory=dict)
     lost_decisions: set[str] = field(default_factory=set)
     events: set[str] = field(default_factory=set)
     counts: dict[Counted, Counter[str]] = field(
@@ -77,12 +77,12 @@ class Ledger:
     violations: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def decided(self, decision_id: str, kind: str, a: Ids, b: Ids, *, lost: bool) -> None:
+    def decided(self, decision_id: str, kind: str, *people: Ids, lost: bool) -> None:
         with self._lock:
             if lost:
                 self.lost_decisions.add(decision_id)
             else:
-                self.decisions[decision_id] = (a, b)
+                self.decisions[decision_id] = people
             self.answers[kind] += 1
 
     def answered(self, kind: str) -> None:

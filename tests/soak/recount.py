@@ -100,11 +100,11 @@ def _compare_records(
     )
     others = {
         decision
-        for decision, (a, b) in ledger.decisions.items()
+        for decision, people in ledger.decisions.items()
         if decision in journal.participants
-        and erased.isdisjoint((*a, *b))
+        and erased.isdisjoint(each for ids in people for each in ids)
         and journal.participants[decision]
-        != (tuple(hash_id(each).hex() for each in a), tuple(hash_id(each).hex() for each in b))
+        != tuple(tuple(hash_id(each).hex() for each in ids) for ids in people)
     }
     found.hold("decisions on somebody else", others, len(ledger.decisions))
 
@@ -118,7 +118,7 @@ def _compare_counts(
 ) -> None:
     hash_id, now = store.keys.hash, time()
     erased = {each for ids in ledger.erased for each in ids}
-    decided = {each for pair in ledger.decisions.values() for ids in pair for each in ids}
+    decided = {each for people in ledger.decisions.values() for ids in people for each in ids}
     everybody = {*decided, *ledger.evidence}.union(*ledger.counts.values()) - erased
     says = {each: summarise(_rows(store, hash_id(each), now), now) for each in everybody}
 

@@ -22,7 +22,7 @@ from pairguard.server.callers import Callers
 from pairguard.server.drift_watch import DriftWatch
 from pairguard.server.followed_files import FollowedFiles
 from pairguard.server.generation import Generation
-from pairguard.server.generation_following import GenerationFollowing
+from pairguard.server.generation_following import Following
 from pairguard.server.health import Health
 from pairguard.server.journal_import import JournalImport
 from pairguard.server.metrics import Metrics
@@ -50,7 +50,7 @@ class Parts:
     server: grpc.Server
     pool: ThreadPoolExecutor
     shares_port: bool
-    following: GenerationFollowing
+    following: Following
     store: ParticipantStore
     segments: SegmentWriter
     journal_import: JournalImport

@@ -33,7 +33,9 @@ from pairguard.server.event_recording import EventRecording
 from pairguard.server.evidence_recording import EvidenceRecording
 from pairguard.server.feedback_servicer import FeedbackServicer
 from pairguard.server.generation import Generation, GenerationSlot
-from pairguard.server.generation_following import GenerationFollowing, Sources
+from pairguard.server.generation_following import Following, GenerationFollowing
+from pairguard.server.generation_loading import GenerationLoading
+from pairguard.server.generation_sources import Sources
 from pairguard.server.health import Health
 from pairguard.server.interceptors import CallRecorder, ErrorBoundary, WrappingInterceptor
 from pairguard.server.journal_import import JournalImport
@@ -43,6 +45,8 @@ from pairguard.server.metrics import Metrics
 from pairguard.server.pair_risk_servicer import PairRiskServicer
 from pairguard.server.pool_memory import PoolMemory
 from pairguard.server.pool_scoring import PoolScoring
+from pairguard.server.processes.link import SupervisorLink
+from pairguard.server.processes.ordered_generation import OrderedGeneration
 from pairguard.server.rank_candidates import RankCandidates
 from pairguard.server.ranking import CandidateRanking
 from pairguard.server.ranking_journal import RankingJournal
@@ -87,8 +91,7 @@ def compose(
     store: ParticipantStore | None = None,
     journal_file: JournalFile | None = None,
     import_in_child: bool = True,
-    shares_port: bool = False,
-    does_upkeep: bool = True,
+    supervisor: SupervisorLink | None = None,
     further_handlers: Sequence[grpc.GenericRpcHandler] = (),
 ) -> Application:
     """Put a server together.
@@ -101,9 +104,9 @@ def compose(
         journal_file: Where decisions are recorded; None: segments in the settings' directory.
         import_in_child: Take decisions over into the store in a process of its own, which opens
             the store of the settings; otherwise in a thread.
-        shares_port: Whether other processes may listen on the same port; somebody else then sees
-            to it that they are of this server.
-        does_upkeep: Whether what one process does for all is this one's.
+        supervisor: Whose worker this is: other processes listen on the same port, which the
+            supervisor has reserved, what one does for all one of them does, and what judges is
+            changed when it says so. None: this is the only process.
         further_handlers: Calls that are not pairguard's, served beside them and not recorded.
     """
     metrics = Metrics(CollectorRegistry())
@@ -207,7 +210,7 @@ def compose(
         interceptors=interceptors,
         options=(
             # Alone, a second server on the port must fail and not take half of the calls.
-            ("grpc.so_reuseport", int(shares_port)),
+            ("grpc.so_reuseport", int(supervisor is not None)),
             # New connections come to all processes alike; old ones end so that load spreads. Calls
             # under way on them are answered.
             ("grpc.max_connection_age_ms", int(settings.connection_age_seconds * 1e3)),
@@ -251,16 +254,9 @@ def compose(
             settings=settings,
             server=server,
             pool=pool,
-            shares_port=shares_port,
-            following=GenerationFollowing(
-                Sources(
-                    settings.bundle_path, settings.policy_file, settings.bundle_public_key_file
-                ),
-                generations,
-                metrics,
-                log,
-                check_seconds=settings.reload_check_seconds,
-                clock=clock,
+            shares_port=supervisor is not None,
+            following=_following(
+                settings, supervisor, GenerationLoading(generations, metrics, log, clock=clock)
             ),
             store=store,
             segments=segments,
@@ -272,7 +268,7 @@ def compose(
                 metrics,
                 clock=clock,
                 retention=settings.retention,
-                for_all=does_upkeep,
+                for_all=supervisor is None or supervisor.leads,
             ),
             health=health,
             metrics=metrics,
@@ -285,6 +281,20 @@ def compose(
             callers=callers,
             shadow=shadow,
         )
+    )
+
+
+def _following(
+    settings: Settings, supervisor: SupervisorLink | None, loading: GenerationLoading
+) -> Following:
+    """Return what keeps that which judges up to date."""
+    keys = settings.bundle_public_key_file
+    if supervisor is not None:
+        return OrderedGeneration(supervisor, loading, public_key_file=keys)
+    return GenerationFollowing(
+        Sources(settings.bundle_path, settings.policy_file, keys),
+        loading,
+        check_seconds=settings.reload_check_seconds,
     )
 
 

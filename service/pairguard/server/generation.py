@@ -184,9 +184,21 @@ def read_policy(path: Path | None) -> Policy:
     """
     try:
         text = default_policy_text() if path is None else path.read_text(encoding="utf-8")
-        document = tomllib.loads(text)
     except OSError as error:
         raise PolicyRefused([f"{path} cannot be read: {error.strerror}"]) from error
+    except ValueError as error:
+        raise PolicyRefused([f"{path} is not TOML: {error}"]) from error
+    return parse_policy(text, path)
+
+
+def parse_policy(text: str, path: Path | None) -> Policy:
+    """Return what the text of a policy document says; ``path``: where it was read.
+
+    Raises:
+        PolicyRefused: With every problem found.
+    """
+    try:
+        document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise PolicyRefused([f"{path} is not TOML: {error}"]) from error
     return Policy.from_mapping(document)

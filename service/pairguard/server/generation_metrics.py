@@ -10,7 +10,14 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-RELOAD_RESULTS: Final = ("used", "unchanged", "bundle_refused", "policy_refused", "failed")
+RELOAD_RESULTS: Final = (
+    "used",
+    "unchanged",
+    "bundle_refused",
+    "policy_refused",
+    "failed",
+    "withdrawn",
+)
 """What may become of a changed bundle or policy."""
 
 
@@ -40,7 +47,11 @@ class GenerationMetrics:
             "1 while bundle or policy as they stand cannot be used and earlier ones serve, else 0.",
             registry=registry,
         )
-
+        self._prepared = Gauge(
+            "pairguard_generation_prepared",
+            "1 while a worker holds what it is to switch to with the others, else 0.",
+            registry=registry,
+        )
         self._unkept_promises = Gauge(
             "pairguard_promises_unkept",
             "Promises of the policy, over all regions, that no certificate keeps now; 0: none.",
@@ -59,6 +70,10 @@ class GenerationMetrics:
         self._unkept_promises.set_function(lambda: float(unkept()))
         self._promises_expire_time.set_function(lambda: expire_time() or 0.0)
 
+    def tell_prepared(self, *, prepared: bool) -> None:
+        """Tell whether something that was loaded waits for the other workers."""
+        self._prepared.set(1.0 if prepared else 0.0)
+
     def tell_load_time(self, load_time: float) -> None:
         """Tell when what serves was loaded, seconds since 1970."""
         self._load_time.set(load_time)
@@ -66,4 +81,8 @@ class GenerationMetrics:
     def observe_reload(self, result: str, *, stale: bool) -> None:
         """Count what became of a changed bundle or policy: one of ``RELOAD_RESULTS``."""
         self._reloads.labels(result).inc()
+        self.tell_stale(stale=stale)
+
+    def tell_stale(self, *, stale: bool) -> None:
+        """Tell whether bundle or policy as they stand cannot be used."""
         self._stale.set(1.0 if stale else 0.0)

@@ -72,12 +72,7 @@ def serve(settings: Settings, supervisor: SupervisorLink | None = None) -> int:
     stop = StopSignal()
     # A time of creation beside each counter would nearly double what is scraped.
     disable_created_metrics()  # type: ignore[no-untyped-call]
-    application = compose(
-        settings,
-        log_stream=sys.stdout,
-        shares_port=supervisor is not None,
-        does_upkeep=supervisor is None or supervisor.leads,
-    )
+    application = compose(settings, log_stream=sys.stdout, supervisor=supervisor)
     # From the start: a server that is told to look again must not end by it.
     take_hang_up(reload=application.reload, end=stop.stop)
     if supervisor is not None:

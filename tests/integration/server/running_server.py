@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +36,7 @@ from pairguard.v1.age_assurance_service_pb2_grpc import AgeAssuranceServiceStub
 from pairguard.v1.feedback_service_pb2_grpc import FeedbackServiceStub
 from pairguard.v1.pair_risk_service_pb2_grpc import PairRiskServiceStub
 from tests.domain import NOW
+from tests.waiting import until as until  # noqa: PLC0414 - beside what is waited for
 
 TIMEOUT_SECONDS = 10.0
 
@@ -209,13 +209,3 @@ class BrokenStore(SqliteStore):
         if not self.writes:
             raise StoreUnavailable("told not to write")
         return super().keep_answer(key, answer, now=now)
-
-
-def until(condition: Callable[[], bool], *, seconds: float = TIMEOUT_SECONDS) -> bool:
-    """Wait for a condition, for a bounded time; return whether it came."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True

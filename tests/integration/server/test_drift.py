@@ -192,7 +192,7 @@ def test_another_generation_is_counted_anew(tmp_path: Path) -> None:
         assert server.metric("pairguard_drift_start_time_seconds") == NOW
         clock.now += 60
         other = bundle_with(tmp_path / "other", {})
-        slot = server.application._parts.following._generations
+        slot = server.application.drift._generations
         earlier = slot.current
         slot.put(load_generation(other, None))
 
@@ -210,7 +210,7 @@ def test_another_generation_is_counted_anew(tmp_path: Path) -> None:
 
 def test_what_an_earlier_generation_judged_is_not_counted(tmp_path: Path) -> None:
     with watching(tmp_path, reference(), drift_pairs_per_second=10) as (server, _):
-        slot = server.application._parts.following._generations
+        slot = server.application.drift._generations
         server.application.drift.stop()
         request = pair_request("region: 'GB'")
         server.pair_risk.ScorePair(request, timeout=TIMEOUT_SECONDS)

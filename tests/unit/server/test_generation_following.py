@@ -21,10 +21,12 @@ from pairguard.bundle.loading import load_bundle
 from pairguard.bundle.publication import publish
 from pairguard.bundle.signature import make_keys, sign_bundle
 from pairguard.errors import BundleRefused, ConfigurationRefused
-from pairguard.server import generation_following
+from pairguard.server import generation_following, generation_loading
 from pairguard.server.canonical_log import CanonicalLog
 from pairguard.server.generation import Generation, GenerationSlot, read_policy
-from pairguard.server.generation_following import GenerationFollowing, Sources
+from pairguard.server.generation_following import GenerationFollowing
+from pairguard.server.generation_loading import GenerationLoading
+from pairguard.server.generation_sources import Sources
 from pairguard.server.metrics import Metrics
 from tests.domain import NOW
 from tests.unit.bundle.example import example, example_without_models
@@ -61,11 +63,8 @@ class Following:
         log = CanonicalLog(self.written, one_ok_call_in=1, on_lost_line=lambda: None)
         self.following = GenerationFollowing(
             Sources(self.root, self.policy, self.public if with_keys else None),
-            self.slot,
-            self.metrics,
-            log,
+            GenerationLoading(self.slot, self.metrics, log, clock=lambda: NOW),
             check_seconds=0.05,
-            clock=lambda: NOW,
         )
 
     def bundle(self, name: str, *, created: str = "2026-01-31T12:00:00Z") -> Path:
@@ -126,7 +125,7 @@ def test_a_published_bundle_is_taken_once_it_stood_still(serving: Following) -> 
 def test_nothing_is_loaded_while_nothing_changes(
     serving: Following, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generation_following, "load_bundle", None)
+    monkeypatch.setattr(generation_loading, "load_bundle", None)
     monkeypatch.setattr(generation_following, "read_policy", None)
 
     for _ in range(5):
@@ -361,7 +360,7 @@ def test_an_error_that_nobody_thought_of_ends_nothing(
         raise ZeroDivisionError("a text that may hold anything")
 
     before = serving.slot.current
-    monkeypatch.setattr(generation_following, "warm_up", fail)
+    monkeypatch.setattr(generation_loading, "warm_up", fail)
     serving.policy.write_text(policy_text("second"))
     serving.settle()
 
@@ -448,7 +447,7 @@ def test_calls_get_the_interpreter_sooner_while_a_bundle_is_loaded(
         seen.append(sys.getswitchinterval())
         return load(*arguments, **named)
 
-    monkeypatch.setattr(generation_following, "load_bundle", loading)
+    monkeypatch.setattr(generation_loading, "load_bundle", loading)
     publish(serving.root, serving.bundle("two", created="2026-02-01T00:00:00Z"))
     serving.settle()
 

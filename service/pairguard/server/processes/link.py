@@ -1,20 +1,29 @@
 """A worker's end of the pipes to its supervisor.
 
-Owns when the worker beats, and that it ends with its supervisor. It must not know how it serves.
+Owns when the worker beats, and that it ends with its supervisor. It must not know how it serves,
+nor what becomes of an order.
 """
 
 from __future__ import annotations
 
 import os
+import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from pairguard.server.processes.messages import BEAT, Serving, encode
+from pairguard.server.processes.messages import (
+    BEAT,
+    Message,
+    Order,
+    Serving,
+    decode_order,
+    encode,
+)
 
 BEAT_SECONDS: Final = 1.0
-_READ_BYTES = 64
+_READ_BYTES = 65_536
 
 
 class SupervisorLink:
@@ -22,26 +31,40 @@ class SupervisorLink:
 
     Args:
         status_descriptor: Where it tells how it is.
-        life_descriptor: What is open for reading while the supervisor lives.
+        order_descriptor: Where orders come; it ends with the supervisor.
         leads: Whether what only one process may do is this worker's: upkeep.
     """
 
-    def __init__(self, status_descriptor: int, life_descriptor: int, *, leads: bool) -> None:
+    def __init__(self, status_descriptor: int, order_descriptor: int, *, leads: bool) -> None:
         self.leads = leads
         self._status = status_descriptor
-        self._life = life_descriptor
+        self._orders_from = order_descriptor
+        self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
 
     def follow(self, on_end: Callable[[], None]) -> None:
-        """Call ``on_end`` once the supervisor has ended, however that happened."""
+        """Take orders from now on, and call ``on_end`` once the supervisor has ended, however."""
 
-        def wait() -> None:
+        def read() -> None:
+            unread = b""
             with suppress(OSError):
-                while os.read(self._life, _READ_BYTES):
-                    pass
+                while content := os.read(self._orders_from, _READ_BYTES):
+                    *lines, unread = (unread + content).split(b"\n")
+                    for order in map(decode_order, lines):
+                        if order is not None:
+                            self._orders.put(order)
             on_end()
+            self.end_orders()
 
-        threading.Thread(target=wait, name="supervisor", daemon=True).start()
+        threading.Thread(target=read, name="supervisor", daemon=True).start()
+
+    def next_order(self) -> Order | None:
+        """Wait for the next order and return it; None: no more will come."""
+        return self._orders.get()
+
+    def end_orders(self) -> None:
+        """Let whoever waits for the next order go on without."""
+        self._orders.put(None)
 
     def serve(self, serving: Serving, submit: Callable[[Callable[[], None]], object]) -> None:
         """Tell that it serves, and beat from now on, each time that a thread for calls is free.
@@ -51,7 +74,7 @@ class SupervisorLink:
             submit: Has a function called by a thread that works on calls, after those that wait:
                 where all of them are stuck there is no beat.
         """
-        self._write(encode(serving))
+        self.tell(serving)
 
         def beat() -> None:
             self._write(BEAT)
@@ -64,6 +87,10 @@ class SupervisorLink:
                     return  # the threads have been told to end: so has the worker
 
         threading.Thread(target=run, name="beat", daemon=True).start()
+
+    def tell(self, message: Message) -> None:
+        """Tell something."""
+        self._write(encode(message))
 
     def stop(self) -> None:
         """Beat no more."""

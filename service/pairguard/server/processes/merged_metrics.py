@@ -45,6 +45,14 @@ class SupervisorMetrics:
         )
         for why in ("told", "failed", "silent"):
             self._ends.labels(why)
+        self._changes = Counter(
+            "pairguard_workers_changes",
+            "Changes of bundle or policy of all workers, by what became of each.",
+            ("result",),
+            registry=self.registry,
+        )
+        for result in ("switched", "refused", "again"):
+            self._changes.labels(result)
         self.registry.register(_Workers(addresses))
 
     def tell_workers(self, *, serving: int, wanted: int) -> None:
@@ -55,6 +63,10 @@ class SupervisorMetrics:
     def count_end(self, why: str) -> None:
         """Count a worker that ended: told, failed, or silent and killed."""
         self._ends.labels(why).inc()
+
+    def count_change(self, result: str) -> None:
+        """Count a change of bundle or policy: switched, refused, or to be tried again."""
+        self._changes.labels(result).inc()
 
 
 class _Workers(Collector):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from pairguard.server.processes.messages import Order, OrderKind, Release
 from pairguard.server.processes.worker_process import WorkerProcess
 
 FIRST_BACKOFF_SECONDS: Final = 0.5
@@ -43,14 +44,15 @@ class Place:
         worker = self.worker
         return worker is not None and worker.serving is not None and not worker.is_stopping
 
-    def start(self, now: float) -> WorkerProcess:
-        """Put a process in it.
+    def start(self, now: float, release: Release) -> WorkerProcess:
+        """Put a process in it, which loads a release and serves it.
 
         Raises:
             OSError: None can be started.
         """
         self.was_silent = False
         self.worker = WorkerProcess(self._environment, leads=self.number == 0, now=now)
+        self.worker.order(Order(OrderKind.PREPARE, release.number, release))
         return self.worker
 
     def put_off(self, now: float) -> None:

@@ -1,7 +1,7 @@
 """The supervisor: starts workers on one port, restarts those that end, and ends them in order.
 
-Owns which worker is started, stopped or killed when. It must not know how a worker serves, and it
-loads neither gRPC nor a model.
+Owns which worker is started, stopped or killed when. It must not know how a worker serves nor what
+(``releases``), and it loads neither gRPC nor a model.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import FrameType
 from typing import Final
 
@@ -22,10 +22,12 @@ from pairguard.errors import ConfigurationRefused
 from pairguard.server.addresses import Address, parse_address
 from pairguard.server.announcement import say, say_refused, serving_lines
 from pairguard.server.exit_codes import EXIT_KILLED, EXIT_OK, EXIT_REFUSED
+from pairguard.server.generation_sources import Sources
 from pairguard.server.hang_up import take_hang_up
 from pairguard.server.processes.merged_metrics import SupervisorMetrics
 from pairguard.server.processes.messages import Serving
 from pairguard.server.processes.place import Place
+from pairguard.server.processes.releases import Releases
 from pairguard.server.processes.shared_port import SharedPort
 from pairguard.server.processes.worker_process import WorkerProcess
 from pairguard.server.settings import PREFIX, Settings
@@ -85,6 +87,16 @@ class Supervisor:
         self._metrics = SupervisorMetrics(self._metrics_addresses)
         self._metrics_address: Address | None = None
         self._selector = selectors.DefaultSelector()
+        self._woken, self._waking = os.pipe()
+        sources = Sources(
+            settings.bundle_path, settings.policy_file, settings.bundle_public_key_file
+        )
+        self._releases = Releases(
+            sources,
+            self._metrics,
+            check_seconds=settings.reload_check_seconds,
+            on_release=self._wake,
+        )
         self._signals: deque[signal.Signals] = deque()
         self._has_served = False
         self._stop_by: float | None = None
@@ -115,42 +127,48 @@ class Supervisor:
 
     def run(self) -> int:
         """Watch until the last worker has ended after a signal; return the exit code."""
-        woken, waking = os.pipe()
-        for end in (woken, waking):
+        for end in (self._woken, self._waking):
             os.set_blocking(end, False)
-        self._selector.register(woken, selectors.EVENT_READ, None)
+        self._selector.register(self._woken, selectors.EVENT_READ, None)
         for number in _SIGNALS:
             signal.signal(number, self._receive)
         take_hang_up(
             reload=lambda: self._signals.append(signal.SIGHUP),
             end=lambda: self._signals.append(signal.SIGTERM),
         )
-        before = signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
+        before = signal.set_wakeup_fd(self._waking, warn_on_full_buffer=False)
+        self._releases.start()
         try:
-            return self._watch(woken)
+            return self._watch()
         finally:
             signal.set_wakeup_fd(before)
+            self._releases.stop()
             self._selector.close()
-            for end in (woken, waking):
+            for end in (self._woken, self._waking):
                 os.close(end)
+
+    def _wake(self) -> None:
+        with suppress(OSError):
+            os.write(self._waking, b"\0")
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
         self._signals.append(signal.Signals(number))
 
-    def _watch(self, woken: int) -> int:
+    def _watch(self) -> int:
         # The first makes what is made once: the store, its keys, the schema.
         self._start(self._places[0], time.monotonic())
         while True:
             for key, _ in self._selector.select(_WATCH_SECONDS):
                 if key.data is None:
-                    os.read(woken, 512)
-                elif (serving := key.data.read(time.monotonic())) is not None:
-                    self._begins(serving)
+                    os.read(self._woken, 512)
+                else:
+                    self._hear(key.data, time.monotonic())
             while self._signals:
                 self._obey(self._signals.popleft())
             now = time.monotonic()
             for place in self._places:
                 self._look_at(place, now)
+            self._change(now)
             self._replace_next()
             self._metrics.tell_workers(
                 serving=sum(each.serves for each in self._places), wanted=len(self._places)
@@ -164,12 +182,30 @@ class Supervisor:
 
     def _start(self, place: Place, now: float) -> None:
         try:
-            worker = place.start(now)
+            worker = place.start(now, self._releases.to_load)
         except OSError as error:
             place.put_off(now)
             say(f"worker {place.number} cannot be started: {error.strerror}")
             return
         self._selector.register(worker.status_descriptor, selectors.EVENT_READ, worker)
+
+    def _hear(self, worker: WorkerProcess, now: float) -> None:
+        for message in worker.read(now):
+            self._releases.hear(worker, message, now)
+            if isinstance(message, Serving):
+                self._begins(message)
+
+    def _change(self, now: float) -> None:
+        """Go on with what every worker is to take together."""
+        workers = [each.worker for each in self._places if each.worker is not None]
+        for worker in workers:
+            worker.go_on()
+        if self._stop_by is None:
+            self._releases.go_on(
+                [each for each in workers if each.serving is not None],
+                anybody_begins=any(each.serving is None for each in workers),
+                now=now,
+            )
 
     def _begins(self, serving: Serving) -> None:
         if self._has_served:
@@ -186,9 +222,7 @@ class Supervisor:
 
     def _obey(self, number: signal.Signals) -> None:
         if number is signal.SIGHUP:
-            for place in self._places:
-                if place.worker is not None:
-                    place.worker.reload()
+            self._releases.ask()
             return
         if number is signal.SIGUSR2:
             if self._stop_by is None and self._replacing is None:
@@ -212,10 +246,19 @@ class Supervisor:
         """Notice an end, kill what is stuck, start what is due."""
         worker = place.worker
         if worker is None:
-            if self._has_served and self._stop_by is None and now >= place.start_at:
+            others = any(each.worker is not None for each in self._places)
+            if (
+                self._has_served
+                and self._stop_by is None
+                and now >= place.start_at
+                and self._releases.may_begin(others=others)
+            ):
                 self._start(place, now)
         elif worker.has_ended:
+            # What it told before it ended counts.
+            self._hear(worker, now)
             self._selector.unregister(worker.status_descriptor)
+            self._releases.lose(worker, now)
             self._ended(place, worker, place.empty(worker, now), now)
         elif self._is_stuck(place, worker, now):
             worker.kill()
@@ -229,6 +272,8 @@ class Supervisor:
         self._metrics.count_end(why)
         if not self._has_served or self._stop_by is not None:
             return
+        if code == EXIT_REFUSED and all(each.worker is None for each in self._places):
+            self._releases.refused_by_the_only_one()
         if place is self._replacing:
             say(f"worker {place.number} did not begin again: the rest is not replaced")
             self._to_replace.clear()
@@ -251,6 +296,8 @@ class Supervisor:
         """Replace workers one by one, the next when the last serves again."""
         if self._replacing is not None and self._replacing.serves:
             self._replacing = None
+        if self._releases.is_changing:
+            return
         if self._replacing is None and self._to_replace and self._stop_by is None:
             self._replacing = self._to_replace.popleft()
             if self._replacing.worker is not None:

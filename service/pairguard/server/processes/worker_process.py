@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from pairguard.server.processes.messages import Serving, decode
+from pairguard.server.processes.messages import Message, Order, Serving, decode, encode_order
 
 _READ_BYTES: Final = 65_536
 
@@ -38,6 +38,7 @@ class WorkerProcess:
         self.last_beat = now
         self.is_stopping = False
         self._unread = b""
+        self._untold = b""
         self.status_descriptor, writing = os.pipe()
         try:
             command = [sys.executable, "-m", "pairguard.server.processes.worker"]
@@ -56,37 +57,51 @@ class WorkerProcess:
         finally:
             os.close(writing)
         os.set_blocking(self.status_descriptor, False)
+        if self._process.stdin is not None:
+            self._orders = self._process.stdin.fileno()
+            # A worker that does not read must not hold up the supervisor of the others.
+            os.set_blocking(self._orders, False)
 
     @property
     def has_ended(self) -> bool:
         """Whether it is no more."""
         return self._process.poll() is not None
 
-    def read(self, now: float) -> Serving | None:
-        """Take in what it told; return what serves if it has just begun to."""
+    def read(self, now: float) -> list[Message]:
+        """Take in what it told, and return it without the beats."""
         try:
             content = os.read(self.status_descriptor, _READ_BYTES)
         except BlockingIOError:
-            return None
+            return []
         if not content:
-            return None  # it has ended
+            return []  # it has ended
         self.last_beat = now
         *lines, self._unread = (self._unread + content).split(b"\n")
-        for message in map(decode, filter(None, lines)):
-            if message is not None and self.serving is None:
+        found = [each for each in map(decode, filter(None, lines)) if each is not None]
+        for message in found:
+            if isinstance(message, Serving) and self.serving is None:
                 self.serving, self.serving_since = message, now
-                return message
-        return None
+        return found
+
+    def order(self, order: Order) -> None:
+        """Tell it to do something, in order; what its pipe does not take now, `go_on` writes."""
+        self._untold += encode_order(order)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Write what is still to be told."""
+        try:
+            while self._untold:
+                self._untold = self._untold[os.write(self._orders, self._untold) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._untold = b""  # it has ended
 
     def stop(self) -> None:
         """Have it answer what is under way and end; a second time, without delay."""
         self.is_stopping = True
         self._signal(signal.SIGTERM)
-
-    def reload(self) -> None:
-        """Have it look at bundle and policy at once; one that begins reads them anyway."""
-        if self.serving is not None:
-            self._signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """End it at once."""

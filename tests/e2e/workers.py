@@ -1,0 +1,50 @@
+"""The workers of a server process, and the figures that it tells of them."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Callable
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.e2e.server_process import ServerProcess
+from tests.process_facts import children_of, command_of
+
+WORKER = "pairguard.server.processes.worker"
+
+
+def workers_of(server: ServerProcess) -> set[int]:
+    """Return the process ids of the workers that the supervisor has now."""
+    return {each for each in children_of(server.process.pid) if WORKER in command_of(each)}
+
+
+def leader_of(server: ServerProcess) -> int:
+    """Return the process id of worker 0."""
+    (found,) = (each for each in workers_of(server) if "--leads" in command_of(each))
+    return found
+
+
+def figures(server: ServerProcess) -> dict[tuple[str, str], float]:
+    """Return samples by name and worker, added up over all other labels."""
+    with urllib.request.urlopen(server.metrics_url, timeout=10) as answer:  # noqa: S310
+        text = answer.read().decode()
+    found: dict[tuple[str, str], float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            key = (sample.name, sample.labels.get("worker", ""))
+            found[key] = found.get(key, 0.0) + sample.value
+    return found
+
+
+def figure(server: ServerProcess, name: str) -> float:
+    """Return one sample by its name as it is written, labels included; -1.0: there is none."""
+    with urllib.request.urlopen(server.metrics_url, timeout=10) as answer:  # noqa: S310
+        for line in answer.read().decode().splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.rpartition(" ")[2])
+    return -1.0
+
+
+def all_serve(server: ServerProcess, count: int) -> Callable[[], bool]:
+    """Return whether so many workers serve, as a function."""
+    return lambda: figure(server, "pairguard_workers_serving") == count
