@@ -33,6 +33,12 @@ _NUMBERS: Final = Numbers(
 
 def between_bytes(state: StoredState) -> bytes:
     """Return what is kept between two participants, a field of a ``PairDecision``."""
+    if state.readable and not state.personal_block and state.seconds_since_last_met is None:
+        return _NOTHING_BETWEEN
+    return _between(state)
+
+
+def _between(state: StoredState) -> bytes:
     return enclosed(
         _BETWEEN,
         journal_pb2.KeptBetween(
@@ -71,6 +77,7 @@ def _counts(kept: KeptState) -> bytes:
     )
 
 
+_NOTHING_BETWEEN: Final = _between(StoredState())
 _NO_COUNTS: Final = enclosed(_COUNTS, b"")
 _NO_CHATS: Final = enclosed(_COUNTS, _counts(NOTHING_KEPT_OF_CHATS))
 
