@@ -10,24 +10,18 @@ from __future__ import annotations
 from collections import Counter as Counts
 from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from pairguard.age.evidence import EVIDENCE_KINDS
 from pairguard.policy.pair_columns import PairColumns
 from pairguard.risk.model import ParticipantAssessment
-from pairguard.risk.pair import PairRisk
 from pairguard.risk.participant import Participant
+from pairguard.server.call_figures import CallFigures
 from pairguard.server.drift_figures import DriftFigures
 from pairguard.server.drift_view import DriftView
 from pairguard.server.generation_metrics import GenerationMetrics
+from pairguard.server.journal_metrics import JournalMetrics
 from pairguard.server.shadow_metrics import ShadowMetrics
-from pairguard.store.ports import PurgeReport
-from pairguard.store.segments.importing import ImportReport
-
-_DURATION_BUCKETS = (
-    1e-4, 2e-4, 3e-4, 5e-4, 7e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 5.0
-)  # fmt: skip
-_PROBABILITY_BUCKETS = (1e-4, 1e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9, 1.0)
 
 
 class Metrics:
@@ -41,29 +35,10 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self._rpc_seconds = Histogram(
-            "pairguard_rpc_duration_seconds",
-            "Time from the start of a call's work to its answer.",
-            ["method", "code"],
-            registry=registry,
-            buckets=_DURATION_BUCKETS,
-        )
-        self._decisions = Counter(
-            "pairguard_decisions",
-            "Decisions on proposed pairs.",
-            ["decision", "leading_reason"],
-            registry=registry,
-        )
-        probabilities = Histogram(
-            "pairguard_pair_probability",
-            "Probabilities of judged pairs, by part.",
-            ["part"],
-            registry=registry,
-            buckets=_PROBABILITY_BUCKETS,
-        )
-        self._minor_adult = probabilities.labels("minor_adult")
-        self._harm = probabilities.labels("harm")
-        self._risk_score = probabilities.labels("risk_score")
+        self._calls = CallFigures()
+        registry.register(self._calls)
+        self.observe_rpc = self._calls.observe_rpc
+        self.observe_pair = self._calls.observe_pair
         evidence = Counter(
             "pairguard_evidence_items",
             "Items of age evidence in requests.",
@@ -157,48 +132,12 @@ class Metrics:
             "Requests that were sent again and got their earlier answer.",
             registry=registry,
         )
-        self._lost_decisions = Counter(
-            "pairguard_decisions_not_journaled",
-            "Decisions that could not be recorded.",
-            registry=registry,
-        )
-        self._journal_sync_errors = Counter(
-            "pairguard_journal_sync_errors",
-            "Times that recorded decisions could not be put on the disk; they are written again.",
-            registry=registry,
-        )
-        self._imported = Counter(
-            "pairguard_journal_imported_records",
-            "Decisions that were taken over from local files into the store.",
-            registry=registry,
-        )
-        self._damaged = Counter(
-            "pairguard_journal_damaged_records",
-            "Records of local files that were lost, by how.",
-            ("kind",),
-            registry=registry,
-        )
-        self._import_failing = Gauge(
-            "pairguard_journal_import_failing",
-            "1 while the store does not take decisions over, else 0.",
-            registry=registry,
-        )
-        self._import_restarts = Gauge(
-            "pairguard_journal_import_restarts",
-            "Times that the importing process had to be started again.",
-            registry=registry,
-        )
-        self._waiting = Gauge(
-            "pairguard_journal_waiting_participants",
-            "Ids with decisions that the store does not count yet.",
-            registry=registry,
-        )
-        self._purged = Counter(
-            "pairguard_purged",
-            "What was forgotten because its time was over, by what it was.",
-            ("what",),
-            registry=registry,
-        )
+        journal = JournalMetrics(registry)
+        self.count_lost_decision = journal.count_lost_decision
+        self.count_journal_sync_error = journal.count_journal_sync_error
+        self.watch_import = journal.watch_import
+        self.observe_import = journal.observe_import
+        self.observe_purge = journal.observe_purge
         self._authorizations = Counter(
             "pairguard_authorizations",
             "Calls by caller and whether it was let through; only where callers are told apart.",
@@ -251,28 +190,7 @@ class Metrics:
         registry.register(self._drift)
         ProcessCollector(registry=registry)
         # Looking a child up by its labels costs more than counting with it.
-        self._rpc_children: dict[tuple[str, str], Histogram] = {}
-        self._decision_children: dict[tuple[str, str], Counter] = {}
         self._authorization_children: dict[tuple[str, str], Counter] = {}
-
-    def observe_rpc(self, method: str, code: str, duration_seconds: float) -> None:
-        """Count a call of one of pairguard's methods."""
-        child = self._rpc_children.get((method, code))
-        if child is None:
-            child = self._rpc_children[method, code] = self._rpc_seconds.labels(method, code)
-        child.observe(duration_seconds)
-
-    def observe_pair(self, decision: str, leading_reason: str, risk: PairRisk) -> None:
-        """Count a decision on a pair and its probabilities."""
-        child = self._decision_children.get((decision, leading_reason))
-        if child is None:
-            child = self._decisions.labels(decision, leading_reason)
-            self._decision_children[decision, leading_reason] = child
-        child.inc()
-        self._minor_adult.observe(risk.minor_adult_probability)
-        self._risk_score.observe(risk.risk_score)
-        if risk.harm_probability is not None:
-            self._harm.observe(risk.harm_probability)
 
     def observe_ranking(self, columns: PairColumns, *, offered: int, invalid: int) -> None:
         """Count a ranking and its candidates."""
@@ -300,7 +218,7 @@ class Metrics:
 
     def count_unknown_signals(self, assessed: Iterable[ParticipantAssessment]) -> None:
         """Count names that were sent of participants and ignored."""
-        unknown = sum(len(each.unknown_names) for each in assessed)
+        unknown = sum([len(each.unknown_names) for each in assessed])
         if unknown:
             self._unknown_signals.inc(unknown)
 
@@ -341,45 +259,9 @@ class Metrics:
         """Count a request that got its earlier answer."""
         self._repeats.inc()
 
-    def count_lost_decision(self) -> None:
-        """Count a decision that could not be recorded."""
-        self._lost_decisions.inc()
-
-    def count_journal_sync_error(self) -> None:
-        """Count a sync of local files that failed."""
-        self._journal_sync_errors.inc()
-
-    def watch_import(
-        self,
-        *,
-        is_failing: Callable[[], bool],
-        restarts: Callable[[], int],
-        waiting: Callable[[], int],
-    ) -> None:
-        """Ask for the state of the import whenever somebody looks at the figures."""
-        self._import_failing.set_function(lambda: float(is_failing()))
-        self._import_restarts.set_function(restarts)
-        self._waiting.set_function(waiting)
-
     def watch_drift(self, view: Callable[[], DriftView]) -> None:
         """Ask for drift whenever somebody looks at the figures."""
         self._drift.watch(view)
-
-    def observe_import(self, report: ImportReport) -> None:
-        """Count what an import of local files did."""
-        if report.was_locked_out:
-            return
-        self._imported.inc(report.records)
-        self._damaged.labels("torn").inc(report.torn_records)
-        self._damaged.labels("damaged").inc(report.damaged_records)
-        self._damaged.labels("file").inc(report.damaged_files)
-
-    def observe_purge(self, report: PurgeReport) -> None:
-        """Count what was forgotten."""
-        for kind, count in report.records.items():
-            self._purged.labels(kind.value).inc(count)
-        for what in ("rows", "holds", "answers", "erasures"):
-            self._purged.labels(what).inc(getattr(report, what))
 
     def count_authorization(self, caller: str, outcome: str) -> None:
         """Count a call by the name of its caller, "" where it is not known."""

@@ -33,7 +33,9 @@ _NUMBERS: Final = Numbers(
 
 def between_bytes(state: StoredState) -> bytes:
     """Return what is kept between two participants, a field of a ``PairDecision``."""
-    return enclosed(_BETWEEN, between_of(state).SerializeToString())
+    if state.readable and not state.personal_block and state.seconds_since_last_met is None:
+        return _NOTHING_BETWEEN
+    return _between(state)
 
 
 def between_of(state: StoredState) -> journal_pb2.KeptBetween:
@@ -43,6 +45,10 @@ def between_of(state: StoredState) -> journal_pb2.KeptBetween:
         personal_block=state.personal_block,
         seconds_since_last_met=state.seconds_since_last_met,
     )
+
+
+def _between(state: StoredState) -> bytes:
+    return enclosed(_BETWEEN, between_of(state).SerializeToString())
 
 
 def counts_bytes(kept: KeptState) -> bytes:
@@ -80,6 +86,7 @@ def _counts(kept: KeptState) -> bytes:
     )
 
 
+_NOTHING_BETWEEN: Final = _between(StoredState())
 _NO_COUNTS: Final = enclosed(_COUNTS, b"")
 _NO_CHATS: Final = enclosed(_COUNTS, _counts(NOTHING_KEPT_OF_CHATS))
 

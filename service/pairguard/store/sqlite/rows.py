@@ -38,6 +38,7 @@ _READ: Final = Selection(
 # What nearly every decision asks, as one row: stepping to a row lets other threads in, and getting
 # the turn back costs more than finding it. A row that was set aside is empty, a missing one NULL.
 _FEW: Final = 8
+_NOTHING: Final = KeptParticipant()
 
 
 def _read_few(count: int) -> str:
@@ -69,6 +70,8 @@ def read(
         if not is_held:
             if b"" in few:
                 raise StoreUnavailable(_SET_ASIDE)
+            if not any(few):
+                return (_NOTHING,) * len(participants)
             rows = dict(zip(ids, few, strict=True))
             return tuple(
                 [
