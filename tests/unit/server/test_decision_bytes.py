@@ -184,7 +184,7 @@ def test_what_the_rules_were_told_is_read_back(state: StoredState) -> None:
     pair.participant_a.MergeFromString(counts_bytes(state.a))
     pair.participant_b.MergeFromString(counts_bytes(state.b))
 
-    assert read_kept(pair) == state
+    assert read_kept(pair, pair.participant_a, pair.participant_b) == state
 
 
 # ---- answers -------------------------------------------------------------------------------------
