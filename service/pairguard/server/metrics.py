@@ -242,7 +242,7 @@ class Metrics:
         )
         self._pool_disagreements = Counter(
             "pairguard_pool_disagreements",
-            "Batches that LightGBM ended because the trees of their pool had other bits; 0 is right.",
+            "Batches that LightGBM ended because the trees of their pool had other bits.",
             registry=registry,
         )
         self.shadow = ShadowMetrics(registry)
