@@ -181,7 +181,7 @@ class Metrics:
         )
         self._pool_disagreements = Counter(
             "pairguard_pool_disagreements",
-            "Pools that LightGBM scored because its bits differed from those of the pool's trees.",
+            "Batches that LightGBM ended because the trees of their pool had other bits.",
             registry=registry,
         )
         self.shadow = ShadowMetrics(registry)
