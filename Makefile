@@ -164,7 +164,7 @@ bench-peers: $(VENV)/.editable $(VENV)-peers/.locked bundle ## the same model wi
 	@$(BIN)/python -m tests.bench --part peers --peer-python $(VENV)-peers/bin/python $(BENCH)
 
 .PHONY: soak
-soak: $(VENV)/.editable bundle ## chats against servers that are killed, a recount, ten minutes of memory (SOAK=...)
+soak: $(VENV)/.editable bundle ## chats against servers that are killed, a recount, memory over time (SOAK=...)
 	@deploy/prerequisites.sh redis-server
 	@$(BIN)/python -m tests.soak --store sqlite $(SOAK)
 	@$(BIN)/python -m tests.soak --store redis $(SOAK)

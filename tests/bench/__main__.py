@@ -71,7 +71,7 @@ def _floors(given: argparse.Namespace) -> None:
         floors_report(
             given.bundle,
             rounds=max(given.rounds // 3, 3),
-            calls=given.calls,
+            calls=max(given.calls // 2, 100),
             seed=_SEED,
             now=time.time(),
         )

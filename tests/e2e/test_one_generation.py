@@ -33,8 +33,11 @@ def platform(tmp_path: Path) -> Platform:
 
 @contextmanager
 def two_workers(platform: Platform) -> Iterator[ServerProcess]:
-    # One that is stopped for a while is not to be taken as stuck.
-    environ = platform.environment(worker_processes="2", worker_silence_seconds="600")
+    # One that is stopped for a while is not to be taken as stuck; looked is when it is asked for,
+    # so that bundle and policy are one change however slow the machine is.
+    environ = platform.environment(
+        worker_processes="2", worker_silence_seconds="600", reload_check_seconds="3600"
+    )
     with started(platform.directory, environ) as server:
         assert server.address
         wait_until(all_serve(server, 2), "two workers serve")
@@ -134,6 +137,7 @@ def test_nobody_switches_before_all_are_ready_and_who_is_killed_then_comes_back_
         with stopped(other):
             platform.write_policy("policy-1")
             publish(platform.root, platform.bundles[1])
+            server.signal(signal.SIGHUP)
             ready = partial(is_told, server, "pairguard_generation_prepared", "0", 1.0)
             wait_until(ready, "the first is ready")
             # It is ready and waits; whoever answers, answers by the one before.
@@ -156,6 +160,7 @@ def test_what_one_worker_refuses_nobody_takes_and_who_begins_begins_with_what_th
         (other,) = workers_of(server) - {leader}
         with stopped(other):
             version = publish(platform.root, platform.bundles[1])
+            server.signal(signal.SIGHUP)
             ready = partial(is_told, server, "pairguard_generation_prepared", "0", 1.0)
             wait_until(ready, "the first is ready")
             (platform.root / version / "calibration.json").write_bytes(b"{}")
@@ -172,6 +177,7 @@ def test_what_one_worker_refuses_nobody_takes_and_who_begins_begins_with_what_th
         assert is_told(server, "pairguard_generation_stale", "0", 1.0)
 
         publish(platform.root, platform.bundles[0])
+        server.signal(signal.SIGHUP)
         for worker in "01":
             fresh = partial(is_told, server, "pairguard_generation_stale", worker, 0.0)
             wait_until(fresh, "both serve what there is")

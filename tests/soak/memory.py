@@ -1,4 +1,4 @@
-"""``make soak``, its part on memory: ten minutes of mixed calls, ever new people, and a flat line.
+"""``make soak``, its part on memory: mixed calls for a quarter of an hour, and a flat line.
 
 Bounded, stops by itself; exit code 1 where the memory of the server or of its importing process may
 grow faster than the bound, where a call failed, or where there was too little load to tell.
@@ -140,8 +140,8 @@ def main() -> int:
     """Run; return 0 where memory is flat."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak.memory", description=__doc__)
     parser.add_argument("--bundle", type=Path, default=Path("var/bundles"))
-    parser.add_argument("--seconds", type=float, default=600.0)
-    parser.add_argument("--warm-up", type=float, default=300.0, help="seconds of it, not counted")
+    parser.add_argument("--seconds", type=float, default=900.0)
+    parser.add_argument("--warm-up", type=float, default=500.0, help="seconds of it, not counted")
     parser.add_argument("--bound", type=float, default=0.5, help="MiB a minute, upper end")
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--rate", type=float, default=200.0, help="calls a second, at most")
