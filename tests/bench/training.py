@@ -28,7 +28,7 @@ from pairguard.risk.model import RiskModel
 from pairguard_training import harm_fit
 from pairguard_training.boosting import Compute, Rows, train
 from pairguard_training.harm_fit import HarmPairs, HarmTrees, fit_trees
-from pairguard_training.pair_stream import Members, PairStream
+from pairguard_training.pair_stream import AgeChances, Members, PairStream
 from pairguard_training.simulation.platform import simulate
 from pairguard_training.tables.participants import SnapshotReader
 from pairguard_training.tables.reading import read_tables
@@ -121,7 +121,7 @@ def stream_in_this_process(*, rows: int, columns: int, seed: int) -> None:
     for count in (rows, rows // 10):
         first = rng.integers(0, people, count)
         second = (first + rng.integers(1, people, count)) % people
-        danger = members.below[18][first] - members.below[18][second]
+        danger = members.ages.below[18][first] - members.ages.below[18][second]
         harmed = np.zeros(count, dtype=np.bool_)
         # So few that they choose no rounds: every run has the same.
         harmed[np.argpartition(-np.abs(danger) - rng.random(count), 100)[:100]] = True
@@ -221,9 +221,9 @@ def _members(features: PairFeatures, people: int, rng: np.random.Generator) -> M
         places={},
         features=features,
         ready=features.ready_matrix(values),
-        below={18: rng.beta(0.3, 0.7, people)},
-        adult_ages=(frozenset({18}),),
-        lines=np.zeros(people, dtype=np.intp),
+        ages=AgeChances(
+            {18: rng.beta(0.3, 0.7, people)}, (frozenset({18}),), np.zeros(people, dtype=np.intp)
+        ),
     )
 
 

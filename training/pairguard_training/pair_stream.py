@@ -1,13 +1,13 @@
 """Pairs of assessed snapshots as rows of features, made when they are asked for.
 
-Owns what is kept of a snapshot for that, a few hundred bytes, and how rows are made of two. A data
+Owns what is kept of a snapshot for that, a few hundred bytes, and what follows of two. A data
 set has many more pairs than a memory holds rows: nothing here holds them. It must not know what is
 learned from the rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,101 @@ _ROWS_AT_ONCE = 1_024  # what a core's own cache holds
 
 
 @dataclass(frozen=True, slots=True)
+class AgeChances:
+    """How likely assessed snapshots are of minors, under each adult age that may count.
+
+    Attributes:
+        below: (n,) P(age < years), by every adult age that counts for somebody.
+        adult_ages: Sets of adult ages.
+        lines: (n,) which of the sets is that of the own region.
+    """
+
+    below: dict[int, Array]
+    adult_ages: tuple[frozenset[int], ...]
+    lines: Places
+
+    def by_adult_ages(
+        self, first: Places, second: Places
+    ) -> Iterator[tuple[frozenset[int], Places]]:
+        """Yield each set of adult ages that counts for pairs, with the places of these pairs."""
+        count = len(self.adult_ages)
+        both = self.lines[first] * count + self.lines[second]
+        for combination in np.unique(both).tolist():
+            one, other = divmod(combination, count)
+            yield self.adult_ages[one] | self.adult_ages[other], np.flatnonzero(both == combination)
+
+    def of_pairs(self, first: Places, second: Places) -> PairChances:
+        """Return how likely pairs are mixed, and both of them minors by the higher adult age."""
+        found = PairChances(*np.empty((3, first.size)))
+        for ages, where in self.by_adult_ages(first, second):
+            a, b = first[where], second[where]
+            found.minor_adult[where] = minor_adult_probabilities(self.below.__getitem__, a, b, ages)
+            chances = self.below[max(ages)]
+            found.minor_first[where], found.minor_second[where] = chances[a], chances[b]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class PairChances:
+    """Chances of pairs, under the adult ages that count for each.
+
+    Attributes:
+        minor_adult: (n,) P(exactly one of the two is a minor).
+        minor_first: (n,) P(the first is one).
+        minor_second: (n,) P(the second is one).
+    """
+
+    minor_adult: Array
+    minor_first: Array
+    minor_second: Array
+
+
+class GatheredChances:
+    """Takes the chances of assessed snapshots, part by part.
+
+    Args:
+        policy: Whose adult ages count.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._ages = sorted(
+            {
+                age
+                for lines in (policy.default, *policy.regions.values())
+                for age in lines.adult_ages
+            }
+        )
+        self._known: dict[frozenset[int], int] = {}
+        self._lines: list[Places] = []
+        self._below = [np.empty((len(self._ages), 0))]
+
+    def add(self, part: Assessed) -> None:
+        """Take the next snapshots."""
+        own = [
+            self._policy.for_participant(person.located_region).adult_ages
+            for person in part.participants.values()
+        ]
+        known = self._known
+        self._lines.append(
+            np.array([known.setdefault(ages, len(known)) for ages in own], dtype=np.intp)
+        )
+        found = part.assessments.values()
+        self._below.append(
+            np.array([[each.age.probability_below(age) for each in found] for age in self._ages])
+        )
+
+    def chances(self) -> AgeChances:
+        """Return what was taken."""
+        below = np.concatenate(self._below, axis=1)
+        return AgeChances(
+            below=dict(zip(self._ages, below, strict=True)),
+            adult_ages=tuple(self._known),
+            lines=np.concatenate([np.empty(0, dtype=np.intp), *self._lines]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Members:
     """Assessed snapshots as members of pairs.
 
@@ -34,17 +129,13 @@ class Members:
         places: Row of each snapshot.
         features: What the columns of pairs are.
         ready: Their parts in the features of any pair.
-        below: (n,) P(age < years), by every adult age that counts for somebody.
-        adult_ages: Sets of adult ages.
-        lines: (n,) which of the sets is that of the own region.
+        ages: How likely they are minors.
     """
 
     places: dict[str, int]
     features: PairFeatures
     ready: ReadyMatrix
-    below: dict[int, Array]
-    adult_ages: tuple[frozenset[int], ...]
-    lines: Places
+    ages: AgeChances
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +189,16 @@ class PairStream:
         return rows
 
     def _fill(self, features: Array, minor_adult: Array, first: Places, second: Places) -> None:
-        members = self.members
-        count = len(members.adult_ages)
-        both = members.lines[first] * count + members.lines[second]
-        for combination in np.unique(both).tolist():
-            one, other = divmod(combination, count)
-            ages = members.adult_ages[one] | members.adult_ages[other]
-            where = np.flatnonzero(both == combination)
+        members, below = self.members, self.members.ages.below
+        for ages, where in members.ages.by_adult_ages(first, second):
             a, b = first[where], second[where]
-            mixed = minor_adult_probabilities(members.below.__getitem__, a, b, ages)
+            mixed = minor_adult_probabilities(below.__getitem__, a, b, ages)
             minor_adult[where] = mixed
             features[where] = members.features.pool_rows(
                 members.ready,
                 a,
                 b,
-                probability_minor=members.below[max(ages)],
+                probability_minor=below[max(ages)],
                 minor_adult_probability=mixed,
             )
 
@@ -164,30 +250,18 @@ def pair_stream(
 
 def _members(features: PairFeatures, policy: Policy, parts: Iterable[Assessed]) -> Members:
     """Keep of assessed snapshots what their pairs need."""
-    every_age = sorted(
-        {age for lines in (policy.default, *policy.regions.values()) for age in lines.adult_ages}
-    )
     places: dict[str, int] = {}
-    known: dict[frozenset[int], int] = {}
     kept: list[ReadyMatrix] = []
-    chances: list[Array] = []
-    lines: list[int] = []
+    gathered = GatheredChances(policy)
     for part in parts:
         found = list(part.assessments.values())
         if not found:
             continue
         kept.append(features.ready_matrix(np.stack([each.values for each in found])))
-        chances.append(
-            np.array([[each.age.probability_below(age) for each in found] for age in every_age])
-        )
-        for name in part.assessments:
-            places[name] = len(places)
-            own = policy.for_participant(part.participants[name].located_region).adult_ages
-            lines.append(known.setdefault(own, len(known)))
+        gathered.add(part)
+        places |= {name: len(places) + row for row, name in enumerate(part.assessments)}
     if not kept:
         kept = [ReadyMatrix(np.empty((0, 0)), np.empty(0))]
-        chances = [np.empty((len(every_age), 0))]
-    below = np.concatenate(chances, axis=1)
     return Members(
         places=places,
         features=features,
@@ -195,7 +269,5 @@ def _members(features: PairFeatures, policy: Policy, parts: Iterable[Assessed]) 
             np.concatenate([each.parts for each in kept]),
             np.concatenate([each.tag_counts for each in kept]),
         ),
-        below=dict(zip(every_age, below, strict=True)),
-        adult_ages=tuple(known),
-        lines=np.array(lines, dtype=np.intp),
+        ages=gathered.chances(),
     )

@@ -135,19 +135,43 @@ class Subsample:
     kept_share: float
 
 
-def subsample(pairs: MetPairs, *, most: int, seed: int) -> Subsample:
+@dataclass(frozen=True, slots=True)
+class KeptPlaces:
+    """All harmed pairs and some of the others.
+
+    Attributes:
+        places: Of those that were kept, rising.
+        weights: What each stands for: 1, or 1 / ``kept_share`` where it came to no harm.
+        kept_share: Share of the others that was kept.
+    """
+
+    places: Places
+    weights: Array
+    kept_share: float
+
+
+def kept_places(harmed: Mask, *, most: int, seed: int) -> KeptPlaces:
     """Keep every harmed pair, and others so that there are ``most`` at most.
 
     Each of the others that is kept weighs 1 / the share that was: so the level of what is learned
     needs no other correction, at any base rate.
     """
-    others = np.flatnonzero(~pairs.harmed)
-    wanted = max(most - pairs.positives, 1)
+    others = np.flatnonzero(~harmed)
+    wanted = max(most - int(harmed.sum()), 1)
     if others.size <= wanted:
-        return Subsample(pairs, 1.0)
+        return KeptPlaces(np.arange(harmed.size), np.ones(harmed.size), 1.0)
     kept = np.random.default_rng(seed).choice(others, wanted, replace=False)
-    chosen = np.sort(np.concatenate([np.flatnonzero(pairs.harmed), kept]))
+    places = np.sort(np.concatenate([np.flatnonzero(harmed), kept]))
     share = wanted / others.size
-    some = pairs.where(chosen)
-    weights = np.where(some.harmed, some.weights, some.weights / share)
-    return Subsample(replace(some, weights=weights), share)
+    return KeptPlaces(places, np.where(harmed[places], 1.0, 1.0 / share), share)
+
+
+def subsample(pairs: MetPairs, *, most: int, seed: int) -> Subsample:
+    """Keep pairs as ``kept_places`` says, their weights corrected."""
+    kept = kept_places(pairs.harmed, most=most, seed=seed)
+    if kept.places.size == pairs.count:
+        return Subsample(pairs, 1.0)
+    some = pairs.where(kept.places)
+    # Not times 1 / share, which is another bit.
+    weights = np.where(some.harmed, some.weights, some.weights / kept.kept_share)
+    return Subsample(replace(some, weights=weights), kept.kept_share)

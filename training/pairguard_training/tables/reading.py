@@ -7,7 +7,7 @@ model (``participants`` turns them into the domain's values).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -42,6 +42,14 @@ class Tables:
     age_labels: pl.DataFrame
     data_hash: str = ""
     warnings: tuple[str, ...] = field(default=())
+
+    def of_labelled(self) -> Tables:
+        """Return the same with the snapshots and the evidence of people with an age label alone."""
+        people = self.age_labels["participant_id"].unique()
+        snapshots = self.snapshots.filter(pl.col("participant_id").is_in(people.implode()))
+        names = snapshots["snapshot_id"]
+        evidence = self.age_evidence.filter(pl.col("snapshot_id").is_in(names.implode()))
+        return replace(self, snapshots=snapshots, age_evidence=evidence)
 
 
 def read_tables(
