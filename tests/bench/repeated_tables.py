@@ -72,12 +72,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--participants", type=int, default=20_000, help="of a world")
     parser.add_argument("--pairs", type=int, default=100_000, help="of a world, before pairings")
+    parser.add_argument("--verified", type=int, default=1_000, help="of a world")
     parser.add_argument("--worlds", type=int, default=10)
     parser.add_argument("--pairings", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     base = given.out / "world"
-    simulate(base, participants=given.participants, pairs=given.pairs, seed=given.seed)
+    simulate(
+        base,
+        participants=given.participants,
+        pairs=given.pairs,
+        seed=given.seed,
+        verified=given.verified,
+    )
     count = write_repeated(base, given.out, worlds=given.worlds, pairings=given.pairings)
     sys.stdout.write(f"{count:,} pairs in {given.out}\n")
 

@@ -1,7 +1,7 @@
 """Assessing the snapshots of a data set with the functions that serve.
 
 Owns the batch: each snapshot once. It must not know what is learned from them, nor what is made of
-pairs of them (``pair_stream``).
+pairs of them (``pair_rows``).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from pairguard.risk.features import PairFeatures
 from pairguard.risk.model import RiskModel
 from pairguard_training.assessing import assess_snapshots
 from pairguard_training.drift.section import drift_reference
-from pairguard_training.pair_stream import PairRows, pair_rows
+from pairguard_training.pair_rows import PairRows, pair_rows
 from pairguard_training.splitting import Part, Split, hash_fraction
 from pairguard_training.tables.participants import snapshot_rows
 from pairguard_training.tables.reading import Tables

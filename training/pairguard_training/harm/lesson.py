@@ -20,7 +20,7 @@ from pairguard_training.harm.pairs import MetPairs, kept_places
 from pairguard_training.harm.selection import selection_weights
 from pairguard_training.harm_labels import HarmRows
 from pairguard_training.manifest_figures import figure
-from pairguard_training.pair_stream import GatheredChances
+from pairguard_training.pair_chances import GatheredChances
 from pairguard_training.splitting import Part, Split
 from pairguard_training.tables.participants import Rows
 from pairguard_training.tables.reading import Tables
