@@ -88,6 +88,7 @@ def read_parts(directory: Path, files: tuple[Path, ...], problems: list[str]) ->
     for path in files:
         shown = path.relative_to(directory).as_posix()
         frame = _read_part(path, shown, problems)
+        pa.default_memory_pool().release_unused()
         if frame is not None:
             frames.append(frame)
     if not frames:
@@ -95,7 +96,8 @@ def read_parts(directory: Path, files: tuple[Path, ...], problems: list[str]) ->
     if len(frames) == 1:
         return frames[0]
     try:
-        return pl.concat(frames, how="diagonal_relaxed", rechunk=True)
+        # Not made one piece here, which would hold everything twice: columns are, one by one.
+        return pl.concat(frames, how="diagonal_relaxed", rechunk=False)
     except pl.exceptions.PolarsError as error:
         kinds: dict[str, set[str]] = {}
         for frame in frames:
