@@ -96,8 +96,7 @@ def read_parts(directory: Path, files: tuple[Path, ...], problems: list[str]) ->
     if len(frames) == 1:
         return frames[0]
     try:
-        # Not made one piece here, which would hold everything twice: columns are, one by one.
-        return pl.concat(frames, how="diagonal_relaxed", rechunk=False)
+        return pl.concat(frames, how="diagonal_relaxed", rechunk=True)
     except pl.exceptions.PolarsError as error:
         kinds: dict[str, set[str]] = {}
         for frame in frames:

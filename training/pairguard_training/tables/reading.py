@@ -140,13 +140,13 @@ def _conform_table(
 ) -> pl.DataFrame:
     """Return the table with every fixed column in its type, its families, and nothing else."""
     unread, rows = not frame.columns, frame.height
-    # Each column of the frame is given up as soon as it has its type: a table is not held twice.
+    # Each column of the frame is given up as soon as it has its type.
     held = {series.name: series for series in frame.get_columns()}
     del frame
     columns: list[pl.Series] = []
     for column in schema.columns:
         if column.name in held:
-            found = held.pop(column.name).rechunk()
+            found = held.pop(column.name)
             columns.append(conform(schema.name, found, column, problems))
             continue
         if column.required and not unread:
@@ -161,7 +161,7 @@ def _conform_table(
         if described is None:
             ignored.append(name)
         else:
-            columns.append(conform(schema.name, held.pop(name).rechunk(), described, problems))
+            columns.append(conform(schema.name, held.pop(name), described, problems))
     if ignored:
         shown = ", ".join(map(repr, ignored[:10])) + (", ..." if len(ignored) > 10 else "")
         warnings.append(f"{schema.name}: columns outside the schema are ignored: {shown}")
