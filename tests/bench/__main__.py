@@ -45,8 +45,9 @@ def main() -> int:
     parser.add_argument("--participants", type=int, default=1_000_000, help="of a large store")
     parser.add_argument("--peer-python", type=Path, help="a Python that has MLServer")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of a fit on ready rows")
-    parser.add_argument("--streamed-rows", type=int, default=2_000_000, help="of a streamed fit")
-    parser.add_argument("--columns", type=int, default=60, help="of either")
+    parser.add_argument("--columns", type=int, default=60, help="of these rows")
+    parser.add_argument("--worlds", type=int, default=1, help="of a whole fit: 100,000 pairs each")
+    parser.add_argument("--pairings", type=int, default=3, help="so many times as many of these")
     parser.add_argument("--part", choices=("all", *_PARTS), default="all")
     given = parser.parse_args()
     for name, measure in _PARTS.items():

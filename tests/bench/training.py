@@ -8,7 +8,6 @@ turns, and ratios are taken inside each turn.
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import lightgbm
 import numpy as np
@@ -25,18 +25,19 @@ from pairguard.bundle.loading import load_bundle
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.model import RiskModel
-from pairguard_training import harm_fit
 from pairguard_training.boosting import Compute, Rows, train
-from pairguard_training.harm_fit import HarmPairs, HarmTrees, fit_trees
-from pairguard_training.pair_stream import Members, PairStream
+from pairguard_training.harm import teaching
+from pairguard_training.harm.any_rows import LabelledRows, RowsFit, fit_rows
+from pairguard_training.harm.settings import HarmSettings
 from pairguard_training.simulation.platform import simulate
 from pairguard_training.tables.participants import SnapshotReader
 from pairguard_training.tables.reading import read_tables
 from tests.bench.compare import bootstrap_interval
+from tests.bench.repeated_tables import write_repeated
 
 _COMPUTE_SEED = 1
 _EXECUTION = {"num_threads": 1, "verbosity": -1, "seed": _COMPUTE_SEED}
-_PEOPLE_OF_A_STREAM = 200_000
+_PEOPLE, _PAIRS = 20_000, 100_000
 _SNAPSHOTS = 4_000
 
 
@@ -44,104 +45,110 @@ def training_report(*, rows: int, columns: int, rounds: int, seed: int) -> str:
     """Measure a fit on ready rows and describe it.
 
     Args:
-        rows: Rows that the trees learn from; half as many more calibrate.
+        rows: Rows to learn from.
         columns: Of each row.
         rounds: Turns.
         seed: Of the rows.
     """
     features = _features(columns)
     columns = len(features.names)
-    learned, other = _pairs(rows, columns, seed), _pairs(rows // 2, columns, seed + 1)
-    settings = {
-        **harm_fit._SETTINGS,
-        "monotone_constraints": list(features.monotone_constraints),
-    }
+    labelled = _pairs(features, rows, seed)
     compute = Compute(threads=1, seed=_COMPUTE_SEED)
-    found = fit_trees(features, learned, other, compute=compute)
-    assert isinstance(found, HarmTrees)
-    held = np.asarray(learned.features)
-    labels, ones = learned.harmed.astype(np.float64), np.ones(rows)
+    found = fit_rows(labelled, compute=compute)
+    assert isinstance(found, RowsFit)
+    settings = HarmSettings().untaught_trees | {
+        "monotone_constraints": list(features.monotone_constraints)
+    }
+    labels, ones = labelled.harmed.astype(np.float64), np.ones(rows)
 
     def bare() -> None:
         lightgbm.train(
             settings | _EXECUTION,
-            lightgbm.Dataset(held, label=labels),
+            lightgbm.Dataset(labelled.table, label=labels),
             num_boost_round=found.rounds,
         )
 
-    def bare_with_rounds() -> None:
-        bare()
-        _bare_search(learned, settings, compute)
-
     def ours() -> None:
-        train(Rows(held, labels, ones), settings, rounds=found.rounds, compute=compute, title="")
+        train(
+            Rows(labelled.table, labels, ones),
+            settings,
+            rounds=found.rounds,
+            compute=compute,
+            title="",
+        )
+
+    def bare_on_all_rows() -> None:
+        for lesson, count in lessons:
+            lightgbm.train(
+                settings | _EXECUTION,
+                lightgbm.Dataset(lesson.features, label=lesson.labels, weight=lesson.weights),
+                num_boost_round=count,
+            )
 
     def whole() -> None:
-        assert isinstance(fit_trees(features, learned, other, compute=compute), HarmTrees)
+        assert isinstance(fit_rows(labelled, compute=compute), RowsFit)
 
+    lessons = _lessons(labelled, compute)
     times: dict[str, list[float]] = {}
     for turn in range(rounds):
-        order = [("bare", bare), ("ours", ours), ("search", bare_with_rounds), ("whole", whole)]
+        order = [("bare", bare), ("ours", ours), ("all", bare_on_all_rows), ("whole", whole)]
         for name, call in order if turn % 2 else reversed(order):
             times.setdefault(name, []).append(_seconds(call))
+    trained = ", ".join(f"{lesson.labels.size:,} x {count}" for lesson, count in lessons)
     return "\n".join(
         [
-            f"{rows:,} rows x {columns}, {learned.positives:,} events, {found.rounds} rounds",
+            f"{rows:,} rows x {columns}, {labelled.positives:,} events, {found.rounds} rounds",
+            f"a whole fit trains rows x rounds: {trained}",
             f"{rounds} turns, seed {seed}; processor seconds, medians, 95 % intervals",
-            f"bare LightGBM, trees alone {statistics.median(times['bare']):.2f}",
+            f"bare LightGBM, all rows once {statistics.median(times['bare']):.2f}",
             _ratio("trees alone as trained here", times["ours"], times["bare"]),
-            f"bare LightGBM, and the same search {statistics.median(times['search']):.2f}",
-            _ratio("whole fit: search, trees, calibration", times["whole"], times["search"]),
-            _ratio("whole fit, against trees alone", times["whole"], times["bare"]),
+            f"bare LightGBM, the rows and rounds of a fit {statistics.median(times['all']):.2f}",
+            _ratio("whole fit: folds, choice, trees, calibration", times["whole"], times["all"]),
+            _ratio("whole fit, against all rows once", times["whole"], times["bare"]),
         ]
     )
 
 
-def streaming_report(*, rows: int, columns: int, seed: int) -> str:
-    """Fit streamed pairs in a process of its own, and tell how much memory it ever had."""
-    program = (
-        "from tests.bench.training import stream_in_this_process as run;"
-        f"run(rows={rows}, columns={columns}, seed={seed})"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
+def _lessons(labelled: LabelledRows, compute: Compute) -> list[tuple[Rows, int]]:
+    """Return the rows and rounds of everything that a fit trains."""
+    lessons: list[tuple[Rows, int]] = []
+
+    def noted(rows: Rows, *given: Any, rounds: int, **named: Any) -> lightgbm.Booster:
+        lessons.append((rows, rounds))
+        return train(rows, *given, rounds=rounds, **named)
+
+    with mock.patch.object(teaching, "train", noted):
+        fit_rows(labelled, compute=compute)
+    return lessons
 
 
-def stream_in_this_process(*, rows: int, columns: int, seed: int) -> None:
-    """Fit the harm model's trees to pairs that are made when asked for; print the cost."""
-    features = _features(columns)
-    columns = len(features.names)
-    rng = np.random.default_rng(seed)
-    people = min(_PEOPLE_OF_A_STREAM, rows)
-    members = _members(features, people, rng)
-    names = [f"person-{person}" for person in range(people)]
-    parts = []
-    for count in (rows, rows // 10):
-        first = rng.integers(0, people, count)
-        second = (first + rng.integers(1, people, count)) % people
-        danger = members.below[18][first] - members.below[18][second]
-        harmed = np.zeros(count, dtype=np.bool_)
-        # So few that they choose no rounds: every run has the same.
-        harmed[np.argpartition(-np.abs(danger) - rng.random(count), 100)[:100]] = True
-        parts.append(
-            HarmPairs(
-                PairStream(members, first, second),
-                harmed,
-                [names[person] for person in first.tolist()],
-                [names[person] for person in second.tolist()],
-            )
+def fit_report(*, worlds: int, pairings: int, seed: int) -> str:
+    """Run ``pairguard-train fit`` in a process of its own on tables of many pairs; tell its memory.
+
+    Args:
+        worlds: How often a simulated world is repeated.
+        pairings: How many times as many pairs each has.
+        seed: Of the world.
+    """
+    with tempfile.TemporaryDirectory() as workplace:
+        tables = Path(workplace) / "tables"
+        simulate(Path(workplace) / "world", participants=_PEOPLE, pairs=_PAIRS, seed=seed)
+        pairs = write_repeated(Path(workplace) / "world", tables, worlds=worlds, pairings=pairings)
+        fit = ["fit", "--tables", str(tables), "--out", f"{workplace}/fitted", "--threads", "1"]
+        program = (
+            "import resource, sys, time; from pairguard_training.__main__ import main;"
+            "ended = main(sys.argv[1:]); "
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time());"
+            "sys.exit(ended)"
         )
-    before = _peak_bytes()
-    began = time.process_time()
-    found = fit_trees(features, *parts, compute=Compute(threads=1, seed=_COMPUTE_SEED))
-    assert isinstance(found, HarmTrees)
-    sys.stdout.write(
-        f"{rows:,} streamed pairs x {columns} of {people:,} people, {found.rounds} rounds, "
-        f"{time.process_time() - began:.0f} processor seconds: "
-        f"{_peak_bytes() / 1e9:.2f} GB at most, {before / 1e9:.2f} GB before the fit; "
-        f"as an array the rows alone are {rows * columns * 8 / 1e9:.2f} GB\n"
+        done = subprocess.run(
+            [sys.executable, "-c", program, *fit], capture_output=True, text=True, check=True
+        )
+    peak, seconds = done.stdout.split()[-2:]
+    unit = 1 if sys.platform == "darwin" else 1024
+    return (
+        f"pairguard-train fit, {pairs:,} pairs of {worlds * _PEOPLE:,} people: "
+        f"{unit * int(peak) / 1e9:.2f} GB at most, {float(seconds):.0f} processor seconds"
     )
 
 
@@ -177,22 +184,6 @@ def snapshots_report(bundle: Path, *, rounds: int, seed: int) -> str:
     )
 
 
-def _bare_search(pairs: HarmPairs, settings: dict[str, Any], compute: Compute) -> None:
-    """Look for the rounds on the same rows as the fit, with LightGBM alone."""
-    inner, outer = harm_fit.set_aside(pairs, compute.seed)
-    if min(pairs.harmed[inner].sum(), pairs.harmed[outer].sum()) < harm_fit.FEWEST_FOR_ROUNDS:
-        return
-    rows, labels = np.asarray(pairs.features), pairs.harmed.astype(np.float64)
-    dataset = lightgbm.Dataset(rows[inner], label=labels[inner])
-    lightgbm.train(
-        settings | _EXECUTION,
-        dataset,
-        num_boost_round=harm_fit.MOST_ROUNDS,
-        valid_sets=[dataset.create_valid(rows[outer], label=labels[outer])],
-        callbacks=[lightgbm.early_stopping(harm_fit.MOST_ROUNDS // 8, verbose=False)],
-    )
-
-
 def _features(columns: int) -> PairFeatures:
     """Return features of about so many columns: three for each signal, and two with a direction."""
     signals: list[dict[str, Any]] = [
@@ -202,29 +193,16 @@ def _features(columns: int) -> PairFeatures:
     return PairFeatures(SignalCatalogue.from_mapping({"signals": signals, "interests": []}))
 
 
-def _pairs(count: int, columns: int, seed: int) -> HarmPairs:
+def _pairs(features: PairFeatures, count: int, seed: int) -> LabelledRows:
     rng = np.random.default_rng(seed)
+    columns = len(features.names)
     rows = rng.normal(0.0, 1.0, (count, columns))
     rows[:, 0] = rng.random(count)
     rows[:, 3:][rng.random((count, columns - 3)) < 0.1] = np.nan
     danger = 3.0 * rows[:, 0] + rows[:, 1] + np.nan_to_num(rows[:, 3]) - 7.0
-    people = [f"person-{place}" for place in rng.integers(0, max(count // 3, 2), 2 * count)]
+    first, second = rng.integers(0, max(count // 3, 2), (2, count))
     harmed = rng.random(count) < 1.0 / (1.0 + np.exp(-danger))
-    return HarmPairs(rows, harmed, people[:count], people[count:])
-
-
-def _members(features: PairFeatures, people: int, rng: np.random.Generator) -> Members:
-    signals = max(place for place in features._order) + 1
-    values = rng.normal(0.0, 1.0, (people, signals))
-    values[rng.random(values.shape) < 0.1] = np.nan
-    return Members(
-        places={},
-        features=features,
-        ready=features.ready_matrix(values),
-        below={18: rng.beta(0.3, 0.7, people)},
-        adult_ages=(frozenset({18}),),
-        lines=np.zeros(people, dtype=np.intp),
-    )
+    return LabelledRows(rows, features, harmed, np.ones(count), first, second)
 
 
 def _seconds(call: Callable[[], object]) -> float:
@@ -243,14 +221,9 @@ def _ratio(name: str, subject: list[float], baseline: list[float]) -> str:
     )
 
 
-def _peak_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
-
-
 def training_reports(given: argparse.Namespace, seed: int) -> Iterator[str]:
     """Yield what this part has to tell, one measurement after the other."""
     turns = max(given.rounds // 5, 3)
     yield training_report(rows=given.rows, columns=given.columns, rounds=turns, seed=seed)
-    yield streaming_report(rows=given.streamed_rows, columns=given.columns, seed=seed)
+    yield fit_report(worlds=given.worlds, pairings=given.pairings, seed=seed)
     yield snapshots_report(given.bundle, rounds=turns, seed=seed)

@@ -17,7 +17,7 @@ from pairguard_training.assessing import assess_snapshots
 from pairguard_training.bundle_build import write_fit
 from pairguard_training.fitting import Fit
 from pairguard_training.harm_labels import newest_time
-from pairguard_training.pair_stream import pair_rows
+from pairguard_training.pair_rows import pair_rows
 from pairguard_training.tables.participants import participants
 from pairguard_training.tables.reading import Tables
 from tests.unit.training.small_world import default_policy, fit_directory, write_small_world

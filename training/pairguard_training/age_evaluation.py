@@ -33,7 +33,7 @@ from pairguard_training.comparison import (
 from pairguard_training.judged_people import JudgedPeople, judged_people
 from pairguard_training.line_calibration import ADULT_AGE_YEARS
 from pairguard_training.pair_decisions import decide_pairs
-from pairguard_training.pair_stream import pair_rows
+from pairguard_training.pair_rows import pair_rows
 from pairguard_training.resampling import Estimate, with_unseen, with_unseen_difference
 from pairguard_training.splitting import Part, Split, hash_fraction
 from pairguard_training.tables.reading import Tables

@@ -1,7 +1,7 @@
 """Assessing the snapshots of a data set with the functions that serve.
 
 Owns the batch: each snapshot once. It must not know what is learned from them, nor what is made of
-pairs of them (``pair_stream``).
+pairs of them (``pair_rows``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pairguard.policy.regions import Policy
 from pairguard.risk.model import ParticipantAssessment, RiskModel
 from pairguard.risk.participant import Participant
 from pairguard_training.progress import progress
-from pairguard_training.tables.participants import SnapshotReader
+from pairguard_training.tables.participants import Rows, SnapshotReader, snapshot_rows
 from pairguard_training.tables.reading import Tables
 
 _CHUNK = 2_048
@@ -75,12 +75,29 @@ def assessed_parts(
     An assessment takes thousands of bytes: whoever needs a few numbers of each keeps those alone.
     """
     names = list(dict.fromkeys(snapshot_ids))
+    rows = snapshot_rows(tables.snapshots, names)
+    if names and rows.min() < 0:
+        raise KeyError(names[int(rows.argmin())])
+    return assessed_rows(model, tables, rows, before_labels=before_labels, title=title)
+
+
+def assessed_rows(
+    model: RiskModel,
+    tables: Tables,
+    rows: Rows,
+    *,
+    before_labels: bool = False,
+    title: str,
+) -> Iterator[Assessed]:
+    """Do the same for rows of the table of snapshots, none of them twice."""
     reader = SnapshotReader(tables, before_labels=before_labels)
-    with progress(len(names), title) as advance:
-        for start in range(0, len(names), _CHUNK):
-            chunk = names[start : start + _CHUNK]
-            people = reader.participants(chunk)
-            times = reader.seconds(chunk).tolist()
+    names = tables.snapshots["snapshot_id"]
+    with progress(rows.size, title) as advance:
+        for start in range(0, rows.size, _CHUNK):
+            places = rows[start : start + _CHUNK]
+            chunk = names[places].to_list()
+            people = reader.participants(places)
+            times = reader.seconds(places).tolist()
             found = model.assess_participants(people, times)
             yield Assessed(
                 participants=dict(zip(chunk, people, strict=True)),

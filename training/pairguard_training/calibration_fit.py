@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, minimize
 from sklearn.linear_model import LogisticRegression
 
 from pairguard.risk.calibration import Calibration
+from pairguard_training.calibration_spline import SortedRows, fit_broken_line
 
 Array = NDArray[np.float64]
 
@@ -33,6 +33,8 @@ _FLATTEST = 0.05  # slope of a piece, log-odds per log-odds
 _STEEPEST = 5.0
 _BENDING = 1e-3  # weight of the squared difference of neighbouring slopes, per positive
 _SLOPE_DIGITS = 12
+_MOST_LEVELS = 200
+_LEVEL_DIGITS = 1e-15
 _WIDEST_OF_NO_SCORES = 1e-9  # scores so alike tell nothing apart, and no slope can be found
 
 
@@ -101,57 +103,35 @@ def _slopes(columns: list[Array], outcomes: _Outcomes) -> list[float]:
 
 
 def _spline(raw: Array, outcomes: _Outcomes) -> dict[str, Any]:
-    happened, weights = outcomes.happened, outcomes.weights
-    knots = _knots(raw, outcomes)
+    order = np.argsort(raw, kind="stable")
+    rows = SortedRows(raw[order], outcomes.happened[order], outcomes.weights[order])
+    knots = _knots(rows)
     if knots.size < 2:
         return _shift(raw, outcomes)
-    widths = np.diff(knots)
-    # One column a piece: how much of it lies below the score. The first and the last are open.
-    starts, ends = knots[:-1], knots[1:].copy()
-    columns = np.clip(raw[:, np.newaxis], starts, ends) - starts
-    columns[:, 0] += np.minimum(raw - knots[0], 0.0)
-    columns[:, -1] += np.maximum(raw - knots[-1], 0.0)
-    bending = _BENDING * float(weights @ happened)
-
-    def loss(parameters: Array) -> tuple[float, Array]:
-        level, slopes = parameters[0], parameters[1:]
-        log_odds = level + columns @ slopes
-        chance = 1.0 / (1.0 + np.exp(-log_odds))
-        value = float(weights @ (np.logaddexp(0.0, log_odds) - happened * log_odds))
-        surprise = weights * (chance - happened)
-        gradient = np.concatenate([[surprise.sum()], surprise @ columns])
-        steps = np.diff(slopes)
-        value += float(bending * (steps**2).sum())
-        gradient[1:-1] -= 2.0 * bending * steps
-        gradient[2:] += 2.0 * bending * steps
-        return value, gradient
-
-    start = np.concatenate([[float(knots[0])], np.ones(widths.size)])
-    found = minimize(
-        loss,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(None, None), *[(_FLATTEST, _STEEPEST)] * widths.size],
-        options={"maxiter": 2_000, "ftol": 1e-13, "gtol": 1e-7},
+    line = fit_broken_line(
+        rows,
+        knots,
+        slope_bounds=(_FLATTEST, _STEEPEST),
+        bending=_BENDING * _dot(rows.weights, rows.happened),
     )
-    slopes = np.round(found.x[1:], _SLOPE_DIGITS)
-    level = _level(columns @ slopes, outcomes)
-    values = level + np.concatenate([[0.0], np.cumsum(slopes * widths)])
+    slopes = np.round(line.slopes, _SLOPE_DIGITS)
+    rises = np.concatenate([[0.0], np.cumsum(slopes * np.diff(knots))])
+    # The first and the last piece are open.
+    piece = np.searchsorted(knots[1:-1], raw, side="right")
+    log_odds = rises[piece] + slopes[piece] * (raw - knots[piece])
+    values = _level(log_odds, outcomes, near=line.level) + rises
     return {"kind": "logit_spline", "knots": knots.tolist(), "values": values.tolist()}
 
 
-def _knots(raw: Array, outcomes: _Outcomes) -> Array:
+def _knots(rows: SortedRows) -> Array:
     """Return knots where positives and negatives both are: quantiles of the two mixed evenly."""
-    happened, weights = outcomes.happened, outcomes.weights
-    positive = float(weights @ happened)
-    weights = weights * np.where(
-        happened > 0.0, 1.0 / positive, 1.0 / (float(weights.sum()) - positive)
+    happened, weights = rows.happened, rows.weights
+    positive = _dot(weights, happened)
+    position = np.cumsum(
+        weights * np.where(happened > 0.0, 1.0 / positive, 1.0 / (float(weights.sum()) - positive))
     )
-    order = np.argsort(raw, kind="stable")
-    position = np.cumsum(weights[order])
     wanted = np.linspace(0.02, 0.98, _SPLINE_PIECES + 1) * position[-1]
-    at = raw[order][np.minimum(np.searchsorted(position, wanted), raw.size - 1)]
+    at = rows.scores[np.minimum(np.searchsorted(position, wanted), rows.scores.size - 1)]
     distinct = np.unique(at)
     # Pieces narrower than this would be steps.
     kept = [float(distinct[0])]
@@ -161,16 +141,40 @@ def _knots(raw: Array, outcomes: _Outcomes) -> Array:
     return np.array(kept)
 
 
-def _level(log_odds: Array, outcomes: _Outcomes) -> float:
-    """Return the shift of log-odds at which the sum of the predictions is that of the labels."""
+def _level(log_odds: Array, outcomes: _Outcomes, *, near: float = 0.0) -> float:
+    """Return the shift of log-odds at which the sum of the predictions is that of the labels.
+
+    The sum rises with the shift, so Newton's method is held between a shift that is too low and one
+    that is too high.
+    """
     weights = outcomes.weights
-    total = float(weights @ outcomes.happened)
-
-    def excess(level: float) -> float:
-        chances = 1.0 / (1.0 + np.exp(-np.clip(log_odds + level, -700.0, 700.0)))
-        return float(weights @ chances) - total
-
+    total = _dot(weights, outcomes.happened)
     middle = float(np.log(total / (float(weights.sum()) - total)))
     low = middle - float(log_odds.max()) - 1.0
     high = middle - float(log_odds.min()) + 1.0
-    return float(brentq(excess, low, high, xtol=1e-13, rtol=1e-14))
+    level = min(max(near, low), high)
+    for _ in range(_MOST_LEVELS):
+        excess, rise = _excess(log_odds + level, weights)
+        excess -= total
+        low, high = (low, level) if excess > 0.0 else (level, high)
+        following = level - excess / rise if rise > 0.0 else low
+        if not low <= following <= high:
+            following = 0.5 * (low + high)
+        moved = abs(following - level)
+        level = following
+        if moved <= _LEVEL_DIGITS * max(abs(level), 1.0):
+            break
+    return level
+
+
+def _excess(log_odds: Array, weights: Array) -> tuple[float, float]:
+    """Return the sum of what is predicted, and how fast it rises with the log-odds."""
+    small = np.exp(-np.minimum(np.abs(log_odds), 700.0))
+    inverse = 1.0 / (1.0 + small)
+    chances = np.where(log_odds >= 0.0, inverse, small * inverse)
+    return _dot(weights, chances), _dot(weights, small * inverse * inverse)
+
+
+def _dot(one: Array, other: Array) -> float:
+    """Return the sum of products, in one order on any number of processors."""
+    return float((one * other).sum())

@@ -115,10 +115,10 @@ def fit_model(
         met: Receives the pairs that the harm model learns from.
     """
     split = split_tables(tables, seed=settings.seed)
-    fitting = _Fitting(tables, catalogue, policy, split, settings, say)
+    fitting = _Fitting(tables, tables.of_labelled(), catalogue, policy, split, settings, say)
     if split.later_from is None:
         fitting.note("The data know too few times to hold out later ones: parts differ by person.")
-    labelled = age_rows(tables)
+    labelled = age_rows(fitting.labelled)
     age_tables = fitting.fit_prior(age_tables, labelled)
     age_tables = fitting.fit_error_rates(age_tables)
     behaviour, behaviour_fit, judging = fitting.fit_behaviour(age_tables, labelled)
@@ -140,9 +140,14 @@ def fit_model(
 
 @dataclass(frozen=True, slots=True)
 class _Fitting:
-    """One fit on its way: what all steps share, and what they have to tell."""
+    """One fit on its way: what all steps share, and what they have to tell.
+
+    ``labelled`` is what the age side is learned from: the rows of people of known age, so that
+    nothing there grows with the others.
+    """
 
     tables: Tables
+    labelled: Tables
     catalogue: SignalCatalogue
     policy: Policy
     split: Split
@@ -187,8 +192,8 @@ class _Fitting:
     def fit_error_rates(self, age_tables: AgeTables) -> AgeTables:
         # Of the training part alone: whoever judges posteriors or calibrates by them must not have
         # taught these tables. Of everything that they had shown, not of a few snapshots.
-        rows = self._part(age_rows(self.tables, snapshots_per_person=None), Part.TRAIN)
-        items = verified_items(self.tables, rows)
+        rows = self._part(age_rows(self.labelled, snapshots_per_person=None), Part.TRAIN)
+        items = verified_items(self.labelled, rows)
         reports = []
         for fit in (with_fitted_checks, with_fitted_ranges, with_fitted_declarations):
             age_tables, found = fit(age_tables, items)
@@ -287,7 +292,7 @@ class _Fitting:
 
         It is judged on ``strangers``, of whom neither the tables nor the scores have seen anybody.
         """
-        evidence = evidence_rows(age_tables, self.catalogue, self.tables, rows.where(strangers))
+        evidence = evidence_rows(age_tables, self.catalogue, self.labelled, rows.where(strangers))
         stacked = fit_stacking(
             evidence,
             fit.out_of_fold[strangers][evidence.places] * found.temperature,
@@ -305,7 +310,7 @@ class _Fitting:
     ) -> HarmFit | None:
         rows = harm_rows(self.tables, report_window_days=self.settings.report_window_days)
         taught = frozenset(self._part(labelled, Part.TRAIN).participants)
-        lesson = HarmLesson(self.tables, rows, self.split, taught)
+        lesson = HarmLesson(self.tables, rows, self.split, taught, seed=self.settings.seed)
         figures: dict[str, Any] = {"report_window_days": self.settings.report_window_days}
         self.metrics["harm"] = figures | lesson.figures()
         for sentence in lesson.sentences():
@@ -360,7 +365,7 @@ class _Fitting:
         return self._part(labelled, Part.TRAIN).joined(self._part(labelled, Part.CALIBRATION))
 
     def _vectors(self, rows: AgeRows) -> Array:
-        people = participants(self.tables, rows.snapshot_ids, before_labels=True)
+        people = participants(self.labelled, rows.snapshot_ids, before_labels=True)
         if not people:
             return np.empty((0, len(self.catalogue.columns)))
         return np.stack([self.catalogue.vector(person).values for person in people])

@@ -128,22 +128,17 @@ def _baselines(
     notes: list[str],
 ) -> dict[str, Array]:
     """Train the baselines on the allowed, mature pairs of people who are not judged."""
-    judged = settings.judged
-    learning = [
-        row
-        for row, (a, b, time) in enumerate(
-            zip(rows.participants_a, rows.participants_b, rows.seconds, strict=True)
-        )
-        if split.parts[a] not in judged
-        and split.parts[b] not in judged
-        and split.admits(Part.TRAIN, time)
-    ]
+    people = split.of_snapshots(tables.snapshots)
+    judged = np.any([people.are(part) for part in settings.judged], axis=0)
+    learning = np.flatnonzero(
+        ~judged[rows.first] & ~judged[rows.second] & split.admitted(Part.TRAIN, rows.seconds)
+    )
     labels = rows.harmed[learning].astype(np.float64)
     if labels.sum() < FEWEST_POSITIVES:
         notes.append(f"{int(labels.sum())} harmed pairs for the baselines: harm without them.")
         return {}
-    names_a = [rows.snapshots_a[row] for row in learning]
-    names_b = [rows.snapshots_b[row] for row in learning]
+    names = tables.snapshots["snapshot_id"]
+    names_a, names_b = (names[side[learning]].to_list() for side in (rows.first, rows.second))
     unique = list(dict.fromkeys([*names_a, *names_b]))
     place = {name: row for row, name in enumerate(unique)}
     matrix = person_matrix(model.catalogue, tables, unique, before_labels=False)

@@ -19,7 +19,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pairguard_training.harm.reports import ReportCounts, judged_reports, report_counts
+from pairguard_training.tables.participants import Rows, snapshot_rows
 from pairguard_training.tables.reading import Tables
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 REPORT_WINDOW_DAYS = 14.0
 
@@ -28,12 +32,13 @@ REPORT_WINDOW_DAYS = 14.0
 class HarmRows:
     """Pairs that met, whose report window has closed and of which something is known.
 
+    There may be many millions: a row is numbers, and ids are looked up when somebody asks.
+
     Attributes:
-        pair_ids: (n,) pairs.
-        snapshots_a: (n,) snapshot of the first participant.
-        snapshots_b: (n,) of the second.
-        participants_a: (n,) id of the first.
-        participants_b: (n,) of the second.
+        tables: The data set.
+        places: (n,) rows of the pairs in its ``pairs``.
+        first: (n,) row in its ``snapshots`` of the first participant's.
+        second: (n,) of the second's.
         seconds: (n,) when it was proposed.
         harmed: (n,) whether a harm report came in time, upheld where it was reviewed.
         by_a: (n,) how far the first is the one who did it: 1, or 0.5 where no report names
@@ -46,62 +51,104 @@ class HarmRows:
         unknown_ids: Their ids.
     """
 
-    pair_ids: list[str]
-    snapshots_a: list[str]
-    snapshots_b: list[str]
-    participants_a: list[str]
-    participants_b: list[str]
-    seconds: NDArray[np.float64]
-    harmed: NDArray[np.bool_]
-    by_a: NDArray[np.float64]
-    by_b: NDArray[np.float64]
-    allow_probability: NDArray[np.float64]
+    tables: Tables
+    places: Rows
+    first: Rows
+    second: Rows
+    seconds: Array
+    harmed: Mask
+    by_a: Array
+    by_b: Array
+    allow_probability: Array
     reports: ReportCounts
     unknown: int
     unknown_ids: list[str]
+
+    @property
+    def pair_ids(self) -> list[str]:
+        """(n,) the pairs."""
+        return self.tables.pairs["pair_id"][self.places].to_list()
 
 
 def harm_rows(tables: Tables, *, report_window_days: float = REPORT_WINDOW_DAYS) -> HarmRows:
     """Return the allowed, mature pairs with their labels; none where no outcomes were recorded."""
     window = pl.duration(microseconds=int(report_window_days * 86_400e6))
     end = newest_time(tables)
+    met = _met(tables)
+    told = tables.outcomes.filter(pl.col("kind").is_in(["report", "review_verdict"]))
+    # Who reports whom is looked at over all that met, before the young pairs are left out.
+    judged = judged_reports(_spoken_of(met, told), told, window)
+    met = met.filter((pl.col("proposed_time") + window) <= pl.lit(end))
+    labels = _labels(judged)
+    spoken = met.with_columns(place=pl.int_range(pl.len())).filter(
+        pl.col("pair_id").is_in(labels["pair_id"].implode())
+    )
+    labels = spoken.join(labels, on="pair_id", maintain_order="left")
+    known = np.ones(met.height, dtype=np.bool_)
+    known[labels.filter(pl.col("harmed").is_null())["place"].to_numpy()] = False
+    labels = labels.filter(pl.col("harmed").is_not_null())
+    harmed = np.zeros(met.height, dtype=np.bool_)
+    harmed[labels["place"].to_numpy()] = labels["harmed"].to_numpy()
+    shares = [np.zeros(met.height), np.zeros(met.height)]
+    for share, of_labelled in zip(shares, _shares(labels), strict=True):
+        share[labels["place"].to_numpy()] = of_labelled
+    unknown_ids = met.filter(pl.Series(~known))["pair_id"].to_list()
+    met = met.filter(pl.Series(known))
+    return HarmRows(
+        tables=tables,
+        places=met["place_of_pair"].to_numpy(),
+        first=met["row_a"].to_numpy(),
+        second=met["row_b"].to_numpy(),
+        seconds=np.asarray(
+            met["proposed_time"].dt.epoch("us").cast(pl.Float64).to_numpy() / 1e6, dtype=np.float64
+        ),
+        harmed=harmed[known],
+        by_a=shares[0][known],
+        by_b=shares[1][known],
+        allow_probability=met["allow_probability"].cast(pl.Float64).to_numpy().astype(np.float64),
+        reports=report_counts(judged.join(spoken, on="pair_id", how="semi")),
+        unknown=len(unknown_ids),
+        unknown_ids=unknown_ids,
+    )
+
+
+def _met(tables: Tables) -> pl.DataFrame:
+    """Return the pairs that met, with the rows of their snapshots and whose these are."""
     # Where starts of chats are told at all, of a pair without one nobody knows yet what came of it.
     untold = tables.pairs["chat_started"].is_null().all()
-    pairs = pairs_with_people(tables).filter(
-        # Where the decision was not recorded, a chat that started says that it was allowed.
-        (pl.col("decision") == "ALLOW") | (pl.col("decision").is_null() & pl.col("chat_started")),
-        pl.col("chat_started").fill_null(value=untold),
-    )
-    if tables.outcomes.is_empty():
-        pairs = pairs.clear()
-    # Who reports whom is looked at over all that met, before the young pairs are left out.
-    judged = judged_reports(pairs, tables.outcomes, window)
-    pairs = pairs.filter((pl.col("proposed_time") + window) <= pl.lit(end))
-    pairs = pairs.join(_labels(judged), on="pair_id", how="left", maintain_order="left")
-    reported = pl.col("culprits").is_not_null()
-    known = pairs.filter(~reported | pl.col("harmed").is_not_null()).with_columns(
-        pl.col("harmed").fill_null(value=False)
-    )
-    by_a, by_b = _shares(known)
-    mature = pairs.select("pair_id")
-    return HarmRows(
-        pair_ids=known["pair_id"].to_list(),
-        snapshots_a=known["snapshot_a"].to_list(),
-        snapshots_b=known["snapshot_b"].to_list(),
-        participants_a=known["participant_a"].to_list(),
-        participants_b=known["participant_b"].to_list(),
-        seconds=np.asarray(
-            known["proposed_time"].dt.epoch("us").cast(pl.Float64).to_numpy() / 1e6,
-            dtype=np.float64,
-        ),
-        harmed=known["harmed"].to_numpy().astype(np.bool_),
-        by_a=by_a,
-        by_b=by_b,
-        allow_probability=known["allow_probability"].cast(pl.Float64).to_numpy().astype(np.float64),
-        reports=report_counts(judged.join(mature, on="pair_id", how="semi")),
-        unknown=pairs.height - known.height,
-        unknown_ids=pairs.filter(reported & pl.col("harmed").is_null())["pair_id"].to_list(),
-    )
+    met = (
+        tables.pairs.lazy()
+        .with_columns(place_of_pair=pl.int_range(pl.len(), dtype=pl.Int32))
+        .filter(
+            # Where the decision was not recorded, a chat that started says that it was allowed.
+            (pl.col("decision") == "ALLOW")
+            | (pl.col("decision").is_null() & pl.col("chat_started")),
+            pl.col("chat_started").fill_null(value=untold),
+            pl.lit(not tables.outcomes.is_empty()),
+        )
+        .select(
+            "place_of_pair", "pair_id", "snapshot_a", "snapshot_b", "proposed_time",
+            "allow_probability",
+        )
+        .collect()
+    )  # fmt: skip
+    owners = tables.snapshots["participant_id"]
+    for side in ("a", "b"):
+        rows = snapshot_rows(tables.snapshots, met[f"snapshot_{side}"])
+        met = met.drop(f"snapshot_{side}").with_columns(
+            pl.Series(f"row_{side}", rows), owners[rows].alias(f"participant_{side}")
+        )
+    return met
+
+
+def _spoken_of(met: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    """Return the pairs that reports and verdicts are about, and all pairs of who reported."""
+    reporters = told["reporter_id"].drop_nulls().unique().implode()
+    return met.filter(
+        pl.col("pair_id").is_in(told["pair_id"].unique().implode())
+        | pl.col("participant_a").is_in(reporters)
+        | pl.col("participant_b").is_in(reporters)
+    ).select("pair_id", "proposed_time", "participant_a", "participant_b")
 
 
 def pairs_with_people(tables: Tables) -> pl.DataFrame:
@@ -146,7 +193,7 @@ def _labels(judged: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _shares(pairs: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _shares(pairs: pl.DataFrame) -> tuple[Array, Array]:
     """Return (n,) how far each side did it: 1 named, 0.5 nobody is named, 0 the other or none."""
     sides = []
     for side in ("participant_a", "participant_b"):

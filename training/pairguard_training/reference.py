@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from pairguard.drift.reference import SECTION, DriftReference
@@ -18,13 +19,15 @@ from pairguard.risk.features import PairFeatures
 from pairguard.risk.model import RiskModel
 from pairguard_training.assessing import assess_snapshots
 from pairguard_training.drift.section import drift_reference
-from pairguard_training.pair_stream import PairRows, pair_rows
+from pairguard_training.pair_rows import PairRows, pair_rows
 from pairguard_training.splitting import Part, Split, hash_fraction
+from pairguard_training.tables.participants import snapshot_rows
 from pairguard_training.tables.reading import Tables
 
 Array = NDArray[np.float64]
 
 SAMPLE_ROWS = 3_000
+_HASHED_AT_ONCE = 1 << 16
 
 _QUANTILES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 _DIGITS = 9
@@ -53,17 +56,15 @@ def sample_reference(
     tables: Tables, model: RiskModel, *, policy: Policy, split: Split, seed: int
 ) -> Reference:
     """Assess a sample of the training part, chosen by hash; with nobody there, of everybody."""
-    names = tables.snapshots["snapshot_id"].to_list()
-    owners = dict(zip(names, tables.snapshots["participant_id"], strict=True))
-    training = {name for name in names if split.parts[owners[name]] is Part.TRAIN}
-    chosen = _sample([name for name in names if name in training] or names, seed)
-    rows = {
-        pair_id: (a, b)
-        for pair_id, a, b in tables.pairs.select("pair_id", "snapshot_a", "snapshot_b").iter_rows()
-        if a in training and b in training
-    }
-    sides = [rows[pair_id] for pair_id in _sample(list(rows), seed)]
-    firsts, seconds = [a for a, _ in sides], [b for _, b in sides]
+    training = split.of_snapshots(tables.snapshots).are(Part.TRAIN)
+    names = tables.snapshots["snapshot_id"]
+    chosen = _sample(names.filter(pl.Series(training)) if training.any() else names, seed).to_list()
+    within = np.ones(tables.pairs.height, dtype=np.bool_)
+    for side in ("snapshot_a", "snapshot_b"):
+        within &= training[snapshot_rows(tables.snapshots, tables.pairs[side])]
+    sampled = _sample(tables.pairs["pair_id"].filter(pl.Series(within)), seed)
+    pairs = tables.pairs.filter(pl.col("pair_id").is_in(sampled.implode()))
+    firsts, seconds = pairs["snapshot_a"].to_list(), pairs["snapshot_b"].to_list()
     assessed = assess_snapshots(
         model, tables, [*chosen, *firsts, *seconds], title="reference distributions"
     )
@@ -72,14 +73,14 @@ def sample_reference(
         for n in chosen
     ]
     assessments = [assessed.assessments[name] for name in chosen]
-    pairs = pair_rows(PairFeatures(model.catalogue), policy, assessed, firsts, seconds)
+    rows = pair_rows(PairFeatures(model.catalogue), policy, assessed, firsts, seconds)
     return Reference(
         vectors=np.stack([assessment.values for assessment in assessments]),
         probability_minor=np.array(
             [a.age.probability_below(age) for a, age in zip(assessments, ages, strict=True)]
         ),
-        pairs=pairs,
-        harm=None if model.harm is None else model.harm.scored_rows(pairs.features)[1],
+        pairs=rows,
+        harm=None if model.harm is None else model.harm.scored_rows(rows.features)[1],
         drift=drift_reference(tables, model, policy, split=split, seed=seed),
     )
 
@@ -114,12 +115,17 @@ def reference_document(catalogue: SignalCatalogue, reference: Reference) -> dict
     }
 
 
-def _sample(names: list[str], seed: int) -> list[str]:
+def _sample(names: pl.Series, seed: int) -> pl.Series:
+    """Return some of the names in their order, chosen by hash; they may be many millions."""
     if len(names) <= SAMPLE_ROWS:
         return names
-    ranked = sorted(names, key=lambda name: hash_fraction(f"reference {name}", seed=seed))
-    kept = set(ranked[:SAMPLE_ROWS])
-    return [name for name in names if name in kept]
+    ranks = np.concatenate(
+        [
+            [hash_fraction(f"reference {name}", seed=seed) for name in part.to_series()]
+            for part in names.to_frame().iter_slices(_HASHED_AT_ONCE)
+        ]
+    )
+    return names[np.sort(np.argsort(ranks, kind="stable")[:SAMPLE_ROWS])]
 
 
 def _distribution(values: Array) -> dict[str, Any]:

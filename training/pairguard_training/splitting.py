@@ -38,6 +38,24 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotParts:
+    """Who is used for what, by rows of the table ``snapshots``.
+
+    Attributes:
+        parts: (m,) place of the participant's part in ``Part``.
+        groups: (m,) number of the participant's group, in the order of the groups' names.
+    """
+
+    parts: NDArray[np.int8]
+    groups: NDArray[np.int32]
+
+    def are(self, part: Part) -> NDArray[np.bool_]:
+        """Return (m,) whose part it is."""
+        found: NDArray[np.bool_] = self.parts == list(Part).index(part)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Split:
     """A division of one data set.
 
@@ -69,6 +87,34 @@ class Split:
                 part.value if part is self.parts[other] and self.admits(part, time) else ""
             )
         return np.array(chosen, dtype=np.str_)
+
+    def of_snapshots(self, snapshots: pl.DataFrame) -> SnapshotParts:
+        """Return the part and the group of each row of the table ``snapshots``."""
+        people = pl.DataFrame(
+            {
+                "participant_id": list(self.parts),
+                "part": [part.value for part in self.parts.values()],
+                "group": [self.groups[person] for person in self.parts],
+            },
+            schema=dict.fromkeys(("participant_id", "part", "group"), pl.String),
+        ).select(
+            "participant_id",
+            part=pl.col("part").replace_strict(
+                {part.value: code for code, part in enumerate(Part)}, return_dtype=pl.Int8
+            ),
+            group=pl.col("group").rank("dense").cast(pl.Int32),
+        )
+        rows = snapshots.select("participant_id").join(
+            people, on="participant_id", how="left", maintain_order="left"
+        )
+        return SnapshotParts(rows["part"].to_numpy(), rows["group"].to_numpy())
+
+    def admitted(self, part: Part, seconds: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return ``admits`` of (n,) times."""
+        if self.later_from is None:
+            return np.ones(seconds.size, dtype=np.bool_)
+        later: NDArray[np.bool_] = seconds >= self.later_from
+        return later if part is Part.TEST else ~later
 
     def admits(self, part: Part, seconds: float) -> bool:
         """Return whether a part may use something of this time."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from pairguard.risk.features import MemberVector, PairFeatures
 from pairguard.risk.model import RiskModel
 from pairguard.risk.pair import minor_adult_probability
-from pairguard_training import assessing, pair_stream
+from pairguard_training import assessing
+from pairguard_training import pair_rows as pair_rows_module
 from pairguard_training.assessing import adult_ages_of, assess_snapshots
 from pairguard_training.fitting import Fit
-from pairguard_training.pair_stream import assess_members, pair_rows
-from pairguard_training.pair_stream import pair_stream as streamed
+from pairguard_training.pair_rows import pair_rows
 from pairguard_training.tables.participants import SnapshotReader, observed_seconds, participants
 from pairguard_training.tables.reading import Tables
 from tests.unit.training.small_world import default_policy
@@ -55,8 +54,7 @@ def test_snapshots_together_have_the_bits_of_each_alone(
 def test_rows_of_pairs_have_the_bits_of_each_pair_alone(
     small_fit: tuple[Tables, Fit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assessing, "_CHUNK", 128)
-    monkeypatch.setattr(pair_stream, "_ROWS_AT_ONCE", 64)
+    monkeypatch.setattr(pair_rows_module, "_ROWS_AT_ONCE", 64)
     tables, fit = small_fit
     policy = default_policy()
     features = PairFeatures(fit.model.catalogue)
@@ -64,10 +62,6 @@ def test_rows_of_pairs_have_the_bits_of_each_pair_alone(
     firsts, seconds = some["snapshot_a"].to_list(), some["snapshot_b"].to_list()
     assessed = assess_snapshots(afresh(fit), tables, [*firsts, *seconds], title="")
     whole = pair_rows(features, policy, assessed, firsts, seconds)
-    members = assess_members(afresh(fit), features, policy, tables, [*firsts, *seconds], title="")
-    stream = streamed(members, firsts, seconds)
-    places = np.array([7, 299, 0, 7])
-    assert stream.take(places).tobytes() == whole.features[places].tobytes()
     several = set()
     for row, (a, b) in enumerate(zip(firsts, seconds, strict=True)):
         one, other = assessed.assessments[a], assessed.assessments[b]

@@ -98,6 +98,22 @@ def positive_number(text: str) -> float:
     return number
 
 
+def share(text: str) -> float:
+    """Read a number between 0 and 1, neither of them."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < 1.0:
+        raise argparse.ArgumentTypeError("must lie between 0 and 1")
+    return number
+
+
+def share_or_none(text: str) -> float:
+    """Read a number of at least 0 and below 1."""
+    return 0.0 if text.strip() in {"0", "0.0"} else share(text)
+
+
 def utc_time_argument(text: str) -> datetime:
     """Read an ISO time as an argument."""
     try:

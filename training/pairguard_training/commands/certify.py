@@ -24,11 +24,17 @@ from pairguard_training.certification.document import (
 )
 from pairguard_training.certification.register import REGISTER, Allowance, Register, Use
 from pairguard_training.certification.verified_people import Holdout, held_out_people
-from pairguard_training.commands.arguments import add_tables, positive, utc_time_argument
-from pairguard_training.commands.inputs import Say, missing_codes, read_policy, say_tables
+from pairguard_training.commands.arguments import (
+    add_tables,
+    positive,
+    share,
+    share_or_none,
+    utc_time_argument,
+)
+from pairguard_training.commands.inputs import Say, read_policy, told_tables
 from pairguard_training.harm_labels import newest_time
 from pairguard_training.splitting import split_tables
-from pairguard_training.tables.reading import Tables, read_tables
+from pairguard_training.tables.reading import Tables
 
 DEFAULT_CONFIDENCE = 0.95
 MOST_VALID_DAYS = 366
@@ -52,11 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name in _RATE_ARGUMENTS.values():
         parser.add_argument(
             f"--{name.replace('_', '-')}",
-            type=_share,
+            type=share,
             metavar="RATE",
             help="a promise, besides those of the policy",
         )
-    parser.add_argument("--confidence", type=_share, default=DEFAULT_CONFIDENCE)
+    parser.add_argument("--confidence", type=share, default=DEFAULT_CONFIDENCE)
     parser.add_argument(
         "--stratum",
         action="append",
@@ -66,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--label-error",
-        type=_share_or_none,
+        type=share_or_none,
         default=0.0,
         metavar="Q",
         help="share of minors, or of adults if that is more, whose label is on the wrong side of "
@@ -95,13 +101,7 @@ def run(arguments: Namespace, say: Say) -> None:
     _check(arguments)
     bundle = load_bundle(arguments.bundle)
     manifest = bundle.manifest
-    say(f"reading {arguments.tables}")
-    tables = read_tables(
-        arguments.tables,
-        catalogue=bundle.model.catalogue,
-        missing_codes=missing_codes(arguments.missing),
-    )
-    say_tables(tables, say)
+    tables = told_tables(arguments, bundle.model.catalogue, say)
     same = tables.data_hash == manifest.data_hash
     if arguments.unseen and same:
         raise ConfigurationRefused(
@@ -279,17 +279,3 @@ def _refuse_without_numbers(promises: list[KeptPromise]) -> None:
             for number in kept.strata
         ]
     )
-
-
-def _share(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0.0 < number < 1.0:
-        raise argparse.ArgumentTypeError("must lie between 0 and 1")
-    return number
-
-
-def _share_or_none(text: str) -> float:
-    return 0.0 if text.strip() in {"0", "0.0"} else _share(text)

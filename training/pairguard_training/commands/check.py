@@ -11,7 +11,7 @@ import polars as pl
 
 from pairguard.bundle.defaults import default_catalogue
 from pairguard_training.catalogue_choice import read_catalogue_file
-from pairguard_training.commands.arguments import utc_time_argument
+from pairguard_training.commands.arguments import add_missing, utc_time_argument
 from pairguard_training.commands.inputs import Say, missing_codes, say_tables
 from pairguard_training.tables.csv_import import CATALOGUE_FILE
 from pairguard_training.tables.reading import Tables, read_tables
@@ -38,13 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=utc_time_argument,
         help="when the tables were written: nothing may be later; without it now",
     )
-    parser.add_argument(
-        "--missing",
-        action="append",
-        default=[],
-        metavar="COLUMN=CODE",
-        help="a code that stands for missing, such as signal.height_cm=0; any number of these",
-    )
+    add_missing(parser)
 
 
 def run(arguments: Namespace, say: Say) -> None:

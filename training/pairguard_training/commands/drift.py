@@ -16,8 +16,14 @@ from pairguard.bundle.documents import canonical_json
 from pairguard.bundle.loading import Bundle, load_bundle
 from pairguard.drift.reference import DriftReference
 from pairguard.errors import ConfigurationRefused, TablesRefused
-from pairguard_training.commands.arguments import add_seed, positive, utc_time_argument
-from pairguard_training.commands.inputs import Say, missing_codes, read_policy, say_tables
+from pairguard_training.commands.arguments import (
+    add_missing,
+    add_policy,
+    add_seed,
+    positive,
+    utc_time_argument,
+)
+from pairguard_training.commands.inputs import Say, read_policy, told_tables
 from pairguard_training.drift.against import compare_references
 from pairguard_training.drift.change_points import change_points
 from pairguard_training.drift.report import (
@@ -28,7 +34,7 @@ from pairguard_training.drift.report import (
     series_text,
 )
 from pairguard_training.drift.series import series
-from pairguard_training.tables.reading import Tables, read_tables
+from pairguard_training.tables.reading import Tables
 
 EXIT_DRIFTED: Final = 1
 
@@ -39,10 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     beside = parser.add_mutually_exclusive_group(required=True)
     beside.add_argument("--tables", type=Path, help="folder of the five tables")
     beside.add_argument("--against", type=Path, help="another bundle, by its own reference")
-    parser.add_argument("--policy", type=Path, help="TOML; without it the one of the package")
-    parser.add_argument(
-        "--missing", action="append", default=[], metavar="COLUMN=CODE", help="as in fit"
-    )
+    add_policy(parser)
+    add_missing(parser)
     parser.add_argument(
         "--since", type=utc_time_argument, metavar="TIME", help="only snapshots from then on"
     )
@@ -107,13 +111,7 @@ def _reference(bundle: Bundle, path: Path) -> DriftReference:
 
 
 def _tables(arguments: Namespace, bundle: Bundle, say: Say) -> Tables:
-    say(f"reading {arguments.tables}")
-    tables = read_tables(
-        arguments.tables,
-        catalogue=bundle.model.catalogue,
-        missing_codes=missing_codes(arguments.missing),
-    )
-    say_tables(tables, say)
+    tables = told_tables(arguments, bundle.model.catalogue, say)
     if tables.data_hash == bundle.manifest.data_hash:
         say("note: these are the tables of the fit: the reference is a sample of these people")
     return tables if arguments.since is None else _later(tables, arguments.since)

@@ -84,6 +84,7 @@ def run(arguments: Namespace, say: Say) -> None:
         arguments.tables, catalogue=catalogue, missing_codes=missing_codes(arguments.missing)
     )
     say_tables(tables, say)
+    tables = tables.for_fitting()
     if catalogue is None:
         catalogue = fitting_catalogue(tables.snapshots, split_tables(tables, seed=arguments.seed))
     say(f"catalogue: {len(catalogue.signals)} signals and {len(catalogue.interests)} interests")

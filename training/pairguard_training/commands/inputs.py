@@ -19,7 +19,8 @@ from pairguard.bundle.documents import read_json
 from pairguard.bundle.loading import load_bundle
 from pairguard.errors import ConfigurationRefused, PolicyRefused
 from pairguard.policy.regions import Policy
-from pairguard_training.tables.reading import Tables
+from pairguard.risk.catalogue import SignalCatalogue
+from pairguard_training.tables.reading import Tables, read_tables
 
 Say = Callable[[str], None]
 
@@ -37,6 +38,16 @@ def chosen_age_tables(arguments: Namespace) -> AgeTables:
     return AgeTables.from_mapping(
         read_json(path.read_bytes(), path.name, reason="AGE_TABLES_INVALID")
     )
+
+
+def told_tables(arguments: Namespace, catalogue: SignalCatalogue, say: Say) -> Tables:
+    """Read the tables that ``--tables`` and ``--missing`` name, for the signals of a bundle."""
+    say(f"reading {arguments.tables}")
+    tables = read_tables(
+        arguments.tables, catalogue=catalogue, missing_codes=missing_codes(arguments.missing)
+    )
+    say_tables(tables, say)
+    return tables
 
 
 def say_tables(tables: Tables, say: Say) -> None:

@@ -15,11 +15,11 @@ from pairguard.errors import ConfigurationRefused
 from pairguard.policy.regions import Policy
 from pairguard_training.champion import meet_champion
 from pairguard_training.commands.arguments import add_tables, positive
-from pairguard_training.commands.inputs import Say, missing_codes, read_policy, say_tables
+from pairguard_training.commands.inputs import Say, read_policy, told_tables
 from pairguard_training.comparison import EvaluationSettings
 from pairguard_training.evaluation import Evaluation, evaluate_model
 from pairguard_training.splitting import split_tables
-from pairguard_training.tables.reading import Tables, read_tables
+from pairguard_training.tables.reading import Tables
 from pairguard_training.truth import read_truth
 
 
@@ -66,13 +66,7 @@ def judge(arguments: Namespace, say: Say) -> Judged:
     bundle = load_bundle(arguments.bundle)
     manifest = bundle.manifest
     serving = None if arguments.champion is None else load_bundle(arguments.champion)
-    say(f"reading {arguments.tables}")
-    tables = read_tables(
-        arguments.tables,
-        catalogue=bundle.model.catalogue,
-        missing_codes=missing_codes(arguments.missing),
-    )
-    say_tables(tables, say)
+    tables = told_tables(arguments, bundle.model.catalogue, say)
     same = tables.data_hash == manifest.data_hash
     if arguments.unseen and same:
         raise ConfigurationRefused(

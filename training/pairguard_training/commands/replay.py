@@ -24,7 +24,7 @@ from pairguard_training.commands.arguments import (
     positive_number,
     utc_time_argument,
 )
-from pairguard_training.commands.inputs import Say, missing_codes, read_policy, say_tables
+from pairguard_training.commands.inputs import Say, read_policy, told_tables
 from pairguard_training.harm_labels import REPORT_WINDOW_DAYS
 from pairguard_training.replaying.journal_source import JournalSource, ShadowCounts
 from pairguard_training.replaying.outcomes import NO_OUTCOMES, journal_outcomes
@@ -34,7 +34,6 @@ from pairguard_training.replaying.result_text import OF_RANKINGS, replay_text
 from pairguard_training.replaying.self_check import Served
 from pairguard_training.replaying.tables_source import table_decisions, table_outcomes
 from pairguard_training.replaying.tally import replay
-from pairguard_training.tables.reading import read_tables
 from pairguard_training.truth import read_truth
 
 _STORE_SECONDS = 5.0  # nobody waits for an answer here
@@ -132,13 +131,7 @@ def _as_served(policy: Policy, bundle: Bundle, say: Say) -> Policy:
 def _over_tables(
     arguments: Namespace, judge: Judge, policy: Policy, served: Served, say: Say
 ) -> tuple[Replay, dict[str, Any]]:
-    say(f"reading {arguments.tables}")
-    tables = read_tables(
-        arguments.tables,
-        catalogue=judge.model.catalogue,
-        missing_codes=missing_codes(arguments.missing),
-    )
-    say_tables(tables, say)
+    tables = told_tables(arguments, judge.model.catalogue, say)
     truth = read_truth(arguments.tables, tables)
     if truth.simulated:
         say("SIMULATED data: no figure below speaks of a real platform")

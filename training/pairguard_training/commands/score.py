@@ -12,11 +12,11 @@ from pairguard.bundle.loading import load_bundle
 from pairguard.errors import ConfigurationRefused
 from pairguard.policy.judgement import Judge
 from pairguard_training.commands.arguments import add_missing, add_policy, add_replace
-from pairguard_training.commands.inputs import Say, missing_codes, read_policy, say_tables
+from pairguard_training.commands.inputs import Say, read_policy, told_tables
 from pairguard_training.scoring.age_scores import AGE_SCORES, age_scores
 from pairguard_training.scoring.pair_scores import PAIR_SCORES, pair_scores
 from pairguard_training.scoring.whole_parquet import whole_parquet
-from pairguard_training.tables.reading import Tables, read_tables
+from pairguard_training.tables.reading import Tables
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,13 +42,7 @@ def run(arguments: Namespace, say: Say) -> None:
         raise ConfigurationRefused([f"--out and --ages are both {out}: name two files"])
     bundle = load_bundle(arguments.bundle)
     judge = Judge(bundle.model, read_policy(arguments.policy))
-    say(f"reading {arguments.tables}")
-    tables = read_tables(
-        arguments.tables,
-        catalogue=bundle.model.catalogue,
-        missing_codes=missing_codes(arguments.missing),
-    )
-    say_tables(tables, say)
+    tables = told_tables(arguments, bundle.model.catalogue, say)
     notes = {
         "pairguard.bundle_version": bundle.version,
         "pairguard.policy_version": judge.policy.version,

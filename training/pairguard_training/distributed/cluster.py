@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairguard.errors import ConfigurationRefused
-from pairguard_training.boosting import AnyRows, feature_names, taken
+from pairguard_training.boosting import Rows, feature_names
 
 Array = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ class DaskCluster:
 
     def train(
         self,
-        rows: AnyRows,
+        rows: Rows,
         parameters: Mapping[str, Any],
         *,
         rounds: int,
@@ -102,7 +102,7 @@ class DaskCluster:
         booster: lightgbm.Booster = model.to_local().booster_
         return booster
 
-    def _frame(self, rows: AnyRows) -> Any:
+    def _frame(self, rows: Rows) -> Any:
         """Return features, labels and weights as one array that the workers hold.
 
         It is there before it is split: parts of features and of labels that were computed apart
@@ -184,9 +184,8 @@ def _version_of_lightgbm() -> str | None:
         return None
 
 
-def _block(rows: AnyRows, places: NDArray[np.intp]) -> Array:
-    features = taken(rows.features, places)
-    return np.column_stack([features, rows.labels[places], rows.weights[places]])
+def _block(rows: Rows, places: NDArray[np.intp]) -> Array:
+    return np.column_stack([rows.features[places], rows.labels[places], rows.weights[places]])
 
 
 def _named(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ service's, where each participant counts once in a window. It must not know what
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -72,13 +72,13 @@ class Sampler:
         among: Snapshots that may be chosen; None: all.
     """
 
-    def __init__(self, tables: Tables, *, seed: int, among: Collection[str] | None = None) -> None:
+    def __init__(self, tables: Tables, *, seed: int, among: pl.Series | None = None) -> None:
         self._generator = np.random.default_rng(seed)
         snapshots = tables.snapshots.select(
             "snapshot_id", "participant_id", day=pl.col("observed_time").dt.date()
         )
         if among is not None:
-            snapshots = snapshots.filter(pl.col("snapshot_id").is_in(list(among)))
+            snapshots = snapshots.filter(pl.col("snapshot_id").is_in(among.implode()))
         pairs = tables.pairs.select("pair_id", "snapshot_a", "snapshot_b", "proposed_time")
         for side in ("a", "b"):
             people = snapshots.select(

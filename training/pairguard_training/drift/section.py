@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+import polars as pl
+
 from pairguard.drift.reference import DriftReference
 from pairguard.policy.regions import Policy
 from pairguard.risk.model import RiskModel
@@ -30,9 +32,9 @@ def drift_reference(
     tables: Tables, model: RiskModel, policy: Policy, *, split: Split, seed: int
 ) -> DriftReference:
     """Return what the training part looks like to the finished model; with nobody there, all."""
-    rows = tables.snapshots.select("snapshot_id", "participant_id").iter_rows()
-    training = {name for name, owner in rows if split.parts[owner] is Part.TRAIN}
-    return reference_of(Sampler(tables, seed=seed, among=training or None), tables, model, policy)
+    training = split.of_snapshots(tables.snapshots).are(Part.TRAIN)
+    among = tables.snapshots["snapshot_id"].filter(pl.Series(training)) if training.any() else None
+    return reference_of(Sampler(tables, seed=seed, among=among), tables, model, policy)
 
 
 def reference_of(

@@ -9,17 +9,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
 from pairguard.risk.calibration import Calibration
 from pairguard_training.calibration_fit import fit_calibration
-from pairguard_training.estimators.checking import of_second_class, two_classes
+from pairguard_training.estimators.checking import EventClassifier, of_second_class, two_classes
 
 Array = NDArray[np.float64]
 
 
-class RareEventCalibrator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped
+class RareEventCalibrator(EventClassifier):
     """From raw scores in log-odds to probabilities, strictly rising, with the sums of the labels.
 
     A shift of the log-odds with fewer than 20 events, beta calibration with fewer than 1,000, a
@@ -67,17 +66,10 @@ class RareEventCalibrator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return of_second_class(self.calibration_.probabilities(_column(X)))
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return (n,) the second class where its probability is at least one half."""
-        likely = self.predict_proba(X)[:, 1] >= 0.5
-        classes: NDArray[Any] = self.classes_[likely.astype(np.intp)]
-        return classes
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False
-        tags.classifier_tags.multi_class = False
         return tags
 
 

@@ -1,6 +1,6 @@
-"""What the estimators ask of their input, as scikit-learn's own estimators do.
+"""What the estimators ask of their input, and what they answer, as scikit-learn's own do.
 
-Owns two classes of labels, groups and seeds. It must not know what is learned.
+Owns two classes of labels and groups. It must not know what is learned.
 """
 
 from __future__ import annotations
@@ -10,10 +10,36 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+
+class EventClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """A classifier whose second class is an event.
+
+    Attributes:
+        classes_: The two classes.
+    """
+
+    classes_: NDArray[Any]
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return (n, 2) probabilities of the two classes."""
+        raise NotImplementedError
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return (n,) the second class where its probability is at least one half."""
+        likely = self.predict_proba(X)[:, 1] >= 0.5
+        classes: NDArray[Any] = self.classes_[likely.astype(np.intp)]
+        return classes
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
 
 
 def two_classes(labels: Any) -> tuple[NDArray[Any], Mask]:

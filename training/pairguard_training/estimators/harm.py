@@ -1,8 +1,9 @@
 """The harm model's trees and calibration as a classifier of any rows.
 
-Owns the estimator. Training is that of ``pairguard-train fit`` (``harm_fit``): people are divided,
-rounds are chosen on people set aside, and the calibration is fitted to people whom the trees have
-not seen. It must not know what a row is made of.
+Owns the estimator. Training is that of ``pairguard-train fit`` from reports alone
+(``harm.any_rows``): groups are divided into folds, the number of rounds is chosen and the
+calibration fitted on scores by trees that have not seen the group, and trees of all rows serve. It
+must not know what a row is made of.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pairguard.risk.calibration import Calibration
 from pairguard.risk.trees import TreeModel
 from pairguard_training.boosting import Compute
-from pairguard_training.estimators.checking import groups_of, of_second_class, two_classes
-from pairguard_training.harm_fit import FEWEST_POSITIVES, HarmPairs, fit_trees, tree_scores
-from pairguard_training.splitting import hash_fraction
+from pairguard_training.estimators.checking import (
+    EventClassifier,
+    groups_of,
+    of_second_class,
+    two_classes,
+)
+from pairguard_training.harm.any_rows import LabelledRows, fit_rows
+from pairguard_training.harm_fit import FEWEST_POSITIVES
 
 Array = NDArray[np.float64]
 
@@ -32,7 +37,7 @@ class _Columns:
     categorical_columns: tuple[int, ...]
 
 
-class HarmClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+class HarmClassifier(EventClassifier):
     """Monotone boosted trees with calibrated probabilities of a rare event.
 
     Labels are two classes; the second in order is the event. ``predict`` names it where its
@@ -42,7 +47,6 @@ class HarmClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         monotone_constraints: -1, 0 or 1 for each column: which way the probability may move.
             None: either way.
         categorical_columns: Columns that hold codes from 0 on.
-        calibration_share: Of the groups, whose rows calibrate and do not teach the trees.
         fewest_positives: Events to learn from below which fitting is refused.
         random_state: Seed, a whole number of at least 0; the same rows and seed give the same
             model to the byte.
@@ -64,7 +68,7 @@ class HarmClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         >>> y = rng.random(4_000) < 1 / (1 + np.exp(4 - 2 * X[:, 0]))
         >>> model = HarmClassifier(monotone_constraints=(1, 0, 0)).fit(X, y)
         >>> low, high = model.predict_proba([[-1.0, 0.0, 0.0], [2.0, 0.0, 0.0]])[:, 1]
-        >>> bool(low < 0.05 < 0.4 < high)
+        >>> bool(low < 0.05 < 0.3 < high)
         True
     """
 
@@ -73,14 +77,12 @@ class HarmClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         *,
         monotone_constraints: Sequence[int] | None = None,
         categorical_columns: Sequence[int] = (),
-        calibration_share: float = 1.0 / 3.0,
         fewest_positives: int = FEWEST_POSITIVES,
         random_state: int = 1,
         n_jobs: int = 1,
     ) -> None:
         self.monotone_constraints = monotone_constraints
         self.categorical_columns = categorical_columns
-        self.calibration_share = calibration_share
         self.fewest_positives = fewest_positives
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -93,8 +95,8 @@ class HarmClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         Args:
             X: (n, f) numbers; NaN: unknown.
             y: (n,) two classes.
-            groups: (n,) rows that belong together, e.g. by household: a group that teaches the
-                trees calibrates nothing. None: each row by itself.
+            groups: (n,) rows that belong together, e.g. by household: trees that have seen any of
+                a group neither choose rounds nor calibrate by it. None: each row by itself.
 
         Raises:
             ValueError: The rows cannot teach a model, and why.
@@ -102,24 +104,19 @@ class HarmClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
         self.classes_, harmed = two_classes(y)
         names = groups_of(groups, len(harmed))
-        held = {
-            name: hash_fraction(f"calibration {name}", seed=self.random_state)
-            < self.calibration_share
-            for name in set(names)
-        }
-        aside = np.array([held[name] for name in names], dtype=np.bool_)
-
-        def part(mask: NDArray[np.bool_]) -> HarmPairs:
-            chosen = [names[row] for row in np.flatnonzero(mask)]
-            return HarmPairs(X[mask], harmed[mask], chosen, chosen)
-
-        found = fit_trees(
-            _Columns(
-                tuple(self.monotone_constraints or (0,) * X.shape[1]),
-                tuple(self.categorical_columns),
+        groups_of_rows = np.unique(names, return_inverse=True)[1].astype(np.intp)
+        found = fit_rows(
+            LabelledRows(
+                table=X,
+                features=_Columns(
+                    tuple(self.monotone_constraints or (0,) * X.shape[1]),
+                    tuple(self.categorical_columns),
+                ),
+                harmed=harmed,
+                weights=np.ones(len(harmed)),
+                groups_first=groups_of_rows,
+                groups_second=groups_of_rows,
             ),
-            part(~aside),
-            part(aside),
             compute=Compute(threads=self.n_jobs, seed=self.random_state),
             fewest_positives=self.fewest_positives,
         )
@@ -136,16 +133,9 @@ class HarmClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
         trees = TreeModel(self.model_text_).with_missing_as_majority()
-        return of_second_class(self.calibration_.probabilities(tree_scores(trees, X)))
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return (n,) the second class where its probability is at least one half."""
-        likely = self.predict_proba(X)[:, 1] >= 0.5
-        classes: NDArray[Any] = self.classes_[likely.astype(np.intp)]
-        return classes
+        return of_second_class(self.calibration_.probabilities(trees.raw_scores(X)[:, 0]))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
-        tags.classifier_tags.multi_class = False
         return tags

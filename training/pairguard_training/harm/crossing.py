@@ -11,7 +11,7 @@ Calibrated are only pairs of strangers to the age side, whose ages look as unsur
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ from pairguard.risk.harm import HarmModel
 from pairguard.risk.trees import TreeModel
 from pairguard_training.boosting import Compute, model_text
 from pairguard_training.calibration_fit import fit_calibration
-from pairguard_training.harm.pairs import MetPairs
+from pairguard_training.harm.pairs import AnyLabelled, Labelled, MetPairs
 from pairguard_training.harm.settings import MOST_TREES, HarmSettings
 from pairguard_training.harm.teaching import TreeTrainer
 from pairguard_training.harm_fit import FEWEST_POSITIVES, HarmFit
@@ -81,7 +81,7 @@ class LeftOut:
         for name, values in scores.items():
             self.scores.setdefault(name, []).extend(values.tolist())
 
-    def losses(self, pairs: MetPairs) -> dict[str, float]:
+    def losses(self, pairs: Labelled) -> dict[str, float]:
         """Return the mean log loss of each kind, each calibrated on these very pairs."""
         each, weights = self._each(pairs)
         return {name: float((weights * loss).sum() / weights.sum()) for name, loss in each.items()}
@@ -100,7 +100,7 @@ class LeftOut:
         deviation = float(np.sqrt(((gain - gain.mean()) ** 2).sum()))
         return best if float(gain.sum()) > DEVIATIONS_TO_CHOOSE * deviation else TAUGHT
 
-    def _each(self, pairs: MetPairs) -> tuple[dict[str, Array], Array]:
+    def _each(self, pairs: Labelled) -> tuple[dict[str, Array], Array]:
         """Return the log loss of each pair by kind, after calibration, and the pairs' weights."""
         some = pairs.where(np.array(self.places, dtype=np.intp))
         if not 0 < some.positives < some.count:
@@ -128,13 +128,9 @@ def fit_crossed(
         settings: What tuning chose; None: as they are.
         compute: Threads and seed.
     """
-    if pairs.positives < FEWEST_POSITIVES:
-        return (
-            f"{pairs.positives} of {pairs.count} pairs to learn from came to harm; "
-            f"{FEWEST_POSITIVES} are needed"
-        )
-    if pairs.positives == pairs.count:
-        return "every pair to learn from came to harm: there is nothing to tell it from"
+    refusal = why_not(pairs, fewest_positives=FEWEST_POSITIVES)
+    if refusal:
+        return refusal
     trainer = TreeTrainer(catalogue.number_columns, settings or HarmSettings(), compute)
     left_out = left_out_scores(trainer, pairs, kinds=_worth_trying(pairs, compute.seed))
     losses = left_out.losses(pairs)
@@ -143,7 +139,7 @@ def fit_crossed(
     booster = (
         trainer.taught(pairs) if kind == TAUGHT else trainer.untaught(pairs, int(kind.split()[1]))
     )
-    calibration, calibrated_on, predicted = _calibrated(pairs, left_out, kind)
+    calibration, calibrated_on, predicted = calibrated(pairs, left_out, kind)
     text = model_text(booster)
     rounds = booster.num_trees()
     fit = HarmFit(
@@ -152,7 +148,7 @@ def fit_crossed(
         booster=booster,
         rows=_spread(pairs),
         rounds=rounds,
-        notes=_notes(calibrated_on),
+        notes=calibration_notes(calibrated_on),
     )
     stood_for = float(calibrated_on.weights @ calibrated_on.harmed)
     map_kind = calibration.to_mapping()["kind"]
@@ -189,7 +185,40 @@ def left_out_scores(trainer: TreeTrainer, pairs: MetPairs, *, kinds: tuple[str, 
         pairs: All pairs.
         kinds: ``TAUGHT``, ``UNTAUGHT`` or both.
     """
-    folds = _folds(pairs, trainer.compute.seed)
+
+    def boosters(others: MetPairs) -> Iterator[ScoringTrees]:
+        if TAUGHT in kinds:
+            yield ScoringTrees(TAUGHT, trainer.taught(others))
+        if UNTAUGHT in kinds:
+            yield from untaught_trees(trainer, others)
+
+    return left_out(pairs, boosters, seed=trainer.compute.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringTrees:
+    """Trees that are to score rows, ``rounds`` of them; None: all."""
+
+    kind: str
+    booster: lightgbm.Booster
+    rounds: int | None = None
+
+
+def untaught_trees(trainer: TreeTrainer, others: Labelled) -> Iterator[ScoringTrees]:
+    """Yield trees by labels alone, by every number of rounds that is looked at."""
+    booster = trainer.untaught(others, STOPS[-1])
+    for rounds in STOPS:
+        yield ScoringTrees(f"{UNTAUGHT} {rounds}", booster, rounds)
+
+
+def left_out(
+    pairs: AnyLabelled,
+    boosters: Callable[[AnyLabelled], Iterable[ScoringTrees]],
+    *,
+    seed: int,
+) -> LeftOut:
+    """Score the rows of each fold by trees that ``boosters`` makes of the rows of the others."""
+    folds = _folds(pairs, seed)
     first, second = folds[pairs.groups_first], folds[pairs.groups_second]
     found = LeftOut()
     for fold in range(FOLDS):
@@ -200,19 +229,18 @@ def left_out_scores(trainer: TreeTrainer, pairs: MetPairs, *, kinds: tuple[str, 
         if others.positives == others.count:
             continue
         judged = pairs.where(inside)
-        scores: dict[str, Array] = {}
-        if TAUGHT in kinds:
-            scores[TAUGHT] = served_scores(trainer.taught(others), judged)
-        if UNTAUGHT in kinds:
-            booster = trainer.untaught(others, STOPS[-1])
-            for rounds in STOPS:
-                scores[f"{UNTAUGHT} {rounds}"] = served_scores(booster, judged, rounds=rounds)
-        found.add(inside, scores)
+        found.add(
+            inside,
+            {
+                trees.kind: served_scores(trees.booster, judged, rounds=trees.rounds)
+                for trees in boosters(others)
+            },
+        )
     return found
 
 
 def served_scores(
-    booster: lightgbm.Booster, pairs: MetPairs, *, rounds: int | None = None
+    booster: lightgbm.Booster, pairs: Labelled, *, rounds: int | None = None
 ) -> Array:
     """Return (n,) raw scores as the harm model calls its trees when it serves."""
     trees = TreeModel(model_text(booster, rounds=rounds)).with_missing_as_majority()
@@ -231,9 +259,9 @@ def _worth_trying(pairs: MetPairs, seed: int) -> tuple[str, ...]:
     return (TAUGHT, UNTAUGHT) if enough else (TAUGHT,)
 
 
-def _calibrated(
-    pairs: MetPairs, left_out: LeftOut, kind: str
-) -> tuple[Calibration, MetPairs, float]:
+def calibrated(
+    pairs: AnyLabelled, left_out: LeftOut, kind: str
+) -> tuple[Calibration, AnyLabelled, float]:
     """Return the map, the pairs that it is fitted to, and the sum that it predicts of them."""
     places = np.array(left_out.places, dtype=np.intp)
     raw = np.array(left_out.scores.get(kind, []), dtype=np.float64)
@@ -244,7 +272,7 @@ def _calibrated(
     return calibration, some, predicted
 
 
-def _folds(pairs: MetPairs, seed: int) -> NDArray[np.intp]:
+def _folds(pairs: Labelled, seed: int) -> NDArray[np.intp]:
     """Return the fold of each group by its number."""
     most = int(max(pairs.groups_first.max(), pairs.groups_second.max())) + 1
     return np.array(
@@ -259,7 +287,20 @@ def _spread(pairs: MetPairs) -> Array:
     return pairs.rows(np.arange(count) * pairs.count // count)
 
 
-def _notes(calibrated_on: MetPairs) -> tuple[str, ...]:
+def why_not(pairs: Labelled, *, fewest_positives: int) -> str:
+    """Return in a sentence why rows can teach nothing; empty: they can."""
+    if pairs.positives < fewest_positives:
+        return (
+            f"{pairs.positives} of {pairs.count} pairs to learn from came to harm; "
+            f"{fewest_positives} are needed"
+        )
+    if pairs.positives == pairs.count:
+        return "every pair to learn from came to harm: there is nothing to tell it from"
+    return ""
+
+
+def calibration_notes(calibrated_on: Labelled) -> tuple[str, ...]:
+    """Return what should be known of a calibration by few."""
     if calibrated_on.positives >= FEWEST_POSITIVES:
         return ()
     note = (

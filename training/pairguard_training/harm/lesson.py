@@ -9,19 +9,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from pairguard.policy.regions import Policy
-from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.model import RiskModel
-from pairguard.risk.pair import minor_adult_probability
-from pairguard_training.assessing import Assessed, adult_ages_of, assess_snapshots
-from pairguard_training.harm.pairs import MetPairs
+from pairguard_training.assessing import assessed_rows
+from pairguard_training.harm.pairs import MetPairs, kept_places
 from pairguard_training.harm.selection import selection_weights
 from pairguard_training.harm_labels import HarmRows
 from pairguard_training.manifest_figures import figure
+from pairguard_training.pair_chances import GatheredChances
 from pairguard_training.splitting import Part, Split
+from pairguard_training.tables.participants import Rows
 from pairguard_training.tables.reading import Tables
 
 UNDER_REPORTING = (
@@ -29,7 +30,11 @@ UNDER_REPORTING = (
     "not in it, so every harm probability is too low by a share that the data do not tell."
 )
 
+MOST_LOOKED_AT = 1_000_000
+"""Pairs whose people are assessed and kept: some two million snapshots, a kilobyte each at most."""
+
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 Places = NDArray[np.intp]
 
 
@@ -38,11 +43,19 @@ class HarmLesson:
 
     Attributes:
         chosen: Their places among all allowed, mature pairs.
-        training: Whether both people of each chosen pair are of the training part.
+        looked_at: Of these, whom the model is learned from: all, or so many as memory allows.
+        training: Whether both people of each pair that is looked at are of the training part.
     """
 
     def __init__(
-        self, tables: Tables, rows: HarmRows, split: Split, taught: frozenset[str]
+        self,
+        tables: Tables,
+        rows: HarmRows,
+        split: Split,
+        taught: frozenset[str],
+        *,
+        seed: int = 1,
+        most: int = MOST_LOOKED_AT,
     ) -> None:
         """Choose the pairs.
 
@@ -51,23 +64,23 @@ class HarmLesson:
             rows: Its allowed, mature pairs.
             split: Who is tested, and when.
             taught: Participants who taught the age side that the pairs are assessed with.
+            seed: Of the pairs that are looked at.
+            most: So many are looked at: all that were harmed, and a sample of the others.
         """
-        self._tables, self._rows, self._split, self._taught = tables, rows, split, taught
-        sides = zip(rows.participants_a, rows.participants_b, rows.seconds, strict=True)
-        teaches = [
-            Part.TEST not in {split.parts[a], split.parts[b]} and split.admits(Part.TRAIN, time)
-            for a, b, time in sides
-        ]
-        self.chosen: Places = np.flatnonzero(np.array(teaches, dtype=np.bool_))
-        self.training = np.array(
-            [
-                split.parts[rows.participants_a[row]] is Part.TRAIN
-                and split.parts[rows.participants_b[row]] is Part.TRAIN
-                for row in self.chosen
-            ],
-            dtype=np.bool_,
+        self._tables, self._rows, self._taught = tables, rows, taught
+        self._people = split.of_snapshots(tables.snapshots)
+        tested = self._people.are(Part.TEST)
+        self.chosen: Places = np.flatnonzero(
+            ~tested[rows.first] & ~tested[rows.second] & split.admitted(Part.TRAIN, rows.seconds)
         )
         self._selection = selection_weights(rows.allow_probability[self.chosen])
+        kept = kept_places(rows.harmed[self.chosen], most=most, seed=seed)
+        self.looked_at = self.chosen[kept.places]
+        self._weights = self._selection.weights[kept.places] * kept.weights
+        trains = self._people.are(Part.TRAIN)
+        self.training: Mask = (
+            trains[rows.first[self.looked_at]] & trains[rows.second[self.looked_at]]
+        )
 
     @property
     def positives(self) -> int:
@@ -121,6 +134,12 @@ class HarmLesson:
         """Return what has to be known of any harm model learned from this."""
         notes = [UNDER_REPORTING]
         selection = self._selection
+        left_out = self.chosen.size - self.looked_at.size
+        if left_out:
+            notes.append(
+                f"{left_out} of {self.chosen.size} pairs that met, all without harm, were left out "
+                "by lot: those that were looked at stand for them as well."
+            )
         stopped = self._without_support()
         if stopped:
             notes.append(
@@ -153,63 +172,53 @@ class HarmLesson:
             model: The age side, which has not seen those who are to be strangers to it.
             policy: Whose adult ages count.
         """
+        looked_at = self.looked_at if self.positives else self.looked_at[:0]
+        sides = self._rows.first[looked_at], self._rows.second[looked_at]
+        people, first, second = _in_order_of_appearance(*sides)
+        catalogue = model.catalogue
+        vectors = np.empty((people.size, len(catalogue.columns)))
+        gathered, done = GatheredChances(policy), 0
+        # A posterior is some ten thousand bytes: of each part a few numbers are kept.
+        for part in assessed_rows(model, self._tables, people, title="assessing participants"):
+            for each in part.assessments.values():
+                vectors[done] = each.values
+                done += 1
+            gathered.add(part)
+        chances = gathered.chances().of_pairs(first, second)
+        # Numbered from 0 on, in the order of their names.
+        numbers = np.unique(self._people.groups[np.concatenate(sides)], return_inverse=True)[1]
+        owners = self._tables.snapshots["participant_id"]
+        taught = owners.is_in(pl.Series(list(self._taught), dtype=pl.String).implode()).to_numpy()
         rows = self._rows
-        chosen = self.chosen if self.positives else self.chosen[:0]
-        sides = [
-            [names[place] for place in chosen] for names in (rows.snapshots_a, rows.snapshots_b)
-        ]
-        assessed = assess_snapshots(
-            model, self._tables, [*sides[0], *sides[1]], title="assessing participants"
-        )
-        return self._met(model.catalogue, policy, assessed, sides, chosen)
-
-    def _met(
-        self,
-        catalogue: SignalCatalogue,
-        policy: Policy,
-        assessed: Assessed,
-        sides: list[list[str]],
-        chosen: Places,
-    ) -> MetPairs:
-        rows, split = self._rows, self._split
-        row_of = {name: row for row, name in enumerate(assessed.assessments)}
-        first, second = (np.array([row_of[n] for n in side], dtype=np.intp) for side in sides)
-        minors = np.empty((2, chosen.size))
-        mixed = np.empty(chosen.size)
-        people, found = assessed.participants, assessed.assessments
-        for place, (one, other) in enumerate(zip(*sides, strict=True)):
-            ages = adult_ages_of(policy, people[one], people[other])
-            a, b = found[one].age, found[other].age
-            mixed[place] = minor_adult_probability(a, b, ages)
-            minors[:, place] = (a.probability_below(max(ages)), b.probability_below(max(ages)))
-        values = np.array([found[name].values for name in row_of])
-        values = values.reshape(len(row_of), len(catalogue.columns))
-
-        names = [
-            [ids[place] for place in chosen] for ids in (rows.participants_a, rows.participants_b)
-        ]
-        groups = [[split.groups[person] for person in side] for side in names]
-        numbered = {group: number for number, group in enumerate(sorted({*groups[0], *groups[1]}))}
         return MetPairs(
-            vectors=values,
+            vectors=vectors,
             first=first,
             second=second,
-            minor_first=minors[0],
-            minor_second=minors[1],
-            harmed=rows.harmed[chosen],
-            by_first=rows.by_a[chosen],
-            by_second=rows.by_b[chosen],
-            weights=self._selection.weights if chosen.size else np.empty(0),
-            groups_first=np.array([numbered[group] for group in groups[0]], dtype=np.intp),
-            groups_second=np.array([numbered[group] for group in groups[1]], dtype=np.intp),
-            strangers=np.array(
-                [self._taught.isdisjoint(sides) for sides in zip(*names, strict=True)],
-                dtype=np.bool_,
-            ),
-            mixed=mixed,
+            minor_first=chances.minor_first,
+            minor_second=chances.minor_second,
+            harmed=rows.harmed[looked_at],
+            by_first=rows.by_a[looked_at],
+            by_second=rows.by_b[looked_at],
+            weights=self._weights if looked_at.size else np.empty(0),
+            groups_first=numbers[: looked_at.size].astype(np.intp),
+            groups_second=numbers[looked_at.size :].astype(np.intp),
+            strangers=~(taught[sides[0]] | taught[sides[1]]),
+            mixed=chances.minor_adult,
             features=PairFeatures(catalogue),
         )
 
     def _without_support(self) -> int:
         chances = self._tables.pairs["allow_probability"].drop_nulls()
         return int((chances <= 0.0).sum())
+
+
+def _in_order_of_appearance(first: Rows, second: Rows) -> tuple[Rows, Places, Places]:
+    """Return each row once, those of the first sides before, and where the sides are in these."""
+    rows, seen_at, places = np.unique(
+        np.concatenate([first, second]), return_index=True, return_inverse=True
+    )
+    order = np.argsort(seen_at)
+    rank = np.empty(order.size, dtype=np.intp)
+    rank[order] = np.arange(order.size)
+    places = rank[places]
+    return rows[order], places[: first.size], places[first.size :]

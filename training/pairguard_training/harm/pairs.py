@@ -7,6 +7,7 @@ nor what is learned.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,66 @@ Mask = NDArray[np.bool_]
 Places = NDArray[np.intp]
 
 _EVERY = slice(None)
+
+
+class TreeColumns(Protocol):
+    """What trees must know of their columns; ``PairFeatures`` does."""
+
+    @property
+    def monotone_constraints(self) -> tuple[int, ...]:
+        """-1, 0 or 1 per column: which way harm may move with it."""
+
+    @property
+    def categorical_columns(self) -> tuple[int, ...]:
+        """Columns that hold codes."""
+
+
+class Labelled(Protocol):
+    """Rows with labels and the groups of both sides: ``MetPairs``, or rows of any columns."""
+
+    @property
+    def harmed(self) -> Mask:
+        """(n,) the labels."""
+
+    @property
+    def weights(self) -> Array:
+        """(n,) what each stands for, above 0."""
+
+    @property
+    def groups_first(self) -> Places:
+        """(n,) number of the first side's group."""
+
+    @property
+    def groups_second(self) -> Places:
+        """(n,) of the second's."""
+
+    @property
+    def strangers(self) -> Mask:
+        """(n,) whether the row may calibrate."""
+
+    @property
+    def features(self) -> TreeColumns:
+        """What the columns are."""
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+
+    @property
+    def positives(self) -> int:
+        """Number of harmed ones."""
+
+    def where(self, mask: Mask | Places) -> Self:
+        """Return some of the rows."""
+
+    def weighing(self, weights: Array) -> Self:
+        """Return the same rows with other weights."""
+
+    def rows(self, chosen: slice | Places = ...) -> Array:
+        """Return the (n, f) features, or those of some."""
+
+
+AnyLabelled = TypeVar("AnyLabelled", bound=Labelled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +145,10 @@ class MetPairs:
             mixed=self.mixed[mask],
         )
 
+    def weighing(self, weights: Array) -> MetPairs:
+        """Return the same pairs with other weights."""
+        return replace(self, weights=weights)
+
     def rows(self, chosen: slice | Places = _EVERY) -> Array:
         """Return the (n, f) features of the pairs, or of some, as they are when served."""
         return self.features.rows(
@@ -123,31 +188,41 @@ class MetPairs:
 
 
 @dataclass(frozen=True, slots=True)
-class Subsample:
-    """All harmed pairs and some of the others, weighted for those left out.
+class KeptPlaces:
+    """All harmed pairs and some of the others.
 
     Attributes:
-        pairs: The pairs that were kept, their weights corrected.
+        places: Of those that were kept, rising.
+        weights: What each stands for: 1, or 1 / ``kept_share`` where it came to no harm.
         kept_share: Share of the others that was kept.
     """
 
-    pairs: MetPairs
+    places: Places
+    weights: Array
     kept_share: float
 
 
-def subsample(pairs: MetPairs, *, most: int, seed: int) -> Subsample:
+def kept_places(harmed: Mask, *, most: int, seed: int) -> KeptPlaces:
     """Keep every harmed pair, and others so that there are ``most`` at most.
 
     Each of the others that is kept weighs 1 / the share that was: so the level of what is learned
     needs no other correction, at any base rate.
     """
-    others = np.flatnonzero(~pairs.harmed)
-    wanted = max(most - pairs.positives, 1)
+    others = np.flatnonzero(~harmed)
+    wanted = max(most - int(harmed.sum()), 1)
     if others.size <= wanted:
-        return Subsample(pairs, 1.0)
+        return KeptPlaces(np.arange(harmed.size), np.ones(harmed.size), 1.0)
     kept = np.random.default_rng(seed).choice(others, wanted, replace=False)
-    chosen = np.sort(np.concatenate([np.flatnonzero(pairs.harmed), kept]))
+    places = np.sort(np.concatenate([np.flatnonzero(harmed), kept]))
     share = wanted / others.size
-    some = pairs.where(chosen)
-    weights = np.where(some.harmed, some.weights, some.weights / share)
-    return Subsample(replace(some, weights=weights), share)
+    return KeptPlaces(places, np.where(harmed[places], 1.0, 1.0 / share), share)
+
+
+def subsample(pairs: AnyLabelled, *, most: int, seed: int) -> AnyLabelled:
+    """Keep rows as ``kept_places`` says, their weights corrected."""
+    kept = kept_places(pairs.harmed, most=most, seed=seed)
+    if kept.places.size == pairs.count:
+        return pairs
+    some = pairs.where(kept.places)
+    # Not times 1 / share, which is another bit.
+    return some.weighing(np.where(some.harmed, some.weights, some.weights / kept.kept_share))

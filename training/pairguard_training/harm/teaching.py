@@ -19,10 +19,9 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from pairguard.risk.features import PairFeatures
 from pairguard.risk.signal import Signal
 from pairguard_training.boosting import Compute, Rows, train
-from pairguard_training.harm.pairs import MetPairs, subsample
+from pairguard_training.harm.pairs import Labelled, MetPairs, TreeColumns, subsample
 from pairguard_training.harm.settings import MOST_TREES, HarmSettings
 from pairguard_training.harm.two_dangers import fit_two_dangers
 
@@ -71,15 +70,15 @@ class TreeTrainer:
             pairs.features, rows, self.settings.taught_trees, rounds, "harm model, taught"
         )
 
-    def untaught(self, pairs: MetPairs, rounds: int) -> lightgbm.Booster:
-        """Fit trees to the reports alone."""
-        some = subsample(pairs, most=MOST_UNTAUGHT, seed=self.compute.seed).pairs
+    def untaught(self, pairs: Labelled, rounds: int) -> lightgbm.Booster:
+        """Fit trees to the reports alone; rows of any columns will do."""
+        some = subsample(pairs, most=MOST_UNTAUGHT, seed=self.compute.seed)
         rows = Rows(some.rows(), some.harmed.astype(np.float64), some.weights)
         return self._train(pairs.features, rows, self.settings.untaught_trees, rounds, "harm model")
 
     def _train(
         self,
-        features: PairFeatures,
+        features: TreeColumns,
         rows: Rows,
         settings: Mapping[str, Any],
         rounds: int,

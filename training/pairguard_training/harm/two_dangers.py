@@ -118,7 +118,7 @@ def fit_two_dangers(
             by standard deviation of the signal.
         seed: Of the sample of pairs that came to no harm.
     """
-    some = subsample(pairs, most=MOST_PAIRS, seed=seed).pairs
+    some = subsample(pairs, most=MOST_PAIRS, seed=seed)
     count = len(signals)
     numbers = pairs.vectors[:, :count]
     scales = Scales.of(numbers)

@@ -25,7 +25,7 @@ from pairguard_training.fitting import Fit, FitSettings, fit_model
 from pairguard_training.harm.pairs import MetPairs
 from pairguard_training.harm_labels import harm_rows, pairs_with_people
 from pairguard_training.metrics import RankedScores
-from pairguard_training.pair_stream import pair_rows
+from pairguard_training.pair_rows import pair_rows
 from pairguard_training.quality.sizes import Platform
 from pairguard_training.resampling import Estimate, Resamples
 from pairguard_training.simulation.platform import simulate

@@ -50,16 +50,14 @@ def conform(table: str, series: pl.Series, column: Column, problems: list[str]) 
     """
     where = f"{table}.{column.name}"
     if series.null_count() == len(series):
-        result: pl.Series | None = pl.Series(
-            series.name, [None] * len(series), dtype=DTYPES[column.type]
-        )
+        result: pl.Series | None = absent(column, len(series))
     else:
         result = _cast(series, column.type)
     if result is None:
         problems.append(
             f"{where}: holds {series.dtype}, which is no {column.type.value}; {_advice(column)}"
         )
-        return pl.Series(series.name, [None] * len(series), dtype=DTYPES[column.type])
+        return absent(column, len(series))
     if column.type in (ColumnType.NUMBER, ColumnType.WHOLE):
         result = _check_numbers(where, result, column, problems)
     elif column.type is ColumnType.TIME:
@@ -74,6 +72,11 @@ def conform(table: str, series: pl.Series, column: Column, problems: list[str]) 
             repeats = result.is_duplicated() & result.is_not_null()
             _report(problems, where, repeats, "holds an id that another row holds too")
     return result
+
+
+def absent(column: Column, rows: int) -> pl.Series:
+    """Return a column without any value."""
+    return pl.repeat(None, rows, dtype=DTYPES[column.type], eager=True).alias(column.name)
 
 
 def rows_where(mask: pl.Series) -> str:

@@ -88,6 +88,7 @@ def read_parts(directory: Path, files: tuple[Path, ...], problems: list[str]) ->
     for path in files:
         shown = path.relative_to(directory).as_posix()
         frame = _read_part(path, shown, problems)
+        pa.default_memory_pool().release_unused()
         if frame is not None:
             frames.append(frame)
     if not frames:

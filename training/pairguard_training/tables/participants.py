@@ -7,11 +7,13 @@ tables were checked when they were read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pairguard.age.evidence import (
     AgeCheck,
@@ -32,6 +34,9 @@ from pairguard.age.evidence import (
 from pairguard.risk.participant import Participant
 from pairguard_training.tables.reading import Tables
 from pairguard_training.tables.schema import ATTRIBUTE_PREFIX, HISTORY_PREFIX, SIGNAL_PREFIX
+
+Rows = NDArray[np.int32]
+"""Where rows stand in a table: four bytes each, for tables of many millions."""
 
 _PROCESSING_DAYS = 7
 """A label may be written down so long after the check that gave it."""
@@ -58,6 +63,14 @@ def participants(
     return SnapshotReader(tables, before_labels=before_labels).participants(snapshot_ids)
 
 
+def snapshot_rows(snapshots: pl.DataFrame, snapshot_ids: Sequence[str] | pl.Series) -> Rows:
+    """Return (n,) where snapshots stand in their table; -1: not there."""
+    wanted = pl.DataFrame({"snapshot_id": snapshot_ids}, schema={"snapshot_id": pl.String})
+    rows = snapshots.select("snapshot_id", row=pl.int_range(pl.len(), dtype=pl.Int32))
+    found = wanted.join(rows, on="snapshot_id", how="left", maintain_order="left")["row"]
+    return found.fill_null(-1).to_numpy()
+
+
 class SnapshotReader:
     """Reads participants part by part; where each snapshot and its evidence stand is found once.
 
@@ -67,21 +80,26 @@ class SnapshotReader:
     """
 
     def __init__(self, tables: Tables, *, before_labels: bool = False) -> None:
-        names = tables.snapshots["snapshot_id"]
         self._snapshots = tables.snapshots
-        self._places = dict(zip(names.to_list(), range(len(names)), strict=True))
         evidence = age_evidence_before_labels(tables) if before_labels else tables.age_evidence
+        places = snapshot_rows(self._snapshots, evidence["snapshot_id"])
         # A part of the snapshots may be all that is looked at.
-        self._evidence = evidence.filter(pl.col("snapshot_id").is_in(names.implode()))
-        owners = self._evidence["snapshot_id"].to_list()
-        places = np.array([self._places[name] for name in owners], dtype=np.int64)
+        inside = places >= 0
+        if not inside.all():
+            evidence, places = evidence.filter(pl.Series(inside)), places[inside]
+        self._evidence = evidence
         self._evidence_order = np.argsort(places, kind="stable")
         self._evidence_from = np.searchsorted(
-            places[self._evidence_order], np.arange(len(names) + 1)
+            places[self._evidence_order], np.arange(self._snapshots.height + 1)
         )
 
-    def participants(self, snapshot_ids: Sequence[str] | None = None) -> list[Participant]:
-        """Return the participants of snapshots; see ``participants``.
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Return where each snapshot stands, for those who ask by name again and again."""
+        return {name: row for row, name in enumerate(self._snapshots["snapshot_id"].to_list())}
+
+    def participants(self, snapshot_ids: Sequence[str] | Rows | None = None) -> list[Participant]:
+        """Return the participants of snapshots, by name or by row; see ``participants``.
 
         Raises:
             KeyError: For a snapshot that is not in the tables.
@@ -111,23 +129,19 @@ class SnapshotReader:
             )
         ]
 
-    def seconds(
-        self, snapshot_ids: Sequence[str] | None = None
-    ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    def seconds(self, snapshot_ids: Sequence[str] | Rows | None = None) -> NDArray[np.float64]:
         """Return (n,) seconds since 1970 UTC at which snapshots were taken."""
         times = self._snapshots["observed_time"][self._order(snapshot_ids)]
         return np.asarray(times.dt.epoch("us").to_numpy(), dtype=np.float64) / 1e6
 
-    def _order(
-        self, snapshot_ids: Sequence[str] | None
-    ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    def _order(self, snapshot_ids: Sequence[str] | Rows | None) -> Rows:
         if snapshot_ids is None:
-            return np.arange(self._snapshots.height)
-        return np.array([self._places[name] for name in snapshot_ids], dtype=np.int64)
+            return np.arange(self._snapshots.height, dtype=np.int32)
+        if isinstance(snapshot_ids, np.ndarray):
+            return snapshot_ids
+        return np.array([self._places[name] for name in snapshot_ids], dtype=np.int32)
 
-    def _evidence_of(
-        self, places: np.ndarray[tuple[int], np.dtype[np.int64]]
-    ) -> dict[str, tuple[AgeEvidence, ...]]:
+    def _evidence_of(self, places: Rows) -> dict[str, tuple[AgeEvidence, ...]]:
         """Return the items of snapshots that have any."""
         starts, ends = self._evidence_from[places], self._evidence_from[places + 1]
         counts = ends - starts
@@ -163,10 +177,18 @@ def age_evidence_before_labels(tables: Tables) -> pl.DataFrame:
         pl.col("evidence_id").alias("label_evidence_id"),
         pl.col("method").alias("label_method"),
     )
-    owners = tables.snapshots.select("snapshot_id", "participant_id")
-    joined = tables.age_evidence.join(
-        owners, on="snapshot_id", how="left", maintain_order="left"
-    ).join(labels, on="participant_id", how="left", maintain_order="left")
+    # Only what labelled people showed can be left out.
+    owners = tables.snapshots.select("snapshot_id", "participant_id").join(
+        labels, on="participant_id", how="semi"
+    )
+    joined = (
+        tables.age_evidence.select(
+            "snapshot_id", "evidence_id", "observed_time", "kind", "method",
+            row=pl.int_range(pl.len(), dtype=pl.Int32),
+        )
+        .join(owners, on="snapshot_id", maintain_order="left")
+        .join(labels, on="participant_id", how="left", maintain_order="left")
+    )  # fmt: skip
     labelled = (pl.col("evidence_id") == pl.col("label_evidence_id")).fill_null(value=False)
     of_label = pl.col("observed_time").filter(labelled).min().over("participant_id")
     verified = pl.coalesce("verified_time", of_label)
@@ -181,8 +203,9 @@ def age_evidence_before_labels(tables: Tables) -> pl.DataFrame:
         & pl.col("method").is_in(list(_VERIFICATIONS)).fill_null(value=False)
         & (pl.col("method") == pl.col("label_method")).fill_null(value=True)
     )
-    left_out = labelled | later | may_have_labelled
-    return joined.filter(~left_out).select(tables.age_evidence.columns)
+    kept = np.ones(tables.age_evidence.height, dtype=np.bool_)
+    kept[joined.filter(labelled | later | may_have_labelled)["row"].to_numpy()] = False
+    return tables.age_evidence.filter(pl.Series(kept))
 
 
 def _signals(

@@ -7,7 +7,7 @@ model (``participants`` turns them into the domain's values).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from pairguard.errors import TablesRefused
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard_training.tables import files, relations
 from pairguard_training.tables.advice import catalogue_advice, signal_advice
-from pairguard_training.tables.columns import DTYPES, conform
+from pairguard_training.tables.columns import absent, conform
 from pairguard_training.tables.schema import TABLES, TableSchema
 
 
@@ -42,6 +42,30 @@ class Tables:
     age_labels: pl.DataFrame
     data_hash: str = ""
     warnings: tuple[str, ...] = field(default=())
+
+    def for_fitting(self) -> Tables:
+        """Return the same without what no fit looks at: ends of chats, and how a pair came about.
+
+        The latest times stay, and that something was recorded at all.
+        """
+        looked_at = pl.col("kind").is_in(["report", "review_verdict"]) | (
+            pl.int_range(pl.len()) == 0
+        )
+        for name in ("observed_time", "received_time"):
+            looked_at |= (pl.col(name) == pl.col(name).max()).fill_null(value=False)
+        return replace(
+            self,
+            pairs=self.pairs.drop("modality", "wait_seconds", "bundle_version", "policy_version"),
+            outcomes=self.outcomes.filter(looked_at),
+        )
+
+    def of_labelled(self) -> Tables:
+        """Return the same with the snapshots and the evidence of people with an age label alone."""
+        people = self.age_labels["participant_id"].unique()
+        snapshots = self.snapshots.filter(pl.col("participant_id").is_in(people.implode()))
+        names = snapshots["snapshot_id"]
+        evidence = self.age_evidence.filter(pl.col("snapshot_id").is_in(names.implode()))
+        return replace(self, snapshots=snapshots, age_evidence=evidence)
 
 
 def read_tables(
@@ -86,7 +110,7 @@ def read_tables(
             unread.add(schema.name)
     _replace_missing_codes(raw, missing_codes or {}, problems)
     frames = {
-        schema.name: _conform_table(raw[schema.name], schema, problems, warnings)
+        schema.name: _conform_table(raw.pop(schema.name), schema, problems, warnings)
         for schema in TABLES
     }
     # Rows that point to a table that could not be read would all seem to point to nothing.
@@ -115,28 +139,29 @@ def _conform_table(
     frame: pl.DataFrame, schema: TableSchema, problems: list[str], warnings: list[str]
 ) -> pl.DataFrame:
     """Return the table with every fixed column in its type, its families, and nothing else."""
-    unread = not frame.columns
+    unread, rows = not frame.columns, frame.height
+    # Each column of the frame is given up as soon as it has its type.
+    held = {series.name: series for series in frame.get_columns()}
+    del frame
     columns: list[pl.Series] = []
     for column in schema.columns:
-        if column.name in frame.columns:
-            columns.append(conform(schema.name, frame[column.name], column, problems))
+        if column.name in held:
+            found = held.pop(column.name)
+            columns.append(conform(schema.name, found, column, problems))
             continue
         if column.required and not unread:
             problems.append(
                 f"{schema.name}.{column.name}: the column is missing; "
                 f"it should hold a {column.type.value} in every row"
             )
-        columns.append(pl.Series(column.name, [None] * frame.height, dtype=DTYPES[column.type]))
-    fixed = {column.name for column in schema.columns}
+        columns.append(absent(column, rows))
     ignored: list[str] = []
-    for name in frame.columns:
-        if name in fixed:
-            continue
+    for name in list(held):
         described = schema.family(name)
         if described is None:
             ignored.append(name)
         else:
-            columns.append(conform(schema.name, frame[name], described, problems))
+            columns.append(conform(schema.name, held.pop(name), described, problems))
     if ignored:
         shown = ", ".join(map(repr, ignored[:10])) + (", ..." if len(ignored) > 10 else "")
         warnings.append(f"{schema.name}: columns outside the schema are ignored: {shown}")

@@ -48,16 +48,19 @@ def check_pairs(frames: dict[str, pl.DataFrame], problems: list[str]) -> None:
     pairs = frames["pairs"]
     if pairs.is_empty():
         return
-    owners = frames["snapshots"].select("snapshot_id", "participant_id").unique("snapshot_id")
-    joined = pairs.select("snapshot_a", "snapshot_b")
-    for side in ("a", "b"):
-        joined = joined.join(
-            owners.rename({"snapshot_id": f"snapshot_{side}", "participant_id": f"owner_{side}"}),
-            on=f"snapshot_{side}",
-            how="left",
-            maintain_order="left",
-        )
-    same = joined["owner_a"] == joined["owner_b"]
+    # Numbers for names: there may be many millions of pairs.
+    owners = (
+        frames["snapshots"]
+        .select("snapshot_id", owner=pl.col("participant_id").rank("dense"))
+        .unique("snapshot_id")
+    )
+    first, second = (
+        pairs.select(snapshot_id=side).join(
+            owners, on="snapshot_id", how="left", maintain_order="left"
+        )["owner"]
+        for side in ("snapshot_a", "snapshot_b")
+    )
+    same = first == second
     _report(problems, "pairs", same, "both snapshots belong to one participant")
 
 

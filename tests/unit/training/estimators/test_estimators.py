@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -21,8 +22,8 @@ from pairguard_training.estimators import (
     HarmClassifier,
     RareEventCalibrator,
 )
-from pairguard_training.harm_fit import HarmFit, fit_harm
-from tests.unit.training.test_harm_fit import FEATURES, pairs
+from pairguard_training.harm.any_rows import RowsFit, fit_rows
+from tests.unit.training.test_any_rows import FEATURES, pairs
 
 Array = NDArray[np.float64]
 
@@ -42,25 +43,21 @@ def events(count: int, *, seed: int) -> tuple[Array, NDArray[np.bool_]]:
     return features, rng.random(count) < 1.0 / (1.0 + np.exp(-log_odds))
 
 
-def test_the_classifier_is_the_harm_model_of_a_fit() -> None:
-    learned, other = pairs(3_000, 300, people="learned"), pairs(1_500, 150, people="other", seed=2)
-    compute = Compute(threads=1, seed=1)
-    served = fit_harm(FEATURES, learned, other, compute=compute)
-    assert isinstance(served, HarmFit)
-    X = np.concatenate([np.asarray(learned.features), np.asarray(other.features)])
-    y = np.concatenate([learned.harmed, other.harmed])
+def test_the_classifier_is_what_a_fit_learns_from_reports_alone() -> None:
+    rows = pairs(3_000, 450)
     model = HarmClassifier(
         monotone_constraints=FEATURES.monotone_constraints,
         categorical_columns=FEATURES.categorical_columns,
-    ).fit(X, y)
-    again = clone(model).fit(X, y)
+    ).fit(rows.table, rows.harmed, groups=rows.groups_first)
+    again = clone(model).fit(rows.table, rows.harmed, groups=rows.groups_first)
     assert again.model_text_ == model.model_text_
-    # Divided otherwise, but by the same functions: the settings of the trees are the same.
-    ours, theirs = (
-        [line for line in text.partition("parameters:")[2].splitlines() if "iterations" not in line]
-        for text in (model.model_text_, served.text)
+    alone = np.unique(rows.groups_first.astype(str), return_inverse=True)[1]
+    served = fit_rows(
+        replace(rows, groups_first=alone, groups_second=alone), compute=Compute(threads=1, seed=1)
     )
-    assert ours == theirs
+    assert isinstance(served, RowsFit)
+    assert served.text == model.model_text_
+    assert served.calibration.to_mapping() == model.calibration_.to_mapping()
 
 
 def test_probabilities_of_strangers_sum_to_what_happens_and_rise_with_danger() -> None:
@@ -77,11 +74,12 @@ def test_probabilities_of_strangers_sum_to_what_happens_and_rise_with_danger() -
     assert np.array_equal(model.predict(others), chances >= 0.5)
 
 
-def test_a_group_teaches_or_calibrates_and_never_both() -> None:
+def test_who_belongs_together_is_left_out_together() -> None:
     X, y = events(3_000, seed=1)
     groups = np.arange(3_000) // 2
     ours = HarmClassifier().fit(X, y, groups=groups)
-    assert ours.model_text_ != HarmClassifier().fit(X, y).model_text_
+    alone = HarmClassifier().fit(X, y)
+    assert ours.calibration_.to_mapping() != alone.calibration_.to_mapping()
     with pytest.raises(ValueError, match="2 groups for 3000 rows"):
         HarmClassifier().fit(X, y, groups=["a", "b"])
 
