@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pairguard.age.parameters import AGE_COUNT, AGE_GRID, Array
 
@@ -95,9 +96,9 @@ class DeclarationModel:
             likelihood = likelihood / self._passed(gate)
         return likelihood
 
-    def likelihoods(self, declared_years: Array, gate_years: float | None) -> Array:
+    def likelihoods(self, declared_years: NDArray[np.intp], gate_years: float | None) -> Array:
         """Return (n, 101) what ``likelihood`` does of each of (n,) declared whole years."""
-        rows = np.minimum(declared_years.astype(np.intp), _DECLARED_COUNT - 1)
+        rows = np.minimum(declared_years, _DECLARED_COUNT - 1)
         gate = 0 if gate_years is None else int(min(gate_years, 100))
         likelihoods: Array = self.table[rows]
         if gate > 0:

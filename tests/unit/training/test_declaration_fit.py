@@ -227,6 +227,14 @@ def test_years_of_birth_count_as_the_two_ages_that_they_leave() -> None:
     assert of_honest < curve(TABLES, "adult_claim")[14] < of_lying
 
 
+@pytest.mark.parametrize("gate", [None, 13.0, 18.0])
+def test_many_declared_ages_have_the_likelihoods_of_each(gate: float | None) -> None:
+    years = np.arange(125)
+    found = TABLES.declaration.likelihoods(years, gate)
+    for place, each in enumerate(years.tolist()):
+        assert (found[place] == TABLES.declaration.likelihood(float(each), gate)).all()
+
+
 def test_the_same_people_give_the_same_document_and_it_loads() -> None:
     items = simulated(TABLES, 500, gates=(None, 13.0, 18.0))
     first, second = (with_fitted_declarations(TABLES, items)[0] for _ in range(2))
