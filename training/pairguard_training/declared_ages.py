@@ -58,6 +58,12 @@ class DeclaredAges:
         gates = np.array([gate or 0.0 for _, _, gate in self.keys])[self.key]
         return (self.ages < ADULT_YEARS) & (gates < ADULT_YEARS)
 
+    @property
+    def false_adults(self) -> Mask:
+        """Children who said that they are adults, whatever their form demanded."""
+        adult = np.array([younger >= ADULT_YEARS for younger, _, _ in self.keys], dtype=np.bool_)
+        return (self.ages < ADULT_YEARS) & adult[self.key]
+
     def adult_share(self, age: int) -> float | None:
         """Return the weighted share of children within a year and a half who said: an adult.
 

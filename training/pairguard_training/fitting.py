@@ -194,10 +194,11 @@ class _Fitting:
         # taught these tables. Of everything that they had shown, not of a few snapshots.
         rows = self._part(age_rows(self.labelled, snapshots_per_person=None), Part.TRAIN)
         items = verified_items(self.labelled, rows)
-        reports = []
-        for fit in (with_fitted_checks, with_fitted_ranges, with_fitted_declarations):
-            age_tables, found = fit(age_tables, items)
-            reports += found
+        age_tables, reports = with_fitted_checks(age_tables, items)
+        age_tables, found = with_fitted_ranges(age_tables, items, rows)
+        reports += found
+        age_tables, found = with_fitted_declarations(age_tables, items)
+        reports += found
         self.metrics["error_rates"] = {report.name: report.to_mapping() for report in reports}
         for report in reports:
             if report.changed:

@@ -2,6 +2,14 @@
 
 Owns which ranges count and what they are compared with. It must not know how a rate is chosen
 (``error_rates``). Ranges that are worth a declaration follow the declaration model.
+
+Who has a range at all tells too. A guardian states a child's age and hardly ever an adult's, so of
+those adults who have such a range many are misjudged, and of all adults hardly any: it is the
+latter that weighs a child's range against an adult's. So where a class is rarer among adults,
+``understated`` is asked of as many adults as would have one if they had it as often as minors do;
+those who have none were not misjudged. It is never asked the other way round: to have been given a
+range makes nobody older. To have none says nothing at all, for who was never asked and who keeps a
+range back look alike.
 """
 
 from __future__ import annotations
@@ -16,17 +24,26 @@ from numpy.typing import NDArray
 from pairguard.age.evidence import PlatformAgeRange
 from pairguard.age.observation import RANGE_CLASS
 from pairguard.age.tables import AgeTables
-from pairguard_training.error_rates import EXCLUDED_YEARS, Trial, fit_rates, parameter
+from pairguard_training.age_labels import AgeRows
+from pairguard_training.error_rates import (
+    EXCLUDED_YEARS,
+    FEWEST_PEOPLE,
+    Trial,
+    fit_rates,
+    parameter,
+)
 from pairguard_training.rate_report import RateReport
+from pairguard_training.splitting import hash_fraction
 from pairguard_training.verified_evidence import VerifiedItem, others_statements
 
 Array = NDArray[np.float64]
 
 _ERRORS = ("overstated", "understated")
+_LEAST = 1e-9
 
 
 def with_fitted_ranges(
-    tables: AgeTables, items: Sequence[VerifiedItem]
+    tables: AgeTables, items: Sequence[VerifiedItem], seen: AgeRows
 ) -> tuple[AgeTables, list[RateReport]]:
     """Return the tables with the error rates of ranges that verified people teach.
 
@@ -38,11 +55,13 @@ def with_fitted_ranges(
     Args:
         tables: The presets.
         items: What people of known age had shown.
+        seen: All of these people, whether or not they had shown a range.
     """
     reports: list[RateReport] = []
     classes = dict(tables.document["platform_age_range"]["assurance"])
     for name, ranges in sorted(_by_class(items).items()):
         over, under = _trials(tables, ranges)
+        under += _spared(tables, ranges, seen)
         place = f"platform_age_range.assurance.{name}"
         found = fit_rates(
             (f"{place}.overstated", f"{place}.understated"), tables.range_errors[name], over, under
@@ -102,3 +121,28 @@ def _trials(tables: AgeTables, ranges: Sequence[_Ranged]) -> tuple[list[Trial], 
         trial = Trial(item.participant, erred, 1.0 - above if is_over else above, item.weight)
         (under if is_over else over).append(trial)
     return over, under
+
+
+def _spared(tables: AgeTables, ranges: Sequence[_Ranged], seen: AgeRows) -> list[Trial]:
+    """Return trials of adults without a range, as many as are short of minors' share of them."""
+    holders = {item.participant for item, _ in ranges}
+    held = np.array([person in holders for person in seen.participants], dtype=np.float64)
+    minor = seen.ages < tables.reference_age_years
+    adult = seen.ages >= tables.reference_age_years + EXCLUDED_YEARS
+    if seen.where(minor & (held > 0.0)).people < FEWEST_PEOPLE or not adult.any():
+        return []
+    shares = [
+        float((seen.weights * held)[side].sum() / seen.weights[side].sum())
+        for side in (minor, adult)
+    ]
+    # Of so large a part of those without one; whole people, so that they count for no more.
+    part = max(shares[0] - shares[1], 0.0) / max(1.0 - shares[1], _LEAST)
+    totals: dict[str, float] = {}
+    for place in np.flatnonzero(adult & (held == 0.0)):
+        person = seen.participants[place]
+        totals[person] = totals.get(person, 0.0) + float(seen.weights[place])
+    return [
+        Trial(person, erred=False, elsewhere=0.0, weight=weight)
+        for person, weight in totals.items()
+        if hash_fraction(f"spared {person}", seed=0) < part
+    ]

@@ -11,12 +11,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pairguard.age.parameters import AGE_COUNT, AGE_GRID, Array
 
 _DECLARED_COUNT = 121
 _ADULT = 18
 _FLOOR = 1e-6
+
+
+def false_adult_claims(decay: float, uniform_share: float) -> Array:
+    """Return (121,) how false claims of an adult age are spread over the declared ages; sums to 1.
+
+    Args:
+        decay: How fast claims get rarer with each year above 18.
+        uniform_share: Share of the claims that are any age from 18 to 60.
+    """
+    declared = np.arange(_DECLARED_COUNT)
+    tail = np.where(declared >= _ADULT, np.exp(-decay * (declared - _ADULT)), 0.0)
+    spread = ((declared >= _ADULT) & (declared <= 60)).astype(float)
+    result: Array = (1 - uniform_share) * tail / tail.sum() + uniform_share * spread / spread.sum()
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +63,7 @@ class DeclarationModel:
         over the ages above the true one.
         """
         declared = np.arange(_DECLARED_COUNT)
-        tail = np.where(declared >= _ADULT, np.exp(-decay * (declared - _ADULT)), 0.0)
-        spread = ((declared >= _ADULT) & (declared <= 60)).astype(float)
-        false_adult = (
-            1 - uniform_share
-        ) * tail / tail.sum() + uniform_share * spread / spread.sum()
+        false_adult = false_adult_claims(decay, uniform_share)
         posed = ((declared >= 10) & (declared < _ADULT)).astype(float)
         posed /= posed.sum()
         weight = np.interp(declared, AGE_GRID, older_claim_weight)
@@ -84,6 +95,16 @@ class DeclarationModel:
         if 0 < gate <= row:
             likelihood = likelihood / self._passed(gate)
         return likelihood
+
+    def likelihoods(self, declared_years: NDArray[np.intp], gate_years: float | None) -> Array:
+        """Return (n, 101) what ``likelihood`` does of each of (n,) declared whole years."""
+        rows = np.minimum(declared_years, _DECLARED_COUNT - 1)
+        gate = 0 if gate_years is None else int(min(gate_years, 100))
+        likelihoods: Array = self.table[rows]
+        if gate > 0:
+            passed = rows >= gate
+            likelihoods[passed] /= self._passed(gate)
+        return likelihoods
 
     def range_likelihood(self, lower_years: int | None, upper_years: int | None) -> Array:
         """Return (101,) probability that the declared age lies in a range of whole years."""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pairguard.age.evidence import (
     AgeCheck,
@@ -21,14 +23,14 @@ from pairguard.age.evidence import (
 )
 from pairguard.age.kernel import AttackMixture
 from pairguard.age.observation import probability_over
-from pairguard.age.tables import AgeTables
-from pairguard_training.age_labels import age_rows
+from pairguard.age.tables import MIN_ERROR, AgeTables
+from pairguard_training.age_labels import AgeRows, age_rows
 from pairguard_training.check_fit import with_fitted_checks
 from pairguard_training.error_rates import FEWEST_PEOPLE, PRESET_PEOPLE, Trial, fit_rates
 from pairguard_training.range_fit import with_fitted_ranges
 from pairguard_training.rate_report import RateReport
 from pairguard_training.verified_evidence import VerifiedItem, verified_items
-from tests.domain import NOW, TABLES, default_tables_document, merged
+from tests.domain import NOW, TABLES, assessed, default_tables_document, merged
 from tests.unit.training.tables_of_rows import DAY_0, snapshot, tables_of_rows
 
 METHOD = CheckMethod.EMAIL
@@ -290,10 +292,17 @@ def ranged(person: str, age: float, lower: int | None, upper: int | None) -> Ver
     return VerifiedItem(person, AgeEvidence(reported, binding=Binding.DEVICE), age, NOW, 1.0)
 
 
+def seen(*groups: tuple[str, int, float]) -> AgeRows:
+    """Return people by the first letter of their names, their number and their age."""
+    names = [f"{letter}{i}" for letter, count, _ in groups for i in range(count)]
+    ages = np.array([age for _, count, age in groups for _ in range(count)])
+    return AgeRows(names, names, ages, np.ones(len(names)), np.full(len(names), NOW))
+
+
 def test_ranges_teach_how_often_they_lie_above_and_below() -> None:
     items = [ranged(f"c{i}", 14.5, *((18, None) if i < 280 else (13, 15))) for i in range(600)]
     items += [ranged(f"a{i}", 30.5, *((16, 17) if i < 90 else (18, None))) for i in range(600)]
-    tables, reports = with_fitted_ranges(TABLES, items)
+    tables, reports = with_fitted_ranges(TABLES, items, seen(("c", 600, 14.5), ("a", 600, 30.5)))
     overstated, understated = tables.range_errors["GUARDIAN"]
     assert [report.observed for report in reports] == pytest.approx([280 / 600, 0.15])
     # Nearly half of the children's ranges are adults', of which borrowed accounts explain a part.
@@ -306,7 +315,49 @@ def test_ranges_teach_how_often_they_lie_above_and_below() -> None:
 
 def test_who_is_near_to_any_line_between_ranges_is_left_out() -> None:
     # A child of 13.5 is near to a line that others' ranges have, whatever range it shared itself.
-    items = [ranged(f"c{i}", 13.5, 18, None) for i in range(300)] + [ranged("d", 30.5, 13, 15)]
-    tables, reports = with_fitted_ranges(TABLES, items)
+    items = [ranged(f"c{i}", 13.5, 18, None) for i in range(300)] + [ranged("d0", 30.5, 13, 15)]
+    tables, reports = with_fitted_ranges(TABLES, items, seen(("c", 300, 13.5), ("d", 1, 30.5)))
     assert tables is TABLES
     assert [report.people for report in reports] == [0, 1]
+
+
+def guardians(children: int, adults: int, others: int) -> tuple[float, float]:
+    """Return the rates where so many hold a true range, and so many adults hold none."""
+    items = [ranged(f"c{i}", 14.5, 13, 15) for i in range(children)]
+    items += [ranged(f"a{i}", 30.5, 18, None) for i in range(adults)]
+    people = seen(("c", 2 * children, 14.5), ("a", adults, 30.5), ("n", others, 30.5))
+    return with_fitted_ranges(TABLES, items, people)[0].range_errors["GUARDIAN"]
+
+
+def test_a_range_that_hardly_any_adult_has_is_hardly_ever_an_adults() -> None:
+    before = TABLES.range_errors["GUARDIAN"]
+    assert guardians(300, 0, 0) == (guardians(300, 0, 2_000)[0], before[1])
+    few, many = (guardians(300, 0, others)[1] for others in (100, 2_000))
+    # Of two thousand adults a thousand would have one if adults were given them like children.
+    assert many < 0.2 * before[1] < few <= before[1]
+    assert guardians(15, 0, 2_000)[1] == before[1]  # fifteen children do not tell how usual it is
+
+
+def test_a_range_that_adults_have_as_often_says_no_more_by_being_there() -> None:
+    assert guardians(300, 600, 0) == guardians(300, 600, 500)
+
+
+@given(
+    rate=st.floats(MIN_ERROR, 0.05),
+    span=st.sampled_from([(None, 12), (13, 15), (16, 17), (None, 17), (13, None), (18, None)]),
+    contradicted=st.booleans(),
+)
+@settings(max_examples=40)
+def test_to_hold_what_adults_hardly_hold_makes_nobody_older(
+    rate: float, span: tuple[int | None, int | None], contradicted: bool
+) -> None:
+    changes = {"GUARDIAN": {"understated": {"value": rate}}}
+    rarer = AgeTables.from_mapping(
+        merged(default_tables_document(), {"platform_age_range": {"assurance": changes}})
+    )
+    evidence = [ranged("a", 15.0, *span).evidence]
+    if contradicted:
+        confirmed = PlatformAgeRange(Platform.APPLE, PlatformAssurance.CONFIRMED, 18, None)
+        evidence.append(AgeEvidence(confirmed, binding=Binding.DEVICE))
+    before, after = (assessed(*evidence, tables=each) for each in (TABLES, rarer))
+    assert after.probability_below(18) >= before.probability_below(18) - 1e-12

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pairguard.age.declaration import false_adult_claims
 from pairguard.age.evidence import AgeEvidence, Observation, SelfDeclared, VerifiedAge
 from pairguard.age.evidence import VerificationMethod as Method
 from pairguard.age.parameters import AGE_GRID, Array
@@ -105,15 +106,48 @@ def test_behind_a_gate_at_13_who_did_not_pass_is_not_missed() -> None:
     assert fitted[9:13] == pytest.approx(true[9:13], abs=0.08)
 
 
-def test_children_behind_an_adult_gate_teach_nothing() -> None:
+def test_children_behind_an_adult_gate_teach_what_liars_claim_and_not_how_many_lie() -> None:
     # Every one of them says that it is an adult.
     items = [
         said(f"p{i}", 9.5 + i % 7, SelfDeclared(age_years=18.0 + i % 5, gate_years=18.0))
         for i in range(500)
     ]
     tables, reports = with_fitted_declarations(TABLES, items)
-    assert tables is TABLES
-    assert not any(report.changed for report in reports)
+    for name in ("adult_claim", "older_claim", "adult_misstatement"):
+        assert tables.document["self_declared"][name] == SECTION[name]
+    changed = {report.name for report in reports if report.changed}
+    assert changed == {
+        "self_declared.adult_claim_decay",
+        "self_declared.adult_claim_uniform_share",
+    }
+
+
+def test_the_spread_of_false_claims_is_recovered_and_its_source_told() -> None:
+    truth = tables_with(
+        {"adult_claim_decay": {"value": 0.5}, "adult_claim_uniform_share": {"value": 0.1}}
+    )
+    tables, _ = with_fitted_declarations(TABLES, simulated(truth, 6_000, gates=(None, 18.0)))
+    section = tables.document["self_declared"]
+    assert section["adult_claim_decay"]["value"] == pytest.approx(0.5, abs=0.08)
+    assert section["adult_claim_uniform_share"]["value"] == pytest.approx(0.1, abs=0.06)
+    assert section["adult_claim_decay"]["source"].startswith("fitted:")
+
+
+def test_claims_that_few_liars_were_seen_to_make_get_no_rarer_than_they_show() -> None:
+    def share_of_40(liars: int) -> float:
+        items = [
+            said(f"p{i}", 9.5 + i % 7, SelfDeclared(age_years=18.0 + i % 3, gate_years=18.0))
+            for i in range(liars)
+        ]
+        section = with_fitted_declarations(TABLES, items)[0].document["self_declared"]
+        claims = false_adult_claims(
+            section["adult_claim_decay"]["value"], section["adult_claim_uniform_share"]["value"]
+        )
+        return float(claims[40:].sum())
+
+    before = share_of_40(0)
+    assert before * 0.4 < share_of_40(40) <= before
+    assert share_of_40(1_000) < share_of_40(40)
 
 
 def test_few_people_keep_the_preset() -> None:
@@ -174,7 +208,9 @@ def test_a_label_in_whole_years_may_be_off_by_one_without_making_a_liar() -> Non
         ]
 
     by_reviewer, by_document = (
-        with_fitted_declarations(TABLES, labelled(method))[1][-1].fitted
+        {report.name: report for report in with_fitted_declarations(TABLES, labelled(method))[1]}[
+            "self_declared.adult_misstatement"
+        ].fitted
         for method in (Method.MODERATOR, Method.ID_DOCUMENT)
     )
     assert by_reviewer < by_document
@@ -189,6 +225,14 @@ def test_years_of_birth_count_as_the_two_ages_that_they_leave() -> None:
         for items in (honest, lying)
     )
     assert of_honest < curve(TABLES, "adult_claim")[14] < of_lying
+
+
+@pytest.mark.parametrize("gate", [None, 13.0, 18.0])
+def test_many_declared_ages_have_the_likelihoods_of_each(gate: float | None) -> None:
+    years = np.arange(125)
+    found = TABLES.declaration.likelihoods(years, gate)
+    for place, each in enumerate(years.tolist()):
+        assert (found[place] == TABLES.declaration.likelihood(float(each), gate)).all()
 
 
 def test_the_same_people_give_the_same_document_and_it_loads() -> None:
