@@ -185,7 +185,7 @@ def _members(features: PairFeatures, policy: Policy, parts: Iterable[Assessed]) 
             own = policy.for_participant(part.participants[name].located_region).adult_ages
             lines.append(known.setdefault(own, len(known)))
     if not kept:
-        kept = [ReadyMatrix(np.empty((0, 0)), np.empty(0))]
+        kept = [ReadyMatrix(np.empty((0, 0)), np.empty(0), np.empty((0, 0)))]
         chances = [np.empty((len(every_age), 0))]
     below = np.concatenate(chances, axis=1)
     return Members(
@@ -194,6 +194,7 @@ def _members(features: PairFeatures, policy: Policy, parts: Iterable[Assessed]) 
         ready=ReadyMatrix(
             np.concatenate([each.parts for each in kept]),
             np.concatenate([each.tag_counts for each in kept]),
+            np.concatenate([each.dangers for each in kept]),
         ),
         below=dict(zip(every_age, below, strict=True)),
         adult_ages=tuple(known),

@@ -12,10 +12,9 @@ Calibrated are only pairs of strangers to the age side, whose ages look as unsur
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +27,7 @@ from pairguard_training.boosting import Compute, model_text
 from pairguard_training.calibration_fit import fit_calibration
 from pairguard_training.harm.pairs import MetPairs
 from pairguard_training.harm.settings import MOST_TREES, HarmSettings
-from pairguard_training.harm.teaching import TreeTrainer
+from pairguard_training.harm.teaching import Trained, TreeTrainer
 from pairguard_training.harm_fit import FEWEST_POSITIVES, HarmFit
 from pairguard_training.manifest_figures import figure
 from pairguard_training.splitting import hash_fraction
@@ -135,22 +134,22 @@ def fit_crossed(
         )
     if pairs.positives == pairs.count:
         return "every pair to learn from came to harm: there is nothing to tell it from"
-    trainer = TreeTrainer(catalogue.number_columns, settings or HarmSettings(), compute)
+    trainer = TreeTrainer(catalogue, settings or HarmSettings(), compute)
     left_out = left_out_scores(trainer, pairs, kinds=_worth_trying(pairs, compute.seed))
     losses = left_out.losses(pairs)
     positives = int(pairs.harmed[left_out.places].sum()) if left_out.places else 0
     kind = left_out.surely_better(pairs) if positives >= FEWEST_TO_CHOOSE else TAUGHT
-    booster = (
+    trained = (
         trainer.taught(pairs) if kind == TAUGHT else trainer.untaught(pairs, int(kind.split()[1]))
     )
     calibration, calibrated_on, predicted = _calibrated(pairs, left_out, kind)
-    text = model_text(booster)
-    rounds = booster.num_trees()
+    text = model_text(trained.booster)
+    rounds = trained.booster.num_trees()
     fit = HarmFit(
-        model=HarmModel(TreeModel(text), pairs.features, calibration),
+        model=HarmModel(TreeModel(text), trained.features, calibration),
         text=text,
-        booster=booster,
-        rows=_spread(pairs),
+        booster=trained.booster,
+        rows=_spread(replace(pairs, features=trained.features)),
         rounds=rounds,
         notes=_notes(calibrated_on),
     )
@@ -170,7 +169,7 @@ def fit_crossed(
     }
     told = ", ".join(f"{name} {loss:.6f}" for name, loss in losses.items()) or "not measured"
     how = "taught by the two dangers" if kind == TAUGHT else "by reports alone"
-    trained = (
+    made = (
         f"harm model: {pairs.count} pairs, {pairs.positives} harmed, {rounds} trees, {how}; log "
         f"loss on people left out: {told}"
     )
@@ -178,7 +177,7 @@ def fit_crossed(
         f"{map_kind} calibration fitted to {calibrated_on.count} pairs of people left out: "
         f"{predicted:.2f} predicted, {stood_for:.2f} harmed, by what each pair stands for"
     )
-    return CrossedFit(fit, figures, (trained, checked))
+    return CrossedFit(fit, figures, (made, checked))
 
 
 def left_out_scores(trainer: TreeTrainer, pairs: MetPairs, *, kinds: tuple[str, ...]) -> LeftOut:
@@ -204,18 +203,17 @@ def left_out_scores(trainer: TreeTrainer, pairs: MetPairs, *, kinds: tuple[str, 
         if TAUGHT in kinds:
             scores[TAUGHT] = served_scores(trainer.taught(others), judged)
         if UNTAUGHT in kinds:
-            booster = trainer.untaught(others, STOPS[-1])
+            untaught = trainer.untaught(others, STOPS[-1])
             for rounds in STOPS:
-                scores[f"{UNTAUGHT} {rounds}"] = served_scores(booster, judged, rounds=rounds)
+                scores[f"{UNTAUGHT} {rounds}"] = served_scores(untaught, judged, rounds=rounds)
         found.add(inside, scores)
     return found
 
 
-def served_scores(
-    booster: lightgbm.Booster, pairs: MetPairs, *, rounds: int | None = None
-) -> Array:
+def served_scores(trained: Trained, pairs: MetPairs, *, rounds: int | None = None) -> Array:
     """Return (n,) raw scores as the harm model calls its trees when it serves."""
-    trees = TreeModel(model_text(booster, rounds=rounds)).with_missing_as_majority()
+    trees = TreeModel(model_text(trained.booster, rounds=rounds)).with_missing_as_majority()
+    pairs = replace(pairs, features=trained.features)
     found = np.empty(pairs.count)
     for start in range(0, pairs.count, _CHUNK):
         chunk = slice(start, start + _CHUNK)
