@@ -189,13 +189,13 @@ class Bench:
         learn_harm: bool = True,
         met: Callable[[MetPairs], None] | None = None,
     ) -> Fit:
-        self.say("fitting")
+        self.say("fitting to everybody: another platform is judged")
         return fit_model(
             tables,
             age_tables=default_age_tables(),
             catalogue=default_catalogue(),
             policy=self.policy,
-            settings=FitSettings(threads=self.threads, learn_harm=learn_harm),
+            settings=FitSettings(threads=self.threads, learn_harm=learn_harm, test_share=0.0),
             say=_quiet,
             met=met,
         )
