@@ -122,20 +122,17 @@ class Dangers:
         Args:
             values: A vector of the catalogue; NaN: unknown.
         """
-        alike = self._alike(values.take(self.columns))
-        unknown = np.isnan(alike)
-        found = []
-        for level, weights, instead in zip(
-            (self.anybody, self.minors), self._weights, self._unknown, strict=True
-        ):
-            terms = alike * weights
-            np.copyto(terms, instead, where=unknown)
-            # As ``of_people`` adds columns: one after the other.
-            total = level
-            for term in terms.tolist():
-                total += term
-            found.append(min(max(total, -FARTHEST), FARTHEST))
-        chances: list[float] = (1.0 / (1.0 + np.exp(-np.array(found)))).tolist()
+        to_anybody, to_minors = self._terms(values).tolist()
+        # As ``of_people`` adds columns: one after the other.
+        anybody, minors = self.anybody, self.minors
+        for term in to_anybody:
+            anybody += term
+        for term in to_minors:
+            minors += term
+        totals = np.array(
+            [min(max(anybody, -FARTHEST), FARTHEST), min(max(minors, -FARTHEST), FARTHEST)]
+        )
+        chances: list[float] = (1.0 / (1.0 + np.exp(-totals))).tolist()
         return chances[0], chances[1]
 
     def of_people(self, values: Array) -> Array:
@@ -161,12 +158,18 @@ class Dangers:
 
         Each danger counts by its share in the chance that either comes about.
         """
-        alike = self._alike(values.take(self.columns))
-        each = np.where(np.isnan(alike), self._unknown, alike * self._weights)
+        each = self._terms(values)
         to_anybody, to_minors = self.of_person(values)
         share = to_anybody / (to_anybody + to_minors)
         result: Array = share * each[0] + (1.0 - share) * each[1]
         return result
+
+    def _terms(self, values: Array) -> Array:
+        """Return (2, signals that are weighed) what each adds to both log-odds of one person."""
+        alike = self._alike(values.take(self.columns))
+        terms: Array = alike * self._weights
+        np.copyto(terms, self._unknown, where=np.isnan(alike))
+        return terms
 
     def _alike(self, chosen: Array) -> Array:
         """Return signals in deviations from their means, in place; NaN: unknown."""
