@@ -10,7 +10,6 @@ import pytest
 from pairguard.bundle.loading import load_bundle
 from pairguard.policy.judgement import Judge
 from pairguard.policy.state import StoredState
-from pairguard.risk.features import PairFeatures
 from pairguard.risk.model import RiskModel
 from pairguard.risk.participant import Participant
 from pairguard_training.assessing import assess_snapshots
@@ -74,7 +73,7 @@ def test_batches_in_training_and_single_pairs_in_service_give_the_same_bits(
     firsts, seconds = sides(tables)
     policy = default_policy()
     assessed = assess_snapshots(fit.model, tables, [*firsts, *seconds], title="")
-    rows = pair_rows(PairFeatures(fit.model.catalogue), policy, assessed, firsts, seconds)
+    rows = pair_rows(fit.model.pair_features, policy, assessed, firsts, seconds)
     offline = fit.harm.calibrated(rows.features)
     for place, (a, b) in enumerate(zip(firsts, seconds, strict=True)):
         one, other = assessed.participants[a], assessed.participants[b]

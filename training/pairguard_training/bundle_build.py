@@ -22,6 +22,7 @@ from pairguard.bundle.manifest import (
     AGE_TABLES,
     CALIBRATION,
     CERTIFICATE,
+    DANGERS,
     HARM_MODEL,
     PARITY,
     REFERENCE,
@@ -62,6 +63,8 @@ def bundle_files(fit: Fit) -> dict[str, bytes]:
     if model.harm is not None and fit.harm is not None:
         files[HARM_MODEL] = fit.harm.text.encode("utf-8")
         calibration["harm"] = model.harm.calibration.to_mapping()
+        if model.harm.features.dangers is not None:
+            files[DANGERS] = canonical_json(model.harm.features.dangers.to_mapping())
         parity |= _parity("harm", fit.harm.booster, fit.harm.rows)
     files[CALIBRATION] = canonical_json(calibration)
     files[PARITY] = write_arrays(parity)

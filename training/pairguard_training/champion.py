@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pairguard.bundle.loading import Bundle
 from pairguard.bundle.manifest import CERTIFICATE, REFERENCE, REPORT
 from pairguard.risk.model import RiskModel
+from pairguard_training.held_out import share_held_out
 from pairguard_training.splitting import Part, Split, split_tables
 from pairguard_training.tables.reading import Tables
 
@@ -62,7 +63,8 @@ def meet_champion(
             "have seen people that both are judged on, which favours the champion."
         )
     else:
-        kept, lost = _held_out_by_both(split, split_tables(tables, seed=seed), unseen=unseen)
+        other = split_tables(tables, seed=seed, test_share=share_held_out(champion.manifest))
+        kept, lost = _held_out_by_both(split, other, unseen=unseen)
         if lost:
             notes.append(
                 f"The champion was fitted with another split (seed {seed}) and has learned from "

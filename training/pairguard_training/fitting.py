@@ -34,10 +34,11 @@ from pairguard_training.harm.settings import HarmSettings
 from pairguard_training.harm.tuning import TuningBudget, tune_harm
 from pairguard_training.harm_fit import HarmFit
 from pairguard_training.harm_labels import REPORT_WINDOW_DAYS, harm_rows
+from pairguard_training.held_out import NOBODY_HELD_OUT, split_figures
 from pairguard_training.manifest_figures import figure
 from pairguard_training.range_fit import with_fitted_ranges
 from pairguard_training.reference import Reference, sample_reference
-from pairguard_training.splitting import Part, Split, split_tables
+from pairguard_training.splitting import TEST_SHARE, Part, Split, split_tables
 from pairguard_training.stacking_fit import fit_stacking
 from pairguard_training.tables.participants import participants
 from pairguard_training.tables.reading import Tables
@@ -60,6 +61,8 @@ class FitSettings:
         learn_harm: Whether there is to be one.
         tune: How long to search for other ways to train it; None: not at all.
         cluster: Trains the harm model's trees; None: this process does.
+        test_share: Share of the people who are held out; 0: nobody, and nothing can be judged on
+            these tables.
     """
 
     seed: int = 1
@@ -69,6 +72,7 @@ class FitSettings:
     learn_harm: bool = True
     tune: TuningBudget | None = None
     cluster: Cluster | None = None
+    test_share: float = TEST_SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +118,12 @@ def fit_model(
         say: Receives a line for each step.
         met: Receives the pairs that the harm model learns from.
     """
-    split = split_tables(tables, seed=settings.seed)
+    split = split_tables(tables, seed=settings.seed, test_share=settings.test_share)
     fitting = _Fitting(tables, tables.of_labelled(), catalogue, policy, split, settings, say)
-    if split.later_from is None:
+    fitting.metrics["split"] = split_figures(settings.test_share)
+    if settings.test_share == 0.0:
+        fitting.note(NOBODY_HELD_OUT)
+    elif split.later_from is None:
         fitting.note("The data know too few times to hold out later ones: parts differ by person.")
     labelled = age_rows(fitting.labelled)
     age_tables = fitting.fit_prior(age_tables, labelled)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from pairguard.drift.reference import SECTION, DriftReference
 from pairguard.policy.regions import Policy
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.features import PairFeatures
 from pairguard.risk.model import RiskModel
 from pairguard_training.assessing import assess_snapshots
 from pairguard_training.drift.section import drift_reference
@@ -73,7 +72,7 @@ def sample_reference(
         for n in chosen
     ]
     assessments = [assessed.assessments[name] for name in chosen]
-    rows = pair_rows(PairFeatures(model.catalogue), policy, assessed, firsts, seconds)
+    rows = pair_rows(model.pair_features, policy, assessed, firsts, seconds)
     return Reference(
         vectors=np.stack([assessment.values for assessment in assessments]),
         probability_minor=np.array(

@@ -21,8 +21,12 @@ from numpy.typing import NDArray
 
 from pairguard_training.tables.reading import Tables
 
-TRAIN_SHARE = 0.5
-CALIBRATION_SHARE = 0.25
+TEST_SHARE = 0.25
+"""Of the people, unless something else is asked for."""
+LEAST_TEST_SHARE, MOST_TEST_SHARE = 0.1, 0.5
+"""Between these, or nobody at all: fewer people tell nothing of a model, and cost it."""
+CALIBRATION_SHARE = 1.0 / 3.0
+"""Of those who are not tested."""
 LATER_SHARE = 0.3
 """Share of the latest pairs (or snapshots) that the test looks at."""
 
@@ -63,7 +67,7 @@ class Split:
         parts: Part of each participant.
         groups: Group of each participant: those who share clusters share it.
         later_from: Seconds since 1970 from which on the test looks, up to which the other parts
-            do; None: the data set knows too few times to be divided by them.
+            do; None: there is no test, or the data set knows too few times to be divided by them.
     """
 
     parts: Mapping[str, Part]
@@ -123,11 +127,22 @@ class Split:
         return bool(seconds >= self.later_from) == (part is Part.TEST)
 
 
-def split_tables(tables: Tables, *, seed: int) -> Split:
-    """Divide the people of a data set, and its time."""
+def split_tables(tables: Tables, *, seed: int, test_share: float = TEST_SHARE) -> Split:
+    """Divide the people of a data set, and its time.
+
+    Args:
+        tables: The data set.
+        seed: Whoever is tested under one seed is tested under it whatever is asked for, as long as
+            the share is no smaller.
+        test_share: Of the people that are tested; 0: nobody, and every time teaches.
+    """
     groups = _groups(tables.snapshots)
-    parts = {person: _part(hash_fraction(group, seed=seed)) for person, group in groups.items()}
-    return Split(parts=parts, groups=groups, later_from=_later_from(tables))
+    parts = {
+        person: _part(hash_fraction(group, seed=seed), test_share)
+        for person, group in groups.items()
+    }
+    later_from = _later_from(tables) if test_share > 0.0 else None
+    return Split(parts=parts, groups=groups, later_from=later_from)
 
 
 def hash_fraction(text: str, *, seed: int) -> float:
@@ -138,10 +153,11 @@ def hash_fraction(text: str, *, seed: int) -> float:
     return int.from_bytes(digest.digest(), "big") / _HASH_RANGE
 
 
-def _part(fraction: float) -> Part:
-    if fraction < TRAIN_SHARE:
-        return Part.TRAIN
-    return Part.CALIBRATION if fraction < TRAIN_SHARE + CALIBRATION_SHARE else Part.TEST
+def _part(fraction: float, test_share: float) -> Part:
+    if fraction >= 1.0 - test_share:
+        return Part.TEST
+    taught = (1.0 - test_share) * (1.0 - CALIBRATION_SHARE)
+    return Part.TRAIN if fraction < taught else Part.CALIBRATION
 
 
 def _groups(snapshots: pl.DataFrame) -> dict[str, str]:

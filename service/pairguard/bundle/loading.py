@@ -24,6 +24,7 @@ from pairguard.bundle.manifest import (
     AGE_TABLES,
     CALIBRATION,
     CERTIFICATE,
+    DANGERS,
     HARM_MODEL,
     PARITY,
     REFERENCE,
@@ -35,6 +36,7 @@ from pairguard.errors import BundleRefused, InvalidInput
 from pairguard.risk.behaviour import BehaviourAgeModel
 from pairguard.risk.calibration import Calibration
 from pairguard.risk.catalogue import SignalCatalogue
+from pairguard.risk.danger import Dangers
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.harm import HarmModel
 from pairguard.risk.model import RiskModel
@@ -148,15 +150,28 @@ def _harm(
 ) -> HarmModel | None:
     parameters = _parameters(calibration, "harm", HARM_MODEL, contents)
     if parameters is None:
+        if DANGERS in contents:
+            raise BundleRefused(
+                f"{DANGERS} is there, and no {HARM_MODEL} that would read it",
+                reason="BUNDLE_INVALID",
+            )
         return None
     trees = _trees(contents[HARM_MODEL], HARM_MODEL, parity, "harm")
-    features = PairFeatures(catalogue)
+    features = PairFeatures(catalogue, _dangers(catalogue, contents))
     with _part(HARM_MODEL):
         constraints = "monotone_constraints=" + " ".join(map(str, features.monotone_constraints))
         if constraints not in contents[HARM_MODEL].decode("utf-8").splitlines():
             raise ValueError("was not trained with the monotone constraints of the catalogue")
     with _part(CALIBRATION):
         return HarmModel(trees, features, Calibration.from_mapping(parameters))
+
+
+def _dangers(catalogue: SignalCatalogue, contents: Mapping[str, bytes]) -> Dangers | None:
+    """Return what weighs a person's signals; None: the harm model was trained without."""
+    if DANGERS not in contents:
+        return None
+    with _part(DANGERS):
+        return Dangers.from_mapping(read_json(contents[DANGERS], DANGERS), catalogue.number_columns)
 
 
 def _parameters(

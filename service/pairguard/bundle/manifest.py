@@ -26,6 +26,7 @@ SIGNALS: Final = "signals.toml"
 AGE_TABLES: Final = "age_tables.json"
 AGE_MODEL: Final = "age_model.txt"
 HARM_MODEL: Final = "harm_model.txt"
+DANGERS: Final = "dangers.json"
 PARITY: Final = "parity.npz"
 CALIBRATION: Final = "calibration.json"
 CERTIFICATE: Final = "certificate.json"
@@ -34,7 +35,7 @@ REPORT: Final = "report.html"
 SIGNATURE: Final = "bundle.sig"
 """Lies beside the manifest and is named by none: who signs a bundle does not change its version."""
 
-OPTIONAL_FILES: Final = frozenset({AGE_MODEL, HARM_MODEL, REPORT})
+OPTIONAL_FILES: Final = frozenset({AGE_MODEL, HARM_MODEL, DANGERS, REPORT})
 
 _MEBIBYTE = 1 << 20
 
@@ -44,6 +45,7 @@ SIZE_LIMITS: Final[Mapping[str, int]] = {
     AGE_TABLES: 4 * _MEBIBYTE,
     AGE_MODEL: 64 * _MEBIBYTE,
     HARM_MODEL: 64 * _MEBIBYTE,
+    DANGERS: _MEBIBYTE,
     PARITY: 32 * _MEBIBYTE,
     CALIBRATION: _MEBIBYTE,
     CERTIFICATE: 4 * _MEBIBYTE,

@@ -43,6 +43,27 @@ class Attribution:
     shares: Mapping[str, float]
 
 
+def shared_out(
+    shares: Mapping[str, float], name: str, parts: Mapping[str, float]
+) -> dict[str, float]:
+    """Return shares in which what one group has is told of others: the sum stays.
+
+    Args:
+        shares: By group.
+        name: The group that is shared out; it keeps what nothing of its sign explains.
+        parts: What speaks for it, or against it where below 0, by group.
+    """
+    whole = shares[name]
+    wanted = {group: part for group, part in parts.items() if part * whole > 0.0}
+    total = math.fsum(wanted.values())
+    if not total:
+        return dict(shares)
+    found = {group: share for group, share in shares.items() if group != name}
+    for group, part in wanted.items():
+        found[group] = found.get(group, 0.0) + whole * (part / total)
+    return found
+
+
 class PathAttribution:
     """Path attribution for a model with one output."""
 

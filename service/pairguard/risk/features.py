@@ -6,18 +6,24 @@ are weighed. Swapping the two participants changes no bit of a row.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pairguard.risk.catalogue import SignalCatalogue
+from pairguard.risk.danger import Dangers, between, either, of_pairs
 from pairguard.risk.origins import Origin, Part
 from pairguard.risk.signal import Direction
 
 Array = NDArray[np.float64]
 
 MINOR_ADULT_PROBABILITY = "minor_adult_probability"
+DANGER = "danger"
+"""Group of what two people are to each other by their own dangers."""
+
+_DANGERS = (Part.LEAST, Part.GREATEST, Part.EITHER)
 
 _CONSTRAINTS = {Direction.INCREASING: 1, Direction.DECREASING: -1}
 
@@ -31,12 +37,14 @@ class ReadyVector:
         sided: Values of the other numbers, then the codes of the categories.
         tags: 0 or 1 for each interest.
         tag_count: How many there are; NaN: unknown.
+        dangers: Chances of harm to anybody and to a minor; 0: nothing weighs them.
     """
 
     bound: Array
     sided: Array
     tags: Array
     tag_count: float
+    dangers: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +82,24 @@ class ReadyMatrix:
     Attributes:
         parts: Shape ``(n, columns)``, ordered as ``ReadyVector`` has them.
         tag_counts: Shape ``(n,)``; NaN: unknown.
+        dangers: Shape ``(n, 2)``; no columns: nothing weighs them.
     """
 
     parts: Array
     tag_counts: Array
+    dangers: Array
 
 
 class PairFeatures:
     """The features of a pair over one catalogue.
 
-    First ``minor_adult_probability``. A signal with a direction enters as its least and greatest
-    value (of those known), each constrained to its direction. Any other number enters as the value
-    of the likelier minor, the value of the other and their gap; a category as both codes and
-    whether they are equal; interests as how many are shared and how many there are in all.
+    First ``minor_adult_probability``; then, where dangers are weighed, what they come to between
+    the two: in the direction in which it is less, in the other, and in either (``danger``), each
+    constrained upwards, as more danger must never lower harm. A signal with a direction enters as
+    its least and greatest value (of those known), each constrained to its direction. Any other
+    number enters as the value of the likelier minor, the value of the other and their gap; a
+    category as both codes and whether they are equal; interests as how many are shared and how many
+    there are in all.
 
     The likelier minor is told apart by ``probability_minor``, in a tie by the values that take
     sides. Signals with a direction do not: more reports must never swap the two.
@@ -97,9 +110,11 @@ class PairFeatures:
         monotone_constraints: -1, 0 or 1 per column, as LightGBM takes them.
         categorical_columns: Columns that hold category codes.
         origins: Where each column comes from.
+        dangers: What weighs a person's signals; None: nothing does, and there are no such columns.
+        danger_columns: Columns of what the dangers come to.
     """
 
-    def __init__(self, catalogue: SignalCatalogue) -> None:
+    def __init__(self, catalogue: SignalCatalogue, dangers: Dangers | None = None) -> None:
         numbers, categories = catalogue.number_columns, catalogue.category_columns
         free = [i for i, signal in enumerate(numbers) if signal.direction is Direction.NONE]
         bound = [i for i, signal in enumerate(numbers) if signal.direction is not Direction.NONE]
@@ -115,7 +130,15 @@ class PairFeatures:
         order = bound + free + codes
         origins = [Origin(Part.MIXED)]
         signals = (*numbers, *categories)
+        self._number_groups = tuple(signal.group for signal in numbers)
         names, groups, constraints = [MINOR_ADULT_PROBABILITY], [MINOR_ADULT_PROBABILITY], [1]
+        if dangers is not None:
+            names += [f"{DANGER}:{direction}" for direction in _DANGERS]
+            groups += [DANGER] * len(_DANGERS)
+            constraints += [1] * len(_DANGERS)
+            origins += [Origin(direction) for direction in _DANGERS]
+        self.dangers = dangers
+        self.danger_columns = tuple(range(1, len(names)))
         self.categorical_columns: tuple[int, ...] = ()
         slices: dict[str, slice] = {}
         for part, members in parts:
@@ -161,6 +184,7 @@ class PairFeatures:
             ordered[sided_from:tags_from],
             tags,
             np.add.reduce(tags).item(),
+            (0.0, 0.0) if self.dangers is None else self.dangers.of_person(values),
         )
 
     def ready_matrix(self, values: Array) -> ReadyMatrix:
@@ -172,7 +196,9 @@ class PairFeatures:
         parts = _canonical(values.take(self._order, axis=1))
         tags_from = self._bound.size + self._sided.size
         tag_counts = np.add.reduce(parts[:, tags_from:], axis=1)
-        return ReadyMatrix(parts, tag_counts)
+        if self.dangers is None:
+            return ReadyMatrix(parts, tag_counts, np.empty((values.shape[0], 0)))
+        return ReadyMatrix(parts, tag_counts, self.dangers.of_people(values))
 
     def pool_rows(
         self,
@@ -196,21 +222,33 @@ class PairFeatures:
             Shape ``(n, len(names))``.
         """
         minor, other = self.pool_sides(ready, first, second, probability_minor)
-        return self.side_rows(ready, minor, other, minor_adult_probability)
+        chances = probability_minor[minor], probability_minor[other]
+        return self.side_rows(ready, minor, other, chances, minor_adult_probability)
 
     def side_rows(
         self,
         ready: ReadyMatrix,
         minor: NDArray[np.intp],
         other: NDArray[np.intp],
+        chances: tuple[Array, Array],
         minor_adult_probability: Array,
     ) -> Array:
-        """Return the features of pairs whose sides are known; see ``pool_rows``."""
+        """Return the features of pairs whose sides are known; see ``pool_rows``.
+
+        Args:
+            ready: The pool.
+            minor: Position of the likelier minor of each pair, shape ``(n,)``.
+            other: Position of the other.
+            chances: Probability that the likelier minor of each pair is one, and that the other is.
+            minor_adult_probability: Of each pair.
+        """
         sided_from, tags_from = self._bound.size, self._bound.size + self._sided.size
         one, two = ready.parts[minor], ready.parts[other]
         rows = np.empty((minor.size, len(self.names)))
         slices = self._slices
         rows[:, 0] = minor_adult_probability
+        if self.dangers is not None:
+            self._fill_dangers(rows, ready.dangers[minor], ready.dangers[other], chances)
         np.fmin(one[:, :sided_from], two[:, :sided_from], out=rows[:, slices["min"]])
         np.fmax(one[:, :sided_from], two[:, :sided_from], out=rows[:, slices["max"]])
         sided_one, sided_two = one[:, sided_from:tags_from], two[:, sided_from:tags_from]
@@ -272,6 +310,14 @@ class PairFeatures:
         slices = self._slices
         row = np.empty(len(self.names))
         row[0] = minor_adult_probability
+        if self.dangers is not None:
+            mixed = minor_adult_probability
+            minor, other = first.probability_minor, second.probability_minor
+            done = between(*one.dangers, max(mixed, other))
+            suffered = between(*two.dangers, max(mixed, minor))
+            row[1] = min(done, suffered)
+            row[2] = max(done, suffered)
+            row[3] = either(done, suffered)
         np.fmin(one.bound, two.bound, out=row[slices["min"]])
         np.fmax(one.bound, two.bound, out=row[slices["max"]])
         row[slices["minor"]] = one.sided
@@ -288,6 +334,38 @@ class PairFeatures:
             row[-2] = shared
             row[-1] = one.tag_count + two.tag_count - shared
         return row
+
+    def danger_parts(
+        self, first: MemberVector, second: MemberVector, minor_adult_probability: float
+    ) -> dict[str, float]:
+        """Return what makes up the greater danger between two, in log-odds by group of signals.
+
+        Args:
+            first: Either participant.
+            second: The other.
+            minor_adult_probability: Probability that exactly one of them is a minor.
+        """
+        dangers = self.dangers
+        if dangers is None:
+            return {}
+        found: dict[str, list[float]] = {}
+        doers = [
+            (self._danger_to(each, other, minor_adult_probability), each)
+            for each, other in ((first, second), (second, first))
+        ]
+        greatest = max(danger for danger, _ in doers)
+        # Of both where both are equally dangerous, so that neither order of them is another answer.
+        for danger, doer in doers:
+            if danger == greatest:
+                for column, part in zip(dangers.columns, dangers.parts(doer.values), strict=True):
+                    found.setdefault(self._number_groups[column], []).append(float(part))
+        return {group: math.fsum(parts) for group, parts in found.items()}
+
+    def _danger_to(self, doer: MemberVector, other: MemberVector, mixed: float) -> float:
+        if self.dangers is None:
+            return 0.0
+        minor = max(other.probability_minor, mixed)
+        return between(*self.dangers.of_person(_canonical(doer.values)), minor)
 
     def rows(
         self, first: MemberMatrix, second: MemberMatrix, *, minor_adult_probability: Array
@@ -308,7 +386,24 @@ class PairFeatures:
         swap = behind[:, np.newaxis]
         one = np.where(swap, second.values, first.values)
         two = np.where(swap, first.values, second.values)
-        return self._assemble(one, two, minor_adult_probability)
+        rows = self._assemble(one, two, minor_adult_probability)
+        if self.dangers is not None:
+            minors = (
+                np.where(behind, second.probability_minor, first.probability_minor),
+                np.where(behind, first.probability_minor, second.probability_minor),
+            )
+            people = self.dangers.of_people(one), self.dangers.of_people(two)
+            self._fill_dangers(rows, *people, minors)
+        return rows
+
+    def _fill_dangers(
+        self, rows: Array, one: Array, two: Array, minors: tuple[Array, Array]
+    ) -> None:
+        """Write what (n, 2) dangers of two sides come to beside ``minor_adult_probability``."""
+        done, suffered = of_pairs(one, two, minors, rows[:, 0])
+        np.minimum(done, suffered, out=rows[:, 1])
+        np.maximum(done, suffered, out=rows[:, 2])
+        rows[:, 3] = either(done, suffered)
 
     def _tags(self, catalogue: SignalCatalogue) -> list[int]:
         signals = len(catalogue.number_columns) + len(catalogue.category_columns)

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairguard.errors import BundleRefused
-from pairguard.risk.attribution import Attribution, PathAttribution
+from pairguard.risk.attribution import Attribution, PathAttribution, shared_out
 from pairguard.risk.calibration import Calibration
-from pairguard.risk.features import MemberMatrix, MemberVector, PairFeatures
+from pairguard.risk.features import DANGER, MemberMatrix, MemberVector, PairFeatures
 from pairguard.risk.monotonicity import features_out_of_order
 from pairguard.risk.pool_trees import PoolTrees
 from pairguard.risk.trees import TreeModel
@@ -100,6 +100,13 @@ class HarmModel:
     def attribution(
         self, a: MemberVector, b: MemberVector, minor_adult_probability: float
     ) -> Attribution:
-        """Return the raw score of one pair taken apart by the groups of its signals."""
+        """Return the raw score of one pair taken apart by the groups of its signals.
+
+        What the trees made of the dangers is told of the signals that make up the greater one.
+        """
         row = self.features.row(a, b, minor_adult_probability=minor_adult_probability)
-        return self._attribution.attribute(row)
+        found = self._attribution.attribute(row)
+        if DANGER not in found.shares:
+            return found
+        parts = self.features.danger_parts(a, b, minor_adult_probability)
+        return Attribution(found.root, shared_out(found.shares, DANGER, parts))

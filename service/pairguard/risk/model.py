@@ -22,7 +22,7 @@ from pairguard.age.recent import Recent
 from pairguard.age.tables import AgeTables
 from pairguard.risk.behaviour import BehaviourAgeModel
 from pairguard.risk.catalogue import CatalogueVector, SignalCatalogue
-from pairguard.risk.features import MemberVector, ReadyVector
+from pairguard.risk.features import MemberVector, PairFeatures, ReadyVector
 from pairguard.risk.harm import HarmModel
 from pairguard.risk.pair import PairRisk, minor_adult_probability, pair_risk
 from pairguard.risk.participant import Participant
@@ -105,6 +105,11 @@ class RiskModel:
         self._recent: Recent[_Kept] = Recent(most_bytes=_KEPT_BYTES, unused_seconds=_KEPT_SECONDS)
         # What of history the age depends on: nothing, unless the model was trained on some of it.
         self._history_seen = () if behaviour is None else catalogue.history_among(behaviour.columns)
+
+    @property
+    def pair_features(self) -> PairFeatures:
+        """What the harm model reads of a pair; where there is none, what the catalogue makes."""
+        return PairFeatures(self.catalogue) if self.harm is None else self.harm.features
 
     def assess_participant(self, participant: Participant, now: float) -> ParticipantAssessment:
         """Assess one participant at a time in seconds since 1970.

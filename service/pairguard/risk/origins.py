@@ -13,6 +13,9 @@ class Part(StrEnum):
     """How a column of a row is made; the names of columns begin with most of these."""
 
     MIXED = "mixed"
+    LEAST = "least"
+    GREATEST = "greatest"
+    EITHER = "either"
     MIN = "min"
     MAX = "max"
     MINOR = "minor"

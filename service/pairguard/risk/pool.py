@@ -103,14 +103,18 @@ class PoolRisk:
         """
         mixed = np.empty(first.size)
         minor, other = np.empty_like(first), np.empty_like(second)
+        chances = np.empty(first.size), np.empty(first.size)
         for chosen, place in chosen_by(which):
             ages, one, two = adult_ages[place], first[chosen], second[chosen]
             mixed[chosen] = minor_adult_probabilities(self.below, one, two, ages)
             if self.harm is not None:
-                minor[chosen], other[chosen] = self.harm.sides(one, two, self.below(max(ages)))
+                below = self.below(max(ages))
+                minor[chosen], other[chosen] = self.harm.sides(one, two, below)
+                for chance, places in zip(chances, (minor, other), strict=True):
+                    chance[chosen] = below[places[chosen]]
         if self.harm is None:
             return risk_columns(mixed, None, None)
-        raw, harm = self.harm.scored(minor, other, mixed)
+        raw, harm = self.harm.scored(minor, other, chances, mixed)
         return risk_columns(mixed, harm, raw)
 
 

@@ -6,16 +6,20 @@ must not know what is made of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pairguard.risk.danger import either, of_pairs
 from pairguard.risk.features import PairFeatures, ReadyMatrix
 from pairguard.risk.origins import Part
 
 Array = NDArray[np.float64]
 Places = NDArray[np.intp]
+
+_DANGERS: Final = frozenset({Part.LEAST, Part.GREATEST, Part.EITHER})
 
 
 class PoolColumns:
@@ -33,27 +37,37 @@ class PoolColumns:
         self._origins = features.origins
         width = 1 + max(origin.place for origin in features.origins)
         self.values: Array = np.ascontiguousarray(ready.parts[:, :width].T)
+        self._dangers = ready.dangers
         # Counts: exact in any order, and NaN for who has an unknown one.
         self._tag_counts = ready.tag_counts
         self._tags = np.packbits(ready.parts[:, width:] == 1.0, axis=1)
 
     def of(
-        self, minor: Places, other: Places, *, mixed: Array, wanted: Iterable[int]
+        self,
+        minor: Places,
+        other: Places,
+        *,
+        chances: tuple[Array, Array],
+        mixed: Array,
+        wanted: Collection[int],
     ) -> dict[int, Array]:
         """Return some columns of pairs.
 
         Args:
             minor: Positions in the pool of the likelier minors, shape ``(n,)``.
             other: Positions of the others.
+            chances: Probability that the likelier minor of each pair is one, and that the other is.
             mixed: ``minor_adult_probability`` of each pair.
             wanted: Places of the columns in a row of features.
 
         Returns:
             Each of shape ``(n,)``, by its place.
         """
-        found: dict[int, Array] = {}
+        found = self._dangers_between(minor, other, chances, mixed, wanted)
         for column in wanted:
             origin = self._origins[column]
+            if origin.part in _DANGERS:
+                continue
             if origin.part is Part.MIXED:
                 found[column] = mixed
             elif origin.part in (Part.GAP, Part.SAME):
@@ -65,6 +79,25 @@ class PoolColumns:
                 shared = self._shared(minor, other, counts)
                 found[column] = shared if origin.part is Part.SHARED else counts - shared
         return found
+
+    def _dangers_between(
+        self,
+        minor: Places,
+        other: Places,
+        chances: tuple[Array, Array],
+        mixed: Array,
+        wanted: Collection[int],
+    ) -> dict[int, Array]:
+        parts = {column: self._origins[column].part for column in wanted}
+        if _DANGERS.isdisjoint(parts.values()):
+            return {}
+        done, suffered = of_pairs(self._dangers[minor], self._dangers[other], chances, mixed)
+        found = {
+            Part.LEAST: np.minimum(done, suffered),
+            Part.GREATEST: np.maximum(done, suffered),
+            Part.EITHER: either(done, suffered),
+        }
+        return {column: found[part] for column, part in parts.items() if part in found}
 
     def _difference(self, place: int, minor: Places, other: Places) -> Array:
         values = self.values[place]

@@ -63,17 +63,20 @@ class PoolHarm:
         """
         return self._model.features.pool_sides(self._ready, first, second, below)
 
-    def scored(self, minor: Places, other: Places, mixed: Array) -> tuple[Array, Array]:
+    def scored(
+        self, minor: Places, other: Places, chances: tuple[Array, Array], mixed: Array
+    ) -> tuple[Array, Array]:
         """Return the raw scores of pairs, in log-odds, and their harm probabilities.
 
         Args:
             minor: Places of the likelier minors, shape ``(n,)``.
             other: Places of the others.
+            chances: Probability that the likelier minor of each pair is one, and that the other is.
             mixed: ``minor_adult_probability`` of each pair.
         """
-        raw = self._by_pool_trees(minor, other, mixed) if self._many(minor.size) else None
+        raw = self._by_pool_trees(minor, other, chances, mixed) if self._many(minor.size) else None
         if raw is None:
-            raw = self._by_rows(minor, other, mixed)
+            raw = self._by_rows(minor, other, chances, mixed)
         return raw, self._model.calibration.probabilities(raw)
 
     def _many(self, pairs: int) -> bool:
@@ -81,16 +84,20 @@ class PoolHarm:
             return False
         return self._over_pool is not None or pairs >= _PAIRS_A_PERSON * len(self._assessed)
 
-    def _by_rows(self, minor: Places, other: Places, mixed: Array) -> Array:
+    def _by_rows(
+        self, minor: Places, other: Places, chances: tuple[Array, Array], mixed: Array
+    ) -> Array:
         raw = np.empty(minor.size)
         for part in _parts(minor.size):
             rows = self._model.features.side_rows(
-                self._ready, minor[part], other[part], mixed[part]
+                self._ready, minor[part], other[part], _of(chances, part), mixed[part]
             )
             raw[part] = self._model.raw_scores(rows)
         return raw
 
-    def _by_pool_trees(self, minor: Places, other: Places, mixed: Array) -> Array | None:
+    def _by_pool_trees(
+        self, minor: Places, other: Places, chances: tuple[Array, Array], mixed: Array
+    ) -> Array | None:
         """Return raw scores; None: they are not those of LightGBM, or the trees are not served."""
         trees = self._model.pool_trees
         if trees is None:
@@ -100,12 +107,20 @@ class PoolHarm:
             self._over_pool = columns, trees.over(columns.values)
         columns, pooled = self._over_pool
         raw = pooled.raw_scores(
-            minor, other, columns.of(minor, other, mixed=mixed, wanted=trees.pair_columns)
+            minor,
+            other,
+            columns.of(minor, other, chances=chances, mixed=mixed, wanted=trees.pair_columns),
         )
         checked = np.linspace(0, minor.size - 1, _CHECKED).astype(np.intp)
-        expected = self._by_rows(minor[checked], other[checked], mixed[checked])
+        expected = self._by_rows(
+            minor[checked], other[checked], _of(chances, checked), mixed[checked]
+        )
         self.disagreed = raw[checked].tobytes() != expected.tobytes()
         return None if self.disagreed else raw
+
+
+def _of(chances: tuple[Array, Array], chosen: slice | Places) -> tuple[Array, Array]:
+    return chances[0][chosen], chances[1][chosen]
 
 
 def _parts(size: int) -> Iterator[slice]:

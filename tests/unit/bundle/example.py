@@ -19,6 +19,7 @@ from pairguard.bundle.documents import canonical_json
 from pairguard.bundle.loading import PARITY_ROWS
 from pairguard.bundle.manifest import Manifest
 from pairguard.bundle.writing import write_bundle
+from pairguard.risk.danger import Dangers, SignalWeight
 from pairguard.risk.features import PairFeatures
 
 Array = NDArray[np.float64]
@@ -82,12 +83,22 @@ def random_rows(seed: int, columns: int) -> Array:
     return rows
 
 
+def example_features() -> PairFeatures:
+    """Return what the harm model of the example reads."""
+    catalogue = default_catalogue()
+    weights = [SignalWeight("vpn", False, 0.1, 0.3, 0.2, 0.4, 0.01, 0.02)]
+    return PairFeatures(
+        catalogue, Dangers(catalogue.number_columns, anybody=-6.0, minors=-5.0, weights=weights)
+    )
+
+
 @functools.cache
 def example() -> Example:
     """Return a bundle with both models."""
     catalogue = default_catalogue()
     columns = catalogue.age_columns
-    features = PairFeatures(catalogue)
+    features = example_features()
+    assert features.dangers is not None
     age_rows, harm_rows = random_rows(1, len(columns)), random_rows(2, len(features.names))
     bands = np.clip(np.floor(np.nan_to_num(age_rows[:, 0]) + 2), 0, 3)
     age = train(age_rows, bands, objective="multiclass", num_class=len(BAND_EDGES))
@@ -104,6 +115,7 @@ def example() -> Example:
         "age_tables.json": canonical_json(default_age_tables().document),
         "age_model.txt": age.model_to_string().encode(),
         "harm_model.txt": harm.model_to_string().encode(),
+        "dangers.json": canonical_json(features.dangers.to_mapping()),
         "parity.npz": write_arrays(
             {
                 "age_rows": parity_age,
@@ -137,6 +149,7 @@ def example_without_models() -> Example:
     return example().with_files(
         age_model__txt=None,
         harm_model__txt=None,
+        dangers__json=None,
         report__html=None,
         parity__npz=write_arrays({}),
         calibration__json=canonical_json({"harm": None, "behaviour": None}),

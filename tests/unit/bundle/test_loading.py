@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import socket
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from tests.unit.bundle.example import (
     DATA_HASH,
     Example,
     example,
+    example_features,
     example_without_models,
     random_rows,
     raw_scores,
@@ -107,6 +109,7 @@ def test_a_bundle_may_have_one_of_the_two_models(tmp_path: Path) -> None:
     document = json.loads(whole.files["calibration.json"])
     whole.with_files(
         harm_model__txt=None,
+        dangers__json=None,
         parity__npz=write_arrays({k: v for k, v in arrays.items() if k.startswith("age")}),
         calibration__json=canonical_json(document | {"harm": None}),
     ).write(tmp_path / "bundle")
@@ -418,7 +421,7 @@ def test_a_truncated_model_with_the_right_hash_is_refused(
 
 
 def test_another_model_with_the_right_hash_fails_parity(bundle_directory: Path) -> None:
-    features = PairFeatures(default_catalogue())
+    features = example_features()
     rows = random_rows(3, len(features.names))
     other = train(
         rows,
@@ -484,7 +487,7 @@ def test_parity_rows_of_a_model_that_is_not_there_are_refused(bundle_directory: 
 def test_a_harm_model_without_the_constraints_of_the_catalogue_is_refused(
     bundle_directory: Path,
 ) -> None:
-    features = PairFeatures(default_catalogue())
+    features = example_features()
     rows = random_rows(4, len(features.names))
     free = train(rows, (np.nan_to_num(rows[:, 0]) > 0).astype(np.float64), objective="binary")
     arrays = read_arrays((bundle_directory / "parity.npz").read_bytes(), "parity.npz")
@@ -502,6 +505,73 @@ def test_a_harm_model_of_another_catalogue_is_refused(tmp_path: Path) -> None:
     changed = example().with_files(signals__toml=smaller.to_toml().encode())
     Example(changed.files, smaller.schema_hash()).write(tmp_path / "bundle")
     assert refusal(tmp_path / "bundle").reason == "BUNDLE_INVALID"
+
+
+def test_dangers_that_no_harm_model_reads_are_refused(tmp_path: Path) -> None:
+    left = example_without_models().files
+    Example({**left, "dangers.json": example().files["dangers.json"]}, example().schema_hash).write(
+        tmp_path / "bundle"
+    )
+    error = refusal(tmp_path / "bundle")
+    assert error.reason == "BUNDLE_INVALID"
+    assert "dangers.json" in str(error)
+
+
+def test_a_harm_model_that_wants_dangers_is_refused_without_them(tmp_path: Path) -> None:
+    example().with_files(dangers__json=None).write(tmp_path / "bundle")
+    assert refusal(tmp_path / "bundle").reason == "BUNDLE_INVALID"
+
+
+def test_a_bundle_whose_trees_read_no_dangers_loads(tmp_path: Path) -> None:
+    features = PairFeatures(default_catalogue())
+    rows = random_rows(5, len(features.names))
+    harm = train(
+        rows,
+        (np.nan_to_num(rows[:, 0]) > 0.5).astype(np.float64),
+        objective="binary",
+        monotone_constraints=list(features.monotone_constraints),
+        monotone_constraints_method="basic",
+    )
+    arrays = read_arrays(example().files["parity.npz"], "parity.npz")
+    arrays |= {"harm_rows": rows[:256], "harm_raw": raw_scores(harm, rows[:256])}
+    example().with_files(
+        dangers__json=None,
+        harm_model__txt=harm.model_to_string().encode(),
+        parity__npz=write_arrays(arrays),
+    ).write(tmp_path / "bundle")
+    model = load_bundle(tmp_path / "bundle").model
+    assert model.harm is not None
+    assert model.harm.features.dangers is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("anybody", -1.0),  # more of it would be safer
+        ("minors", -0.1),
+        ("minors", 21.0),
+        ("minors", math.nan),
+        ("minors", "0.1"),
+        ("deviation", 0.0),
+        ("deviation", -1.0),
+        ("mean", 1e300),
+        ("unknown_minors", -0.1),
+        ("unknown_anybody", 1e6),
+        ("logarithmic", 2),
+        ("name", "client_os"),
+        ("name", "nobody sends this"),
+        ("more", 1.0),
+    ],
+)
+def test_weights_of_dangers_that_break_a_promise_are_refused(
+    bundle_directory: Path, key: str, value: object
+) -> None:
+    document = json.loads((bundle_directory / "dangers.json").read_bytes())
+    document["signals"][0][key] = value
+    replace_with_hash(bundle_directory, "dangers.json", json.dumps(document).encode())
+    error = refusal(bundle_directory)
+    assert error.reason == "BUNDLE_INVALID"
+    assert "dangers.json" in str(error)
 
 
 def test_an_age_model_that_reads_reports_is_refused(bundle_directory: Path) -> None:

@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 
 from pairguard.errors import BundleRefused
-from pairguard.risk.features import PairFeatures
 from pairguard.risk.forest import read_forest
 from pairguard.risk.harm import HarmModel
 from pairguard.risk.monotonicity import features_out_of_order
 from pairguard.risk.trees import TreeModel
-from tests.unit.risk.trained import harm_model, harm_text, small_catalogue, text_of
+from tests.unit.risk.trained import harm_features, harm_model, harm_text, text_of
 
 
 def _text(slope: float, constraint: int) -> str:
@@ -36,7 +35,7 @@ def test_constrained_model_is_proven_in_its_direction_only(direction: int) -> No
 
 
 def test_harm_model_of_the_tests_is_proven() -> None:
-    constraints = PairFeatures(small_catalogue()).monotone_constraints
+    constraints = harm_features().monotone_constraints
     assert features_out_of_order(read_forest(harm_text()), constraints) == frozenset()
 
 

@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.features import MemberMatrix, MemberVector, PairFeatures
 from pairguard.risk.participant import Participant
-from tests.unit.risk.trained import default_catalogue, random_members, small_catalogue
+from tests.unit.risk.trained import (
+    default_catalogue,
+    harm_features,
+    random_members,
+    small_catalogue,
+)
 
-FEATURES = PairFeatures(small_catalogue())
+FEATURES = harm_features()
 WIDTH = len(small_catalogue().columns)
 # Few distinct values, so that ties, zeros of both signs and unknown values are common.
 VALUES = st.sampled_from([float("nan"), -float("nan"), -0.0, 0.0, 1.0, 2.0, 17.25])
@@ -75,6 +80,9 @@ def test_features_of_a_pair_are_what_their_names_say() -> None:
         ),
     )
     named = dict(zip(FEATURES.names, _row(adult, child).tolist(), strict=True))
+    assert (
+        0.0 < named.pop("danger:least") < named.pop("danger:greatest") < named.pop("danger:either")
+    )
     nan = pytest.approx(float("nan"), nan_ok=True)
     assert named == {
         "minor_adult_probability": 0.375,
@@ -102,13 +110,16 @@ def test_two_bare_participants_are_unknown_but_for_the_ages() -> None:
     bare = _member(0.5, Participant("a"))
     row = _row(bare, bare)
     assert row[0] == 0.375
-    assert np.isnan(row[1:]).all()
+    # Of dangers what is known of anybody: never nothing.
+    assert (row[1:4] > 0.0).all()
+    assert np.isnan(row[4:]).all()
 
 
 def test_constraints_follow_the_directions_of_the_signals() -> None:
     found = dict(zip(FEATURES.names, FEATURES.monotone_constraints, strict=True))
     assert found["minor_adult_probability"] == 1
     assert found["max:history.reports"] == found["min:vpn"] == 1
+    assert {found[n] for n in FEATURES.names if n.startswith("danger:")} == {1}
     assert found["min:days"] == found["max:days"] == -1
     assert {found[n] for n in FEATURES.names if n.split(":")[0] in {"minor", "gap", "same"}} == {0}
     assert len(FEATURES.groups) == len(FEATURES.names)
@@ -127,7 +138,7 @@ def test_more_of_what_does_harm_moves_its_own_features_alone_and_upwards(
     more = first.values.copy()
     more[column] += 1.0
     after = _row(MemberVector(first.probability_minor, more), second)
-    touched = np.array([n.endswith(f":{name}") for n in FEATURES.names])
+    touched = np.array([n.endswith(f":{name}") or n.startswith("danger:") for n in FEATURES.names])
     assert after[~touched].tobytes() == before[~touched].tobytes()
     assert (after[touched] >= before[touched]).all()
 

@@ -13,17 +13,23 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pairguard.risk import pool_harm
-from pairguard.risk.features import PairFeatures
 from pairguard.risk.model import ParticipantAssessment
+from pairguard.risk.origins import Part
 from pairguard.risk.pool_columns import PoolColumns
 from pairguard.risk.pool_harm import PoolHarm
 from pairguard.risk.pool_trees import PooledTrees, PoolTrees
 from pairguard.risk.trees import TreeModel
-from tests.unit.risk.trained import harm_model, harm_text, random_values, small_catalogue
+from tests.unit.risk.trained import (
+    harm_features,
+    harm_model,
+    harm_text,
+    random_values,
+    small_catalogue,
+)
 
 Array = NDArray[np.float64]
 
-FEATURES = PairFeatures(small_catalogue())
+FEATURES = harm_features()
 MIXED_SPLIT = 0
 
 
@@ -63,7 +69,15 @@ def compared(model: TreeModel, values: Array, seed: int) -> tuple[Array, Array]:
     assert trees is not None
     columns = PoolColumns(FEATURES, ready)
     found = trees.over(columns.values).raw_scores(
-        minor, other, columns.of(minor, other, mixed=mixed, wanted=trees.pair_columns)
+        minor,
+        other,
+        columns.of(
+            minor,
+            other,
+            chances=(below[minor], below[other]),
+            mixed=mixed,
+            wanted=trees.pair_columns,
+        ),
     )
     rows = FEATURES.pool_rows(
         ready, first, second, probability_minor=below, minor_adult_probability=mixed
@@ -173,20 +187,23 @@ def test_what_is_not_served_is_left_to_lightgbm() -> None:
     assert PoolTrees.of(replace(forest, num_outputs=2), FEATURES.origins) is None
 
 
-def test_shared_interests_are_counted_as_in_rows() -> None:
+def test_what_two_people_are_together_is_as_in_rows() -> None:
     values = pool_values(30, seed=8, missing=0.2)
     ready = FEATURES.ready_matrix(values)
     first, second = np.triu_indices(30, 1)
-    below, mixed = np.linspace(0.0, 1.0, 30), np.zeros(first.size)
+    below, mixed = np.linspace(0.0, 1.0, 30), np.linspace(0.0, 1.0, first.size)
     minor, other = FEATURES.pool_sides(ready, first, second, below)
-    rows = FEATURES.side_rows(ready, minor, other, mixed)
+    chances = below[minor], below[other]
+    rows = FEATURES.side_rows(ready, minor, other, chances, mixed)
     wanted = [
         place
         for place, origin in enumerate(FEATURES.origins)
-        if origin.part.value in ("mixed", "gap", "same", "shared", "union")
+        if origin.part not in (Part.MIN, Part.MAX, Part.MINOR, Part.OTHER)
     ]
-    columns = PoolColumns(FEATURES, ready).of(minor, other, mixed=mixed, wanted=wanted)
-    assert len(wanted) == 6
+    columns = PoolColumns(FEATURES, ready).of(
+        minor, other, chances=chances, mixed=mixed, wanted=wanted
+    )
+    assert len(wanted) == 9
     for place, column in columns.items():
         np.testing.assert_array_equal(column, rows[:, place])
 
@@ -207,7 +224,9 @@ def over_pool(values: Array) -> PoolHarm:
 def scored(harm: PoolHarm, people: int) -> tuple[Array, Array]:
     first, second = np.triu_indices(people, 1)
     mixed = np.linspace(0.0, 1.0, first.size)
-    return harm.scored(*harm.sides(first, second, np.linspace(0.0, 1.0, people)), mixed)
+    below = np.linspace(0.0, 1.0, people)
+    minor, other = harm.sides(first, second, below)
+    return harm.scored(minor, other, (below[minor], below[other]), mixed)
 
 
 def test_large_and_small_pools_have_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:

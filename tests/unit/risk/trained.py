@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pairguard.risk.calibration import Calibration
 from pairguard.risk.catalogue import SignalCatalogue
+from pairguard.risk.danger import Dangers, SignalWeight
 from pairguard.risk.features import MemberMatrix, PairFeatures
 from pairguard.risk.harm import HarmModel
 from pairguard.risk.signal import SignalKind
@@ -124,10 +125,30 @@ def expected_scores(model: lightgbm.Booster, rows: Array) -> Array:
     return scores.reshape(rows.shape[0], -1)
 
 
+def dangers() -> Dangers:
+    """Return weights of the small catalogue: one counts logs, one says less danger, one either."""
+    return Dangers(
+        small_catalogue().number_columns,
+        anybody=-5.0,
+        minors=-4.0,
+        weights=[
+            SignalWeight("vpn", False, 0.2, 0.4, 0.3, 0.6, 0.02, 0.1),
+            SignalWeight("hour, local", False, 12.0, 5.0, -0.2, 0.1),
+            SignalWeight("days", True, 2.0, 0.8, -0.3, 0.0, 0.05, 0.0),
+            SignalWeight("history.reports", True, 0.5, 0.9, 0.5, 0.8, 0.2, 0.3),
+        ],
+    )
+
+
+def harm_features() -> PairFeatures:
+    """Return what ``harm_model`` reads."""
+    return PairFeatures(small_catalogue(), dangers())
+
+
 @functools.cache
 def harm_text() -> str:
     """Train a harm model on pairs in which reports, and mixed ages, do harm."""
-    features = PairFeatures(small_catalogue())
+    features = harm_features()
     count = 3000
     a, b = random_members(count, seed=21), random_members(count, seed=22)
     draw = np.random.default_rng(23)
@@ -153,4 +174,4 @@ def harm_text() -> str:
 @functools.cache
 def harm_model() -> HarmModel:
     calibration = Calibration.from_mapping({"kind": "beta", "a": 0.9, "b": 1.1, "c": -0.2})
-    return HarmModel(TreeModel(harm_text()), PairFeatures(small_catalogue()), calibration)
+    return HarmModel(TreeModel(harm_text()), harm_features(), calibration)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pairguard.risk.features import MemberVector, PairFeatures
+from pairguard.risk.features import MemberVector
 from pairguard.risk.model import RiskModel
 from pairguard.risk.pair import minor_adult_probability
 from pairguard_training import assessing
@@ -57,7 +57,8 @@ def test_rows_of_pairs_have_the_bits_of_each_pair_alone(
     monkeypatch.setattr(pair_rows_module, "_ROWS_AT_ONCE", 64)
     tables, fit = small_fit
     policy = default_policy()
-    features = PairFeatures(fit.model.catalogue)
+    features = fit.model.pair_features
+    assert features.danger_columns
     some = tables.pairs.head(300)
     firsts, seconds = some["snapshot_a"].to_list(), some["snapshot_b"].to_list()
     assessed = assess_snapshots(afresh(fit), tables, [*firsts, *seconds], title="")

@@ -158,6 +158,7 @@ def test_unseen_people_cannot_be_those_of_the_fit(
         ["simulate", "--participants", "none"],
         ["fit", "--tables", "x", "--out", "y", "--created", "yesterday"],
         ["fit", "--tables", "x", "--out", "y", "--report-window-days", "nan"],
+        ["fit", "--tables", "x", "--out", "y", "--test-share", "0.05"],
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(

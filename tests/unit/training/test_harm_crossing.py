@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from pairguard.errors import ConfigurationRefused
 from pairguard.risk.features import PairFeatures
@@ -17,6 +18,7 @@ from pairguard_training.harm.crossing import CrossedFit, LeftOut, fit_crossed, l
 from pairguard_training.harm.pairs import MetPairs
 from pairguard_training.harm.settings import MOST_LEAVES, MOST_TREES, HarmSettings
 from pairguard_training.harm.tuning import Tuned, TuningBudget, tune_harm
+from pairguard_training.harm.two_dangers import TwoDangers
 from pairguard_training.harm_fit import FEWEST_POSITIVES
 from tests.unit.training.met_pairs import CATALOGUE, met_pairs
 
@@ -34,6 +36,10 @@ def crossed(pairs: MetPairs) -> CrossedFit:
     fit = fit_crossed(CATALOGUE, pairs, compute=COMPUTE)
     assert isinstance(fit, CrossedFit)
     return fit
+
+
+def _as_served(crossed: CrossedFit, pairs: MetPairs) -> MetPairs:
+    return replace(pairs, features=crossed.fit.model.features)
 
 
 def test_predictions_of_people_left_out_and_labels_have_the_same_sum(crossed: CrossedFit) -> None:
@@ -54,7 +60,7 @@ def test_with_weights_the_sums_are_those_of_what_pairs_stand_for(pairs: MetPairs
 
 
 def test_the_level_is_right_of_people_never_seen(crossed: CrossedFit) -> None:
-    others = met_pairs(40_000, level=-4.0, seed=2)
+    others = _as_served(crossed, met_pairs(40_000, level=-4.0, seed=2))
     found = crossed.fit.calibrated(others.rows())
     assert found.sum() == pytest.approx(others.positives, rel=0.25)
     assert found[others.harmed].mean() > 1.5 * found[~others.harmed].mean()
@@ -66,14 +72,29 @@ def test_trees_are_few_and_small_and_danger_never_lowers_harm(
     assert crossed.fit.rounds <= MOST_TREES
     forest = crossed.fit.model._trees.forest
     assert max(len(tree.leaf_values) for tree in forest.trees) <= MOST_LEAVES
-    base = pairs.rows()[:20]
-    for name in ("minor_adult_probability", "max:sign 0", "min:sign 3"):
-        column = FEATURES.names.index(name)
+    base = _as_served(crossed, pairs).rows()[:20]
+    names = crossed.fit.model.features.names
+    for name in ("minor_adult_probability", "danger:either", "max:sign 0", "min:sign 3"):
+        column = names.index(name)
         for row in base:
             grid = np.tile(row, (40, 1))
             grid[:, column] = np.linspace(0.0, 8.0, 40)
             found = crossed.fit.calibrated(grid)
             assert all(low <= high for low, high in pairwise(found))
+
+
+def test_taught_trees_copy_what_the_two_dangers_say(crossed: CrossedFit) -> None:
+    assert crossed.figures["trees"] == "taught"
+    others = _as_served(crossed, met_pairs(20_000, seed=3))
+    rows = others.rows()
+    dangers = crossed.fit.model.features.dangers
+    assert dangers is not None
+    said = rows[:, crossed.fit.model.features.names.index("danger:either")]
+    assert said.tobytes() == TwoDangers(dangers, 0.0).probabilities(others).tobytes()
+    served = crossed.fit.calibrated(rows)
+    assert spearmanr(said, served).statistic > 0.99
+    worst = others.count // 100
+    assert len(set(np.argsort(said)[-worst:]) & set(np.argsort(served)[-worst:])) > 0.9 * worst
 
 
 def test_the_same_pairs_give_the_same_bytes(crossed: CrossedFit, pairs: MetPairs) -> None:

@@ -73,3 +73,25 @@ def test_data_of_one_time_are_divided_by_person_only(tmp_path: Path) -> None:
     split = split_tables(tables, seed=1)
     assert split.later_from is None
     assert all(split.admits(part, 0.0) for part in Part)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5])
+def test_so_many_are_tested_as_are_asked_for_and_fewer_are_among_more(
+    tmp_path: Path, share: float
+) -> None:
+    tables = tables_of_rows(tmp_path, snapshots=[snapshot(f"p{i}") for i in range(4_000)])
+    parts = split_tables(tables, seed=1, test_share=share).parts
+    shares = {part: sum(p is part for p in parts.values()) / 4_000 for part in Part}
+    assert shares[Part.TEST] == pytest.approx(share, abs=0.03)
+    assert shares[Part.TRAIN] == pytest.approx(2.0 * shares[Part.CALIBRATION], abs=0.06)
+    most = split_tables(tables, seed=1, test_share=0.5).parts
+    assert all(most[person] is Part.TEST for person, part in parts.items() if part is Part.TEST)
+
+
+def test_where_nobody_is_tested_every_time_teaches(tmp_path: Path) -> None:
+    rows = [snapshot(f"p{i}", observed_time=DAY_0 + timedelta(hours=i)) for i in range(200)]
+    tables = tables_of_rows(tmp_path, snapshots=rows)
+    assert split_tables(tables, seed=1).later_from is not None
+    split = split_tables(tables, seed=1, test_share=0.0)
+    assert Part.TEST not in split.parts.values()
+    assert split.later_from is None

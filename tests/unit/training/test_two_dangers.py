@@ -30,10 +30,10 @@ def test_the_fit_converges_and_its_sum_is_that_of_the_reports(level: float, coun
 def test_who_shows_signs_of_danger_is_dangerous_to_minors_above_all() -> None:
     pairs = met_pairs(30_000)
     fit = fit_two_dangers(pairs, SIGNALS, SETTINGS, seed=1)
-    signs = slice(4, 4 + SIGNS)
-    assert (fit.minors[signs] >= 0.0).all()
-    assert (fit.anybody[signs] >= 0.0).all()
-    assert fit.minors[signs].sum() > fit.anybody[signs].sum() > 0.0
+    signs = [weight for weight in fit.dangers.weights if weight.name.startswith("sign ")]
+    assert len(signs) > SIGNS // 2
+    assert all(weight.minors >= 0.0 and weight.anybody >= 0.0 for weight in signs)
+    assert sum(w.minors for w in signs) > sum(w.anybody for w in signs) > 0.0
     found = fit.probabilities(pairs)
     assert found[pairs.harmed].mean() > 1.3 * found[~pairs.harmed].mean()
 
@@ -55,8 +55,7 @@ def test_the_same_pairs_and_seed_give_the_same_bits() -> None:
     one, two = (
         fit_two_dangers(met_pairs(61_000, level=-6.0), SIGNALS, SETTINGS, seed=3) for _ in range(2)
     )
-    assert (one.anybody == two.anybody).all()
-    assert (one.minors == two.minors).all()
+    assert one.dangers.to_mapping() == two.dangers.to_mapping()
 
 
 def test_a_subsample_keeps_all_harmed_pairs_and_the_sum_of_weights() -> None:

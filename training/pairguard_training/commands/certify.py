@@ -33,7 +33,7 @@ from pairguard_training.commands.arguments import (
 )
 from pairguard_training.commands.inputs import Say, read_policy, told_tables
 from pairguard_training.harm_labels import newest_time
-from pairguard_training.splitting import split_tables
+from pairguard_training.held_out import judging_split
 from pairguard_training.tables.reading import Tables
 
 DEFAULT_CONFIDENCE = 0.95
@@ -119,7 +119,7 @@ def run(arguments: Namespace, say: Say) -> None:
     holdout = held_out_people(
         bundle.model,
         tables,
-        split_tables(tables, seed=manifest.seeds.get("fit", arguments.seed)),
+        judging_split(manifest, tables, seed=arguments.seed, unseen=arguments.unseen),
         policy=policy,
         regions=frozenset(arguments.stratum),
         unseen=arguments.unseen,

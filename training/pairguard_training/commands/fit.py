@@ -32,7 +32,12 @@ from pairguard_training.distributed.cluster import connected
 from pairguard_training.fitting import FitSettings, fit_model
 from pairguard_training.harm.tuning import TuningBudget, require_optuna
 from pairguard_training.harm_labels import newest_time
-from pairguard_training.splitting import split_tables
+from pairguard_training.splitting import (
+    LEAST_TEST_SHARE,
+    MOST_TEST_SHARE,
+    TEST_SHARE,
+    split_tables,
+)
 from pairguard_training.tables.csv_import import CATALOGUE_FILE
 from pairguard_training.tables.reading import read_tables
 from pairguard_training.whole_directory import whole_directory
@@ -67,6 +72,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "many trials, as 40, or so long, as 300s; only trials give the same bytes again; needs "
         "the extra 'tuning'",
     )
+    parser.add_argument(
+        "--test-share",
+        type=held_out_share,
+        default=TEST_SHARE,
+        metavar="SHARE",
+        help=f"of the people, held out to judge the bundle on: {LEAST_TEST_SHARE} to "
+        f"{MOST_TEST_SHARE}, or 0 to refit on everybody a model that was judged before (default: "
+        f"{TEST_SHARE})",
+    )
     add_replace(parser)
 
 
@@ -86,7 +100,8 @@ def run(arguments: Namespace, say: Say) -> None:
     say_tables(tables, say)
     tables = tables.for_fitting()
     if catalogue is None:
-        catalogue = fitting_catalogue(tables.snapshots, split_tables(tables, seed=arguments.seed))
+        split = split_tables(tables, seed=arguments.seed, test_share=arguments.test_share)
+        catalogue = fitting_catalogue(tables.snapshots, split)
     say(f"catalogue: {len(catalogue.signals)} signals and {len(catalogue.interests)} interests")
     with (
         _cluster(arguments.dask, say) as cluster,
@@ -103,6 +118,7 @@ def run(arguments: Namespace, say: Say) -> None:
                 report_window_days=arguments.report_window_days,
                 cluster=cluster,
                 tune=arguments.tune,
+                test_share=arguments.test_share,
             ),
             say=say,
         )
@@ -115,6 +131,9 @@ def run(arguments: Namespace, say: Say) -> None:
         )
         bundle = load_bundle(directory)
     say(f"written and verified: {arguments.out}, version {bundle.version}")
+    if arguments.test_share == 0.0:
+        say(f"nobody held out: judge {arguments.out} on people whom it has not seen, --unseen")
+        return
     say(f"next: pairguard-train evaluate --tables {arguments.tables} --bundle {arguments.out}")
     metrics = f"{arguments.tables}-metrics.json"
     say(f"      pairguard-train publish {arguments.out} --to var/bundles --evaluation {metrics}")
@@ -128,6 +147,16 @@ def _cluster(address: str | None, say: Say) -> Iterator[Cluster | None]:
     with connected(address) as cluster:
         say(f"Dask: {len(cluster.workers)} workers at {address} train the harm model")
         yield cluster
+
+
+def held_out_share(text: str) -> float:
+    """Read a share of people to hold out as an argument: within the bounds, or 0."""
+    share = float(text)
+    if share != 0.0 and not LEAST_TEST_SHARE <= share <= MOST_TEST_SHARE:
+        raise argparse.ArgumentTypeError(
+            f"must be {LEAST_TEST_SHARE} to {MOST_TEST_SHARE}, or 0: fewer people tell nothing"
+        )
+    return share
 
 
 def tuning_budget(text: str) -> TuningBudget:

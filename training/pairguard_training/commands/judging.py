@@ -18,7 +18,7 @@ from pairguard_training.commands.arguments import add_tables, positive
 from pairguard_training.commands.inputs import Say, read_policy, told_tables
 from pairguard_training.comparison import EvaluationSettings
 from pairguard_training.evaluation import Evaluation, evaluate_model
-from pairguard_training.splitting import split_tables
+from pairguard_training.held_out import judging_split
 from pairguard_training.tables.reading import Tables
 from pairguard_training.truth import read_truth
 
@@ -77,7 +77,7 @@ def judge(arguments: Namespace, say: Say) -> Judged:
             "note: these are not the tables of the fit; only people of the test part are judged. "
             "If the bundle saw none of these people, add --unseen"
         )
-    split = split_tables(tables, seed=manifest.seeds.get("fit", arguments.seed))
+    split = judging_split(manifest, tables, seed=arguments.seed, unseen=arguments.unseen)
     champion = None
     if serving is not None:
         champion, split = meet_champion(bundle, serving, tables, split, unseen=arguments.unseen)

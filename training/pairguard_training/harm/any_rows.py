@@ -90,6 +90,10 @@ class LabelledRows:
         """Return the same rows with other weights."""
         return replace(self, weights=weights)
 
+    def reading(self, features: TreeColumns) -> LabelledRows:
+        """Return the same rows, which have these columns and no others."""
+        return replace(self, features=features)
+
     def rows(self, chosen: slice | Places = _EVERY) -> Array:
         """Return the features, or those of some rows."""
         return self.table[chosen]
@@ -132,7 +136,7 @@ def fit_rows(
     refusal = why_not(rows, fewest_positives=fewest_positives)
     if refusal:
         return refusal
-    trainer = TreeTrainer((), settings or HarmSettings(), compute)
+    trainer = TreeTrainer(None, settings or HarmSettings(), compute)
 
     def boosters(others: LabelledRows) -> Iterator[ScoringTrees]:
         return untaught_trees(trainer, others)
@@ -143,7 +147,7 @@ def fit_rows(
     chosen = min(losses, key=losses.__getitem__) if positives >= FEWEST_TO_CHOOSE else ""
     rounds = int(chosen.split()[1]) if chosen else STOPS[0]
     calibration, calibrated_on, _ = calibrated(rows, found, f"{UNTAUGHT} {rounds}")
-    booster = trainer.untaught(rows, rounds)
+    booster = trainer.untaught(rows, rounds).booster
     return RowsFit(
         model_text(booster), booster, calibration, rounds, calibration_notes(calibrated_on)
     )

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +27,7 @@ from pairguard_training.boosting import Compute, model_text
 from pairguard_training.calibration_fit import fit_calibration
 from pairguard_training.harm.pairs import AnyLabelled, Labelled, MetPairs
 from pairguard_training.harm.settings import MOST_TREES, HarmSettings
-from pairguard_training.harm.teaching import TreeTrainer
+from pairguard_training.harm.teaching import Trained, TreeTrainer
 from pairguard_training.harm_fit import FEWEST_POSITIVES, HarmFit
 from pairguard_training.manifest_figures import figure
 from pairguard_training.splitting import hash_fraction
@@ -131,22 +130,23 @@ def fit_crossed(
     refusal = why_not(pairs, fewest_positives=FEWEST_POSITIVES)
     if refusal:
         return refusal
-    trainer = TreeTrainer(catalogue.number_columns, settings or HarmSettings(), compute)
+    trainer = TreeTrainer(catalogue, settings or HarmSettings(), compute)
     left_out = left_out_scores(trainer, pairs, kinds=_worth_trying(pairs, compute.seed))
     losses = left_out.losses(pairs)
     positives = int(pairs.harmed[left_out.places].sum()) if left_out.places else 0
     kind = left_out.surely_better(pairs) if positives >= FEWEST_TO_CHOOSE else TAUGHT
-    booster = (
+    trained = (
         trainer.taught(pairs) if kind == TAUGHT else trainer.untaught(pairs, int(kind.split()[1]))
     )
     calibration, calibrated_on, predicted = calibrated(pairs, left_out, kind)
-    text = model_text(booster)
-    rounds = booster.num_trees()
+    text = model_text(trained.booster)
+    rounds = trained.booster.num_trees()
+    read = pairs.reading(trained.features)
     fit = HarmFit(
-        model=HarmModel(TreeModel(text), pairs.features, calibration),
+        model=HarmModel(TreeModel(text), read.features, calibration),
         text=text,
-        booster=booster,
-        rows=_spread(pairs),
+        booster=trained.booster,
+        rows=_spread(read),
         rounds=rounds,
         notes=calibration_notes(calibrated_on),
     )
@@ -166,7 +166,7 @@ def fit_crossed(
     }
     told = ", ".join(f"{name} {loss:.6f}" for name, loss in losses.items()) or "not measured"
     how = "taught by the two dangers" if kind == TAUGHT else "by reports alone"
-    trained = (
+    made = (
         f"harm model: {pairs.count} pairs, {pairs.positives} harmed, {rounds} trees, {how}; log "
         f"loss on people left out: {told}"
     )
@@ -174,7 +174,7 @@ def fit_crossed(
         f"{map_kind} calibration fitted to {calibrated_on.count} pairs of people left out: "
         f"{predicted:.2f} predicted, {stood_for:.2f} harmed, by what each pair stands for"
     )
-    return CrossedFit(fit, figures, (trained, checked))
+    return CrossedFit(fit, figures, (made, checked))
 
 
 def left_out_scores(trainer: TreeTrainer, pairs: MetPairs, *, kinds: tuple[str, ...]) -> LeftOut:
@@ -200,15 +200,15 @@ class ScoringTrees:
     """Trees that are to score rows, ``rounds`` of them; None: all."""
 
     kind: str
-    booster: lightgbm.Booster
+    trained: Trained
     rounds: int | None = None
 
 
 def untaught_trees(trainer: TreeTrainer, others: Labelled) -> Iterator[ScoringTrees]:
     """Yield trees by labels alone, by every number of rounds that is looked at."""
-    booster = trainer.untaught(others, STOPS[-1])
+    untaught = trainer.untaught(others, STOPS[-1])
     for rounds in STOPS:
-        yield ScoringTrees(f"{UNTAUGHT} {rounds}", booster, rounds)
+        yield ScoringTrees(f"{UNTAUGHT} {rounds}", untaught, rounds)
 
 
 def left_out(
@@ -232,18 +232,17 @@ def left_out(
         found.add(
             inside,
             {
-                trees.kind: served_scores(trees.booster, judged, rounds=trees.rounds)
+                trees.kind: served_scores(trees.trained, judged, rounds=trees.rounds)
                 for trees in boosters(others)
             },
         )
     return found
 
 
-def served_scores(
-    booster: lightgbm.Booster, pairs: Labelled, *, rounds: int | None = None
-) -> Array:
+def served_scores(trained: Trained, pairs: Labelled, *, rounds: int | None = None) -> Array:
     """Return (n,) raw scores as the harm model calls its trees when it serves."""
-    trees = TreeModel(model_text(booster, rounds=rounds)).with_missing_as_majority()
+    trees = TreeModel(model_text(trained.booster, rounds=rounds)).with_missing_as_majority()
+    pairs = pairs.reading(trained.features)
     found = np.empty(pairs.count)
     for start in range(0, pairs.count, _CHUNK):
         chunk = slice(start, start + _CHUNK)

@@ -74,6 +74,9 @@ class Labelled(Protocol):
     def weighing(self, weights: Array) -> Self:
         """Return the same rows with other weights."""
 
+    def reading(self, features: TreeColumns) -> Self:
+        """Return the same rows as trees read them that were trained on these columns."""
+
     def rows(self, chosen: slice | Places = ...) -> Array:
         """Return the (n, f) features, or those of some."""
 
@@ -148,6 +151,16 @@ class MetPairs:
     def weighing(self, weights: Array) -> MetPairs:
         """Return the same pairs with other weights."""
         return replace(self, weights=weights)
+
+    def reading(self, features: TreeColumns) -> MetPairs:
+        """Return the same pairs with other columns.
+
+        Raises:
+            TypeError: They are no columns of pairs.
+        """
+        if not isinstance(features, PairFeatures):
+            raise TypeError("the columns are not those of pairs")
+        return replace(self, features=features)
 
     def rows(self, chosen: slice | Places = _EVERY) -> Array:
         """Return the (n, f) features of the pairs, or of some, as they are when served."""

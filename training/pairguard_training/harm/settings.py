@@ -51,6 +51,7 @@ class HarmSettings:
             **_EITHER,
             # Squared error in log-odds: the teacher is known at every pair, nothing is counted.
             "objective": "regression",
+            "max_bin": 1_023,  # what is most dangerous is told apart, too
             "learning_rate": self.taught_learning_rate,
             "num_leaves": self.taught_leaves,
             "feature_fraction": self.taught_feature_fraction,

@@ -12,14 +12,15 @@ The latter have no outcome and teach none; they only tell the trees more of what
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from pairguard.risk.signal import Signal
+from pairguard.risk.catalogue import SignalCatalogue
+from pairguard.risk.features import PairFeatures
 from pairguard_training.boosting import Compute, Rows, train
 from pairguard_training.harm.pairs import Labelled, MetPairs, TreeColumns, subsample
 from pairguard_training.harm.settings import MOST_TREES, HarmSettings
@@ -37,23 +38,45 @@ FEWEST_TAUGHT_TREES, PAIRS_A_TREE = 60, 100
 
 
 @dataclass(frozen=True, slots=True)
+class Trained:
+    """Trees and what they read.
+
+    Attributes:
+        booster: The trees.
+        features: What the columns of a pair are.
+    """
+
+    booster: lightgbm.Booster
+    features: TreeColumns
+
+
+@dataclass(frozen=True, slots=True)
 class TreeTrainer:
     """What the trees of one harm model have in common.
 
     Attributes:
-        signals: The numbers and flags of a person.
+        catalogue: What the signals of people are; None: rows that are not of people, of which
+            nothing can be taught.
         settings: What was chosen.
         compute: Threads and seed.
     """
 
-    signals: tuple[Signal, ...]
+    catalogue: SignalCatalogue | None
     settings: HarmSettings
     compute: Compute
 
-    def taught(self, pairs: MetPairs) -> lightgbm.Booster:
-        """Fit the two dangers to pairs that met, and trees to what they say."""
+    def taught(self, pairs: MetPairs) -> Trained:
+        """Fit the two dangers to pairs that met, and trees to what they say.
+
+        Raises:
+            ValueError: There is no catalogue.
+        """
+        if self.catalogue is None:
+            raise ValueError("trees are taught of people's signals")
         seed = self.compute.seed
-        teacher = fit_two_dangers(pairs, self.signals, self.settings, seed=seed)
+        teacher = fit_two_dangers(pairs, self.catalogue.number_columns, self.settings, seed=seed)
+        features = PairFeatures(self.catalogue, teacher.dangers)
+        pairs = replace(pairs, features=features)
         met = _importantly(pairs, teacher.probabilities(pairs), MOST_TAUGHT, seed)
         others = pairs.otherwise_paired(count=PAIRINGS * pairs.count, seed=seed)
         unmet = _importantly(others, teacher.probabilities(others), met.chances.size, seed)
@@ -66,11 +89,9 @@ class TreeTrainer:
             importance / importance.mean(),
         )
         rounds = min(max(pairs.count // PAIRS_A_TREE, FEWEST_TAUGHT_TREES), MOST_TREES)
-        return self._train(
-            pairs.features, rows, self.settings.taught_trees, rounds, "harm model, taught"
-        )
+        return self._train(features, rows, self.settings.taught_trees, rounds, "harm model, taught")
 
-    def untaught(self, pairs: Labelled, rounds: int) -> lightgbm.Booster:
+    def untaught(self, pairs: Labelled, rounds: int) -> Trained:
         """Fit trees to the reports alone; rows of any columns will do."""
         some = subsample(pairs, most=MOST_UNTAUGHT, seed=self.compute.seed)
         rows = Rows(some.rows(), some.harmed.astype(np.float64), some.weights)
@@ -83,9 +104,9 @@ class TreeTrainer:
         settings: Mapping[str, Any],
         rounds: int,
         title: str,
-    ) -> lightgbm.Booster:
+    ) -> Trained:
         constraints = list(features.monotone_constraints)
-        return train(
+        booster = train(
             rows,
             {**settings, "monotone_constraints": constraints},
             rounds=rounds,
@@ -93,6 +114,7 @@ class TreeTrainer:
             categorical=features.categorical_columns,
             title=title,
         )
+        return Trained(booster, features)
 
 
 @dataclass(frozen=True, slots=True)

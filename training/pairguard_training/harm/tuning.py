@@ -142,7 +142,7 @@ def _loss(
     """Return the log loss on people left out; None: too few of them came to harm."""
     if not pairs.positives:
         return None
-    trainer = TreeTrainer(catalogue.number_columns, settings, compute)
+    trainer = TreeTrainer(catalogue, settings, compute)
     found = left_out_scores(trainer, pairs, kinds=(TAUGHT,))
     if int(pairs.harmed[found.places].sum()) < FEWEST_LEFT_OUT:
         return None

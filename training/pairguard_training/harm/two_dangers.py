@@ -7,12 +7,12 @@ did the second harm the first. A person may be a danger to anybody, and another 
 
     P(i harms j) = 1 - (1 - s(a + x_i u)) (1 - s(b + x_i v) minor_j)
 
-with s the logistic function, x the person's signals and minor the probability of being one; a pair
-comes to harm where either harms the other. That somebody seems to be a minor does not make them
-safe: an adult who poses as one seems so too. The coefficients of a signal with a direction keep its
-sign; u and v are held near each other and near 0 by Gaussian priors. Some hundred reports place
-these few coefficients far better than they place the leaves of trees, which have to find out by
-themselves that many weak signs of one person add up. Boosted trees go on from there.
+with s the logistic function, x the person's signals and minor how far the other counts as one
+(``pairguard.risk.danger``); a pair comes to harm where either harms the other. That somebody seems
+to be a minor does not make them safe: an adult who poses as one seems so too. The coefficients of a
+signal with a direction keep its sign; u and v are held near each other and near 0 by Gaussian
+priors. Some hundred reports place these few coefficients far better than they place the leaves of
+trees, which have to find out by themselves that many weak signs of one person add up.
 """
 
 from __future__ import annotations
@@ -25,6 +25,17 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from pairguard.risk.danger import (
+    FARTHEST,
+    LARGEST_WEIGHT,
+    SMALLEST_DEVIATION,
+    WIDEST,
+    Dangers,
+    SignalWeight,
+    counts_as_minor,
+    either,
+    of_pairs,
+)
 from pairguard.risk.signal import Direction, Signal
 from pairguard_training.harm.pairs import MetPairs, subsample
 from pairguard_training.harm.settings import HarmSettings
@@ -34,7 +45,6 @@ Array = NDArray[np.float64]
 MOST_PAIRS = 60_000
 """Pairs that the fit looks at: all that were harmed, and a sample of the others."""
 
-_WIDEST = 6.0  # standard deviations at which a signal is cut
 _LONG_TAILED = 1.5  # a count or a time: it goes beyond a share
 _LEAST = 1e-12
 
@@ -65,12 +75,14 @@ class Scales:
         count = np.maximum(known.sum(axis=0), 1)
         means = scaled.sum(axis=0) / count
         spread = np.sqrt((np.where(known, scaled - means, 0.0) ** 2).sum(axis=0) / count)
-        return cls(logarithmic, means, np.where(some & (spread > 1e-9), spread, np.inf))
+        says = some & (spread > SMALLEST_DEVIATION)
+        return cls(logarithmic, means, np.where(says, spread, np.inf))
 
     def applied(self, numbers: Array) -> Array:
-        """Return (m, k) signals alike in scale."""
+        """Return (m, k) signals alike in scale; NaN: unknown."""
         scaled = (_logged(numbers, self.logarithmic) - self.means) / self.deviations
-        return np.nan_to_num(np.clip(scaled, -_WIDEST, _WIDEST), nan=0.0)
+        held: Array = np.clip(scaled, -WIDEST, WIDEST)
+        return held
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,32 +90,19 @@ class TwoDangers:
     """The fitted model.
 
     Attributes:
-        scales: How signals are made alike.
-        anybody: (1 + k,) a, then u.
-        minors: (1 + k,) b, then v.
+        dangers: What is served of it.
         slope_left: Largest derivative of the loss that a coefficient was still free to follow,
             by pair; close to 0 where the fit converged.
     """
 
-    scales: Scales
-    anybody: Array
-    minors: Array
+    dangers: Dangers
     slope_left: float
 
     def probabilities(self, pairs: MetPairs) -> Array:
-        """Return (n,) the probability that the pair comes to harm."""
-        signals = self.scales.applied(pairs.vectors[:, : self.scales.means.size])
-        to_anybody = expit(self.anybody[0] + signals @ self.anybody[1:])
-        to_minors = expit(self.minors[0] + signals @ self.minors[1:])
-        none = np.ones(pairs.count)
-        for doer, minor_other in (
-            (pairs.first, pairs.minor_second),
-            (pairs.second, pairs.minor_first),
-        ):
-            only_minors = to_minors[doer] * minor_other
-            none *= (1.0 - to_anybody[doer]) * (1.0 - only_minors)
-        result: Array = np.clip(1.0 - none, _LEAST, 1.0 - _LEAST)
-        return result
+        """Return (n,) the probability that the pair comes to harm: what the service computes."""
+        people = self.dangers.of_people(pairs.vectors)
+        minors = pairs.minor_first, pairs.minor_second
+        return either(*of_pairs(people[pairs.first], people[pairs.second], minors, pairs.mixed))
 
 
 def fit_two_dangers(
@@ -122,7 +121,8 @@ def fit_two_dangers(
     count = len(signals)
     numbers = pairs.vectors[:, :count]
     scales = Scales.of(numbers)
-    trials = _Trials.of(some, scales.applied(numbers), settings)
+    alike = scales.applied(numbers)
+    trials = _Trials.of(some, np.nan_to_num(alike, nan=0.0), settings)
     base = float((trials.weights @ trials.happened) / trials.weights.sum())
     level = np.log(base / (1.0 - base))
     start = np.concatenate([[level, level], np.zeros(2 * count)])
@@ -144,18 +144,63 @@ def fit_two_dangers(
             for (low, high), value, push in zip(bounds, found.x, slope, strict=True)
         ]
     )
+    weights = found.x[2 : 2 + count], found.x[2 + count :]
     return TwoDangers(
-        scales=scales,
-        anybody=np.concatenate([found.x[:1], found.x[2 : 2 + count]]),
-        minors=np.concatenate([found.x[1:2], found.x[2 + count :]]),
+        dangers=_dangers(signals, scales, alike, levels=found.x[:2], weights=weights),
         slope_left=float(np.abs(np.where(held, 0.0, slope)).max() / max(trials.weights.sum(), 1.0)),
     )
 
 
-_BOUNDS: dict[Direction, tuple[float | None, float | None]] = {
-    Direction.INCREASING: (0.0, None),
-    Direction.DECREASING: (None, 0.0),
-    Direction.NONE: (None, None),
+def _dangers(
+    signals: Sequence[Signal],
+    scales: Scales,
+    alike: Array,
+    *,
+    levels: Array,
+    weights: tuple[Array, Array],
+) -> Dangers:
+    """Return what is served, without the signals that say nothing."""
+    unknown = [_of_unknown(alike, each) for each in weights]
+    low, high = (float(np.clip(level, -FARTHEST, FARTHEST)) for level in levels)
+    return Dangers(
+        signals,
+        anybody=low,
+        minors=high,
+        weights=[
+            SignalWeight(
+                name=signal.name,
+                logarithmic=bool(scales.logarithmic[column]),
+                mean=float(scales.means[column]),
+                deviation=float(scales.deviations[column]),
+                anybody=float(weights[0][column]),
+                minors=float(weights[1][column]),
+                unknown_anybody=float(unknown[0][column]),
+                unknown_minors=float(unknown[1][column]),
+            )
+            for column, signal in enumerate(signals)
+            if np.isfinite(scales.deviations[column])
+            and (weights[0][column] != 0.0 or weights[1][column] != 0.0)
+        ],
+    )
+
+
+def _of_unknown(alike: Array, weights: Array) -> Array:
+    """Return (k,) log-odds of a signal that is not known: as harmful as people are on average.
+
+    The log of the mean of what it multiplies the odds by, over whom it is known of. Never less than
+    what its mean says, which is 0 (Jensen): whoever does not tell is not the safer for it.
+    """
+    known = ~np.isnan(alike)
+    factors = np.where(known, np.exp(np.nan_to_num(alike, nan=0.0) * weights), 0.0)
+    means = factors.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    result: Array = np.maximum(np.log(np.maximum(means, 1.0)), 0.0)
+    return result
+
+
+_BOUNDS: dict[Direction, tuple[float, float]] = {
+    Direction.INCREASING: (0.0, LARGEST_WEIGHT),
+    Direction.DECREASING: (-LARGEST_WEIGHT, 0.0),
+    Direction.NONE: (-LARGEST_WEIGHT, LARGEST_WEIGHT),
 }
 
 
@@ -173,7 +218,12 @@ class _Trials:
     def of(cls, pairs: MetPairs, signals: Array, settings: HarmSettings) -> _Trials:
         return cls(
             signals=signals[np.concatenate([pairs.first, pairs.second])],
-            minor_other=np.concatenate([pairs.minor_second, pairs.minor_first]),
+            minor_other=np.concatenate(
+                [
+                    counts_as_minor(pairs.minor_second, pairs.mixed),
+                    counts_as_minor(pairs.minor_first, pairs.mixed),
+                ]
+            ),
             happened=np.concatenate([pairs.by_first, pairs.by_second]),
             weights=np.concatenate([pairs.weights, pairs.weights]),
             settings=settings,

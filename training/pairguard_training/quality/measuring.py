@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from pairguard.bundle.defaults import default_age_tables, default_catalogue
 from pairguard.policy.regions import Policy
-from pairguard.risk.features import PairFeatures
 from pairguard_training.assessing import Assessed, assess_snapshots
 from pairguard_training.baselines import fit_side_by_side
 from pairguard_training.boosting import Compute
@@ -87,7 +86,7 @@ class Bench:
         labels = pairs["mixed"].to_numpy().astype(np.float64)
         assessed = self._assessed(fit, held_out, pairs, before_labels=True)
         sides = _sides(pairs)
-        features = PairFeatures(fit.model.catalogue)
+        features = fit.model.pair_features
         ours = pair_rows(features, self.policy, assessed, *sides).minor_adult
         scores = {
             OURS: RankedScores(ours, labels),
@@ -190,13 +189,13 @@ class Bench:
         learn_harm: bool = True,
         met: Callable[[MetPairs], None] | None = None,
     ) -> Fit:
-        self.say("fitting")
+        self.say("fitting to everybody: another platform is judged")
         return fit_model(
             tables,
             age_tables=default_age_tables(),
             catalogue=default_catalogue(),
             policy=self.policy,
-            settings=FitSettings(threads=self.threads, learn_harm=learn_harm),
+            settings=FitSettings(threads=self.threads, learn_harm=learn_harm, test_share=0.0),
             say=_quiet,
             met=met,
         )
@@ -211,7 +210,7 @@ class Bench:
         )
 
     def _harm_scores(self, fit: Fit, assessed: Assessed, pairs: pl.DataFrame) -> dict[str, Array]:
-        features = PairFeatures(fit.model.catalogue)
+        features = fit.model.pair_features
         rows = pair_rows(features, self.policy, assessed, *_sides(pairs))
         if fit.model.harm is None:
             return {OURS: np.zeros(pairs.height)}

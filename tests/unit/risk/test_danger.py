@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pairguard.risk.danger import Dangers, between, counts_as_minor, either
+from pairguard.risk.features import DANGER, MemberVector, PairFeatures
+from tests.unit.risk.trained import (
+    dangers,
+    harm_features,
+    harm_model,
+    random_members,
+    random_values,
+    small_catalogue,
+)
+
+CATALOGUE = small_catalogue()
+DANGERS = dangers()
+WIDTH = len(CATALOGUE.columns)
+NUMBERS = st.one_of(
+    st.just(math.nan),
+    st.floats(-1e300, 1e300, allow_subnormal=False),
+    st.sampled_from([0.0, 1.0, 2.0, 50.0]),
+)
+VECTORS = arrays(np.float64, WIDTH, elements=NUMBERS)
+CHANCES = st.floats(0.0, 1.0)
+# Their interests are interests.
+PEOPLE = st.sampled_from(list(random_values(CATALOGUE, 200, seed=11)))
+# Signals with a direction, and which way is more dangerous.
+DIRECTED = {"vpn": 1.0, "days": -1.0, "history.reports": 1.0}
+FEATURES = harm_features()
+MEMBERS = random_members(200, seed=61), random_members(200, seed=62)
+
+
+@given(VECTORS)
+def test_both_dangers_of_anybody_are_chances_and_neither_is_certain(
+    values: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> None:
+    assert all(0.0 < danger < 1.0 for danger in DANGERS.of_person(values))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 64, 301])
+def test_many_people_have_the_bits_of_one_by_one(count: int) -> None:
+    values = random_values(CATALOGUE, count, seed=7)
+    together = DANGERS.of_people(values)
+    singly = np.array([DANGERS.of_person(row) for row in values])
+    assert together.tobytes() == singly.tobytes()
+
+
+@given(VECTORS, st.sampled_from(sorted(DIRECTED)), st.floats(0, 1e6), st.floats(0, 1e6))
+def test_more_of_a_sign_of_danger_never_lowers_a_danger(
+    values: np.ndarray[tuple[int], np.dtype[np.float64]], name: str, one: float, other: float
+) -> None:
+    found = []
+    for value in sorted((one, other), reverse=DIRECTED[name] < 0.0):
+        values[CATALOGUE.columns.index(name)] = value
+        found.append(DANGERS.of_person(values))
+    # Logarithms of neighbours may be equal but for their last bit.
+    assert all(low <= high + 1e-15 for low, high in zip(*found, strict=True))
+
+
+@given(VECTORS, st.sampled_from([weight.name for weight in DANGERS.weights]))
+def test_what_is_not_known_is_never_safer_than_its_mean(
+    values: np.ndarray[tuple[int], np.dtype[np.float64]], name: str
+) -> None:
+    weight = next(weight for weight in DANGERS.weights if weight.name == name)
+    column = CATALOGUE.columns.index(name)
+    values[column] = np.expm1(weight.mean) if weight.logarithmic else weight.mean
+    at_mean = DANGERS.of_person(values)
+    values[column] = math.nan
+    unknown = DANGERS.of_person(values)
+    assert all(low <= high + 1e-12 for low, high in zip(at_mean, unknown, strict=True))
+
+
+@given(CHANCES, CHANCES, CHANCES, CHANCES, CHANCES)
+def test_danger_between_two_rises_with_each_of_its_parts(
+    anybody: float, minors: float, minor: float, mixed: float, more: float
+) -> None:
+    def chance(anybody: float, minors: float, minor: float, mixed: float) -> float:
+        counts = counts_as_minor(np.array([minor]), np.array([mixed]))
+        return between(anybody, minors, float(counts[0]))
+
+    parts = [anybody, minors, minor, mixed]
+    for place in range(len(parts)):
+        risen = [*parts]
+        risen[place] = max(parts[place], more)
+        assert chance(*parts) <= chance(*risen)
+    assert either(anybody, minors) == either(minors, anybody) >= max(anybody, minors) - 1e-15
+
+
+def _mixed(one: float, other: float) -> float:
+    return one * (1.0 - other) + other * (1.0 - one)
+
+
+def _danger_columns(one: MemberVector, other: MemberVector) -> list[float]:
+    mixed = _mixed(one.probability_minor, other.probability_minor)
+    row = FEATURES.row(one, other, minor_adult_probability=mixed)
+    return [float(row[column]) for column in FEATURES.danger_columns]
+
+
+@given(PEOPLE, PEOPLE, st.floats(0.0, 0.5), CHANCES, CHANCES)
+def test_no_danger_falls_where_a_pair_is_likelier_mixed_as_one_is_likelier_a_minor(
+    first: np.ndarray[tuple[int], np.dtype[np.float64]],
+    second: np.ndarray[tuple[int], np.dtype[np.float64]],
+    likely_adult: float,
+    low: float,
+    high: float,
+) -> None:
+    one = MemberVector(likely_adult, first)
+    before, after = (
+        _danger_columns(one, MemberVector(chance, second)) for chance in sorted((low, high))
+    )
+    assert all(less <= more + 1e-15 for less, more in zip(before, after, strict=True))
+
+
+@given(PEOPLE, PEOPLE, st.floats(0.5, 1.0), st.floats(0.0, 0.5), st.floats(0.0, 0.5))
+def test_no_danger_falls_where_a_pair_is_likelier_mixed_as_one_is_likelier_an_adult(
+    first: np.ndarray[tuple[int], np.dtype[np.float64]],
+    second: np.ndarray[tuple[int], np.dtype[np.float64]],
+    likely_minor: float,
+    low: float,
+    high: float,
+) -> None:
+    one = MemberVector(likely_minor, first)
+    before, after = (
+        _danger_columns(one, MemberVector(chance, second))
+        for chance in sorted((low, high), reverse=True)
+    )
+    assert all(less <= more + 1e-15 for less, more in zip(before, after, strict=True))
+
+
+@given(
+    st.integers(0, 199),
+    st.sampled_from(sorted(DIRECTED)),
+    st.floats(0, 60),
+    st.floats(0, 60),
+    CHANCES,
+)
+def test_from_signal_to_harm_no_sign_of_danger_lowers_it(
+    index: int, name: str, one: float, other: float, mixed: float
+) -> None:
+    a, b = MEMBERS
+    values, column = a.values[index].copy(), CATALOGUE.columns.index(name)
+    found = []
+    for value in sorted((one, other), reverse=DIRECTED[name] < 0.0):
+        values[column] = value
+        doer = MemberVector(float(a.probability_minor[index]), values.copy())
+        partner = MemberVector(float(b.probability_minor[index]), b.values[index])
+        found.append(harm_model().probability(doer, partner, mixed))
+    assert found[0] <= found[1]
+
+
+def test_the_dangers_of_these_tests_do_tell_people_apart() -> None:
+    values = random_values(CATALOGUE, 200, seed=8, missing=0.0)
+    found = DANGERS.of_people(values)
+    assert (found.max(axis=0) > 3.0 * found.min(axis=0)).all()
+    assert any("danger:" in name for name in FEATURES.names)
+
+
+def test_attribution_tells_dangers_of_the_signals_that_make_them() -> None:
+    a, b = random_members(100, seed=63), random_members(100, seed=64)
+    explained = 0
+    for place in range(100):
+        one = MemberVector(float(a.probability_minor[place]), a.values[place])
+        two = MemberVector(float(b.probability_minor[place]), b.values[place])
+        explained += DANGER not in harm_model().attribution(one, two, 0.5).shares
+    assert explained > 50
+
+
+def test_the_document_reads_back_as_it_was_written() -> None:
+    document = json.loads(json.dumps(DANGERS.to_mapping()))
+    again = Dangers.from_mapping(document, CATALOGUE.number_columns)
+    assert again.to_mapping() == DANGERS.to_mapping()
+    values = random_values(CATALOGUE, 50, seed=9)
+    assert again.of_people(values).tobytes() == DANGERS.of_people(values).tobytes()
+
+
+def test_signals_in_another_order_or_twice_are_refused() -> None:
+    weights = DANGERS.weights
+    for wrong in ((*weights, weights[0]), tuple(reversed(weights)), (*weights[:1], weights[0])):
+        with pytest.raises(ValueError, match="once, in its order"):
+            Dangers(CATALOGUE.number_columns, anybody=-5.0, minors=-4.0, weights=wrong)
+
+
+def test_without_any_weight_everybody_is_as_dangerous() -> None:
+    flat = Dangers(CATALOGUE.number_columns, anybody=-5.0, minors=-4.0, weights=())
+    found = flat.of_people(random_values(CATALOGUE, 20, seed=10))
+    assert len(np.unique(found)) == 2
+    features = PairFeatures(CATALOGUE, flat)
+    assert features.names[1:4] == ("danger:least", "danger:greatest", "danger:either")
