@@ -161,6 +161,6 @@ def ledger_of(section: bytes | None) -> Ledger:
 
 
 def ledger_section(ledger: Ledger) -> bytes:
-    """Return the section of a ledger."""
-    content = {name: value for name, value in ledger.items() if value or name not in _LISTS}
+    """Return the section of a ledger, whichever of its parts came first."""
+    content = {name: ledger[name] for name in sorted(ledger) if ledger[name] or name not in _LISTS}
     return _ENCODER.encode(content).encode() if content else b""
