@@ -34,8 +34,8 @@ def test_both_measurements_are_printed_with_seeds_and_intervals(
     assert mixed["learned_seed"] == 7
     assert mixed["judged_seed"] == 1007
     assert 600 < mixed["counts"]["verified people"] < 800
-    taught = mixed["counts"]["of them taught ages"]
-    assert 0 < taught < mixed["counts"]["verified people"]
+    # Another platform is judged, so that nobody is held out.
+    assert mixed["counts"]["of them taught ages"] == mixed["counts"]["verified people"]
     for found in (*mixed["measures"].values(), *harm["measures"].values()):
         assert set(found) == {"value", "low", "high"}
     assert {OURS, "oracle", SIDE_BY_SIDE, "ratio"} <= set(harm["measures"])
