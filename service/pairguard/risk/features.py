@@ -417,7 +417,8 @@ class PairFeatures:
         rows = np.empty((*minor.shape[:-1], len(self.names)))
         slices = self._slices
         rows[..., 0] = mixed
-        rows[..., 1 : 1 + len(self.danger_columns)] = 0.0  # written later: no stray number till then
+        # Written later: till then no stray number stands there.
+        rows[..., 1 : 1 + len(self.danger_columns)] = 0.0
         one, two = minor.take(self._bound, axis=-1), other.take(self._bound, axis=-1)
         np.fmin(one, two, out=rows[..., slices["min"]])
         np.fmax(one, two, out=rows[..., slices["max"]])
