@@ -17,9 +17,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -33,11 +32,11 @@ from pairguard.server.canonical_log import CanonicalLog
 from pairguard.server.interceptors import CallRecorder, ErrorBoundary
 from pairguard.server.settings import Settings
 from pairguard.v1.pair_risk_service_pb2 import ScorePairRequest, ScorePairResponse
-from tests.bench.compare import bootstrap_interval, confine
+from tests.bench.compare import bootstrap_interval
 from tests.bench.forgetful_store import ForgetfulStore, NoJournal
-from tests.bench.http2_load import LoadError, LoadResult, run_load
 from tests.bench.requests import bare_requests, platform_requests
-from tests.bench.server_process import NULL_METHOD, cpu_seconds, measured_server
+from tests.bench.server_process import NULL_METHOD, measured_server
+from tests.bench.turns import Measured, Subject, measured_in_turns
 from tests.integration.server.certificates import Authority
 
 _SCORE_PAIR = "/pairguard.v1.PairRiskService/ScorePair"
@@ -45,24 +44,6 @@ _BENCH = "pairguard.bench.Null"
 _INLINE, _THREAD = f"/{_BENCH}/ScorePairInline", f"/{_BENCH}/ScorePairThread"
 _THREADS = 4
 _BUILD_SECONDS = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    name: str
-    address: str
-    process_id: int
-    method: str
-    bodies: Sequence[bytes]
-    ca_file: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """One run of load, and what it cost the server."""
-
-    load: LoadResult
-    server_us: float
 
 
 def floors_report(bundle_path: Path, *, rounds: int, calls: int, seed: int, now: float) -> str:
@@ -85,17 +66,17 @@ def floors_report(bundle_path: Path, *, rounds: int, calls: int, seed: int, now:
         full = platform_requests(5_000, seed=seed, now=now)
         for kind in ("sync", "aio"):
             address, process = held.enter_context(_bench_server(kind, bundle_path, server_cpu))
-            subjects.append(_Subject(f"null call, {kind}", address, process, NULL_METHOD, [b""]))
+            subjects.append(Subject(f"null call, {kind}", address, process, NULL_METHOD, [b""]))
             for title, method in _handlers(kind):
                 for traffic, bodies in (("two bare ids", bare), ("platform traffic", full)):
                     name = f"ScorePair, {traffic}, {title}"
-                    subjects.append(_Subject(name, address, process, method, bodies))
+                    subjects.append(Subject(name, address, process, method, bodies))
         why, binary = _built(workplace)
         if binary is None:
             lines.append(f"null call, C++: not measured, {why}")
         else:
             address, process = held.enter_context(_native_server(binary, server_cpu))
-            subjects.append(_Subject("null call, C++", address, process, NULL_METHOD, [b""]))
+            subjects.append(Subject("null call, C++", address, process, NULL_METHOD, [b""]))
         authority = Authority(workplace / "authority", "bench")
         identity = authority.issue_server("server")
         for name, tls in (("", None), (", TLS", (identity.certificate, identity.key))):
@@ -107,13 +88,13 @@ def floors_report(bundle_path: Path, *, rounds: int, calls: int, seed: int, now:
             where = (measured.address, measured.process_ids[0])
             ca_file = None if tls is None else authority.certificate
             subjects += [
-                _Subject(f"null call, pairguard{name}", *where, NULL_METHOD, [b""], ca_file),
-                _Subject(f"ScorePair, two bare ids, pairguard{name}", *where, _SCORE_PAIR, bare,
+                Subject(f"null call, pairguard{name}", *where, NULL_METHOD, [b""], ca_file),
+                Subject(f"ScorePair, two bare ids, pairguard{name}", *where, _SCORE_PAIR, bare,
                          ca_file),
-                _Subject(f"ScorePair, platform traffic, pairguard{name}", *where, _SCORE_PAIR,
+                Subject(f"ScorePair, platform traffic, pairguard{name}", *where, _SCORE_PAIR,
                          full, ca_file),
             ]  # fmt: skip
-        found = _measure(subjects, rounds=rounds, calls=calls, load_cpus=load_cpus)
+        found = measured_in_turns(subjects, rounds=rounds, calls=calls, load_cpus=load_cpus)
     return "\n".join([*_told(found, rounds=rounds, calls=calls), *lines])
 
 
@@ -123,38 +104,7 @@ def _handlers(kind: str) -> tuple[tuple[str, str], ...]:
     return (("aio, in its loop", _INLINE), ("aio, one thread", _THREAD))
 
 
-def _measure(
-    subjects: Sequence[_Subject], *, rounds: int, calls: int, load_cpus: frozenset[int] | None
-) -> dict[str, list[_Measured]]:
-    found: dict[str, list[_Measured]] = {each.name: [] for each in subjects}
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        max_workers=1, mp_context=spawn, initializer=confine, initargs=(load_cpus,)
-    ) as load:
-        for number in range(rounds):
-            turn = number % len(subjects)
-            for subject in (*subjects[turn:], *subjects[:turn]):
-                warm_up = calls // 4
-                before = cpu_seconds(subject.process_id)
-                result = load.submit(
-                    run_load,
-                    subject.address,
-                    method=subject.method,
-                    bodies=subject.bodies,
-                    calls=calls,
-                    connections=1,
-                    outstanding=8,
-                    warmup_calls=warm_up,
-                    ca_file=subject.ca_file,
-                ).result()
-                if result.failures:
-                    raise LoadError(f"{subject.name}: {dict(result.statuses)}")
-                spent = cpu_seconds(subject.process_id) - before
-                found[subject.name].append(_Measured(result, 1e6 * spent / (calls + warm_up)))
-    return found
-
-
-def _told(found: dict[str, list[_Measured]], *, rounds: int, calls: int) -> list[str]:
+def _told(found: dict[str, list[Measured]], *, rounds: int, calls: int) -> list[str]:
     floor = [each.load.calls_per_second for each in found["null call, sync"]]
     lines = [
         f"1 connection x 8 calls outstanding, {calls:,} calls a measurement, {rounds} rounds;",

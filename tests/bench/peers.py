@@ -19,9 +19,8 @@ import struct
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -34,24 +33,16 @@ from pairguard.age.parameters import Array
 from pairguard.bundle.directory import locate_bundle
 from pairguard.bundle.loading import load_bundle
 from tests.bench.compare import bootstrap_interval, confine
-from tests.bench.http2_load import LoadError, run_load
 from tests.bench.pools import people_of, ready_rows
 from tests.bench.requests import bare_requests, platform_requests
 from tests.bench.server_process import measured_server
+from tests.bench.turns import Subject, measured_in_turns
 from tests.redis_server import free_port
 
 _PEER_METHOD = "/inference.GRPCInferenceService/ModelInfer"
 _BOOSTER_METHOD = "/pairguard.bench.Booster/Predict"
 _SCORE_PAIR = "/pairguard.v1.PairRiskService/ScorePair"
 _START_SECONDS = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    name: str
-    address: str
-    method: str
-    bodies: Sequence[bytes]
 
 
 def peers_report(
@@ -77,9 +68,9 @@ def peers_report(
         )
         bodies = _peer_bodies(peer_python, workplace, rows[:2_000])
         subjects = [
-            _Subject("ScorePair, two bare ids", measured.address, _SCORE_PAIR,
+            Subject("ScorePair, two bare ids", measured.address, None, _SCORE_PAIR,
                      bare_requests(5_000, seed=seed)),
-            _Subject("ScorePair, platform traffic", measured.address, _SCORE_PAIR,
+            Subject("ScorePair, platform traffic", measured.address, None, _SCORE_PAIR,
                      platform_requests(5_000, seed=seed, now=time.time())),
         ]  # fmt: skip
         for name, workers in (("MLServer, tuned", 0), ("MLServer, as it comes", 1)):
@@ -87,42 +78,19 @@ def peers_report(
             address = held.enter_context(
                 _mlserver(peer_python, place, model, parallel_workers=workers, cpu=server_cpu)
             )
-            subjects.append(_Subject(name, address, _PEER_METHOD, bodies))
+            subjects.append(Subject(name, address, None, _PEER_METHOD, bodies))
         address = held.enter_context(_booster_server(model, server_cpu))
         packed = [row.astype("<f8").tobytes() for row in rows[:2_000]]
-        subjects.append(_Subject("bare Booster.predict", address, _BOOSTER_METHOD, packed))
-        rates = _measure(subjects, rounds=rounds, calls=calls, load_cpus=load_cpus)
+        subjects.append(Subject("bare Booster.predict", address, None, _BOOSTER_METHOD, packed))
+        found = measured_in_turns(subjects, rounds=rounds, calls=calls, load_cpus=load_cpus)
+        rates = {
+            name: [each.load.calls_per_second for each in results]
+            for name, results in found.items()
+        }
     return _told(subjects, rates, rounds)
 
 
-def _measure(
-    subjects: Sequence[_Subject], *, rounds: int, calls: int, load_cpus: frozenset[int] | None
-) -> dict[str, list[float]]:
-    rates: dict[str, list[float]] = {each.name: [] for each in subjects}
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        max_workers=1, mp_context=spawn, initializer=confine, initargs=(load_cpus,)
-    ) as load:
-        for number in range(rounds):
-            turn = number % len(subjects)
-            for subject in (*subjects[turn:], *subjects[:turn]):
-                result = load.submit(
-                    run_load,
-                    subject.address,
-                    method=subject.method,
-                    bodies=subject.bodies,
-                    calls=calls,
-                    connections=1,
-                    outstanding=8,
-                    warmup_calls=calls // 4,
-                ).result()
-                if result.failures:
-                    raise LoadError(f"{subject.name}: {dict(result.statuses)}")
-                rates[subject.name].append(result.calls_per_second)
-    return rates
-
-
-def _told(subjects: Sequence[_Subject], rates: dict[str, list[float]], rounds: int) -> str:
+def _told(subjects: Sequence[Subject], rates: dict[str, list[float]], rounds: int) -> str:
     own = [each.name for each in subjects if each.method == _SCORE_PAIR]
     lines = [f"calls a second, medians of {rounds} rounds, 1 connection x 8 calls outstanding"]
     lines += [f"  {name:30} {statistics.median(rates[name]):8,.0f}" for name in rates]

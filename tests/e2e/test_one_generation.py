@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +14,11 @@ import grpc
 import pytest
 
 from pairguard.bundle.publication import publish
-from pairguard.client import Client, ClientOptions, DecidedBy, PairDecision, ParticipantInput
+from pairguard.client import DecidedBy, PairDecision, ParticipantInput
 from pairguard.v1.pair_risk_service_pb2_grpc import PairRiskServiceStub
 from tests.e2e.changing_platform import Platform, Versions
 from tests.e2e.server_process import ServerProcess, started
-from tests.e2e.workers import all_serve, figures, leader_of, workers_of
+from tests.e2e.workers import all_serve, called, figures, leader_of, workers_of
 from tests.unit.server.requests import pair_request
 from tests.waiting import wait_until
 
@@ -44,29 +43,6 @@ def two_workers(platform: Platform) -> Iterator[ServerProcess]:
         yield server
         server.signal(signal.SIGTERM)
         assert server.exit_code() == 0
-
-
-@contextmanager
-def called(address: str) -> Iterator[list[PairDecision]]:
-    """Call all the while; what was answered is in the list."""
-    answers: list[PairDecision] = []
-    stopped = threading.Event()
-
-    def call() -> None:
-        with Client(ClientOptions(address, timeout_seconds=60.0)) as client:
-            while not stopped.is_set():
-                answers.append(client.score_pair(A, B))
-
-    callers = [threading.Thread(target=call) for _ in range(4)]
-    for caller in callers:
-        caller.start()
-    try:
-        wait_until(lambda: len(answers) > 20, "calls are answered")
-        yield answers
-    finally:
-        stopped.set()
-        for caller in callers:
-            caller.join(90)
 
 
 def versions_of(answers: list[PairDecision]) -> set[Versions]:
@@ -131,7 +107,7 @@ def test_nobody_switches_before_all_are_ready_and_who_is_killed_then_comes_back_
     platform: Platform,
 ) -> None:
     old, new = (platform.versions[0], "policy-0"), (platform.versions[1], "policy-1")
-    with two_workers(platform) as server, called(server.address) as answers:
+    with two_workers(platform) as server, called(server.address, timeout_seconds=60.0) as answers:
         leader = leader_of(server)
         (other,) = workers_of(server) - {leader}
         with stopped(other):
@@ -155,7 +131,7 @@ def test_what_one_worker_refuses_nobody_takes_and_who_begins_begins_with_what_th
     platform: Platform,
 ) -> None:
     old = (platform.versions[0], "policy-0")
-    with two_workers(platform) as server, called(server.address) as answers:
+    with two_workers(platform) as server, called(server.address, timeout_seconds=60.0) as answers:
         leader = leader_of(server)
         (other,) = workers_of(server) - {leader}
         with stopped(other):

@@ -4,42 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from pairguard.client import Client, ClientOptions, DecidedBy, PairDecision, ParticipantInput
+from pairguard.client import Client, ClientOptions, DecidedBy, ParticipantInput
 from tests.e2e.server_process import environment, started
-from tests.e2e.workers import WORKER, all_serve, figures, workers_of
+from tests.e2e.workers import WORKER, all_serve, called, figures, workers_of
 from tests.process_facts import command_of
 from tests.waiting import wait_until
-
-
-@contextmanager
-def called(address: str, threads: int = 4) -> Iterator[list[PairDecision]]:
-    """Call all the while; what was answered is in the list."""
-    a, b = ParticipantInput("a"), ParticipantInput("b")
-    answers: list[PairDecision] = []
-    stopped = threading.Event()
-
-    def call() -> None:
-        with Client(ClientOptions(address, timeout_seconds=20.0)) as client:
-            while not stopped.is_set():
-                answers.append(client.score_pair(a, b))
-
-    callers = [threading.Thread(target=call) for _ in range(threads)]
-    for caller in callers:
-        caller.start()
-    try:
-        wait_until(lambda: len(answers) > 20, "calls are answered")
-        yield answers
-    finally:
-        stopped.set()
-        for caller in callers:
-            caller.join(30)
 
 
 @pytest.fixture
@@ -81,7 +54,7 @@ def test_a_worker_that_ends_is_replaced_and_no_call_fails(
     with started(tmp_path, environ) as server:
         address = server.address
         wait_until(all_serve(server, 2), "two workers serve")
-        with called(address) as answers:
+        with called(address, timeout_seconds=20.0) as answers:
             for _ in range(2):
                 before = workers_of(server)
                 os.kill(max(before), number)
@@ -103,7 +76,7 @@ def test_workers_are_replaced_one_after_the_other_and_no_call_fails(
         wait_until(all_serve(server, 2), "two workers serve")
         before = workers_of(server)
         fewest = 2.0
-        with called(address) as answers:
+        with called(address, timeout_seconds=20.0) as answers:
             server.signal(signal.SIGUSR2)
 
             def replaced() -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from pairguard.client import Client, ClientOptions, PairDecision, ParticipantInput
 from tests.e2e.server_process import ServerProcess
 from tests.process_facts import children_of, command_of
+from tests.waiting import wait_until
 
 WORKER = "pairguard.server.processes.worker"
 
@@ -48,3 +52,27 @@ def figure(server: ServerProcess, name: str) -> float:
 def all_serve(server: ServerProcess, count: int) -> Callable[[], bool]:
     """Return whether so many workers serve, as a function."""
     return lambda: figure(server, "pairguard_workers_serving") == count
+
+
+@contextmanager
+def called(address: str, *, timeout_seconds: float) -> Iterator[list[PairDecision]]:
+    """Have four clients call all the while; what was answered is in the list."""
+    a, b = ParticipantInput("a"), ParticipantInput("b")
+    answers: list[PairDecision] = []
+    stopped = threading.Event()
+
+    def call() -> None:
+        with Client(ClientOptions(address, timeout_seconds=timeout_seconds)) as client:
+            while not stopped.is_set():
+                answers.append(client.score_pair(a, b))
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    try:
+        wait_until(lambda: len(answers) > 20, "calls are answered")
+        yield answers
+    finally:
+        stopped.set()
+        for caller in callers:
+            caller.join(1.5 * timeout_seconds)

@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 from pairguard.history.blocks import others_in_blocks
 from pairguard.history.contacts import PREFIX_BYTES, id_prefixes
 from pairguard.history.sections import CONTACTS, LEDGER, ledger_of, section_of, sections_of
+from pairguard.history.summary import BLOCK_LIST, may_block, may_have_met
 
 _Prefixes = NDArray[np.uint64]
-
-_BLOCK = b'"block'
-"""Begins the name of both lists of blocks; nearly no ledger has it."""
 
 
 def possibly_acquainted(
@@ -63,19 +61,13 @@ def may_name(rows: Sequence[bytes], prefixes: Sequence[bytes]) -> bool:
         rows: The rows of one participant.
         prefixes: The first ``PREFIX_BYTES`` of all ids of another.
     """
-    for row in rows:
-        if _BLOCK in row:
-            return True
-        for each in prefixes:  # faster than ``any``, for so few
-            if each in row:
-                return True
-    return False
+    return may_block(rows) or may_have_met(rows, prefixes)
 
 
 def _named_in(row: bytes) -> _Prefixes:
     """Return the first bytes of all ids in the lists of a row."""
     met = id_prefixes(section_of(row, CONTACTS))
-    if _BLOCK not in section_of(row, LEDGER):
+    if BLOCK_LIST not in section_of(row, LEDGER):
         return met
     names = others_in_blocks(ledger_of(sections_of(row).get(LEDGER)))
     return np.concatenate([met, _prefixes([bytes.fromhex(name) for name in names])])

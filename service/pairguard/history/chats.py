@@ -33,13 +33,6 @@ def chat_flags(section: bytes, chat: str) -> int:
     return _flags_at(section, place) if place >= 0 else 0
 
 
-def with_chat(section: bytes, chat: str, time: float, flag: int) -> bytes:
-    """Return a list in which a chat has one flag more; see ``note_chat``."""
-    chats = open_chat_list(section)
-    note_chat(chats, chat, time, flag)
-    return bytes(chats)
-
-
 def open_chat_list(section: bytes) -> bytearray:
     """Return a list that can be changed; b"": an empty one.
 

@@ -28,15 +28,6 @@ _PRIMARY: Final = 1
 _ID_OFFSET: Final = _RECORD.size - PREFIX_BYTES
 
 
-def with_contact(
-    contacts: bytes, time: float, ids: Sequence[bytes], *, limit: int = MAX_CONTACTS
-) -> bytes:
-    """Return a list in which a participant was met at a time; see ``note_contact``."""
-    kept = open_contacts(contacts)
-    note_contact(kept, time, ids, limit=limit)
-    return bytes(kept)
-
-
 def open_contacts(contacts: bytes) -> bytearray:
     """Return a list that can be changed; b"": an empty one.
 

@@ -118,7 +118,8 @@ class Summary:
 NOTHING_KEPT: Final = Summary()
 
 
-_BLOCK_LIST: Final = b'"block'
+BLOCK_LIST: Final = b'"block'
+"""Begins the name of both lists of blocks; nearly no ledger has it."""
 
 
 def summarise(rows: Sequence[bytes], now: float) -> Summary:
@@ -193,14 +194,17 @@ def last_met(rows: Iterable[bytes], ids: Sequence[bytes]) -> float | None:
 
 
 def may_have_met(rows: Iterable[bytes], ids: Sequence[bytes]) -> bool:
-    """Return whether ``last_met`` of whole rows may be a time: nearly never; False is certain."""
+    """Return whether ``last_met`` of whole rows may be a time: nearly never; False is certain.
+
+    Of ids their first ``PREFIX_BYTES`` will do.
+    """
     prefixes = [each[:PREFIX_BYTES] for each in ids]
     return any([each in row for row in rows for each in prefixes])  # noqa: C419 - as above
 
 
 def may_block(rows: Iterable[bytes]) -> bool:
     """Return whether ``blocks`` of whole rows may be true for anybody; False is certain."""
-    return any([_BLOCK_LIST in row for row in rows])  # noqa: C419 - as above
+    return any([BLOCK_LIST in row for row in rows])  # noqa: C419 - as above
 
 
 def blocks(rows: Iterable[bytes], ids: Sequence[bytes]) -> bool:
@@ -210,8 +214,7 @@ def blocks(rows: Iterable[bytes], ids: Sequence[bytes]) -> bool:
         ValueError: A row is damaged.
     """
     for row in rows:
-        # Nearly no ledger has the word, which begins the name of both lists.
-        if _BLOCK_LIST in section_of(row, LEDGER):
+        if BLOCK_LIST in section_of(row, LEDGER):
             ledger = ledger_of(sections_of(row).get(LEDGER))
             if is_blocked(ledger, [each.hex() for each in ids]):
                 return True

@@ -24,6 +24,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pairguard.risk.members import MemberVector, canonical
 from pairguard.risk.signal import Direction, Signal
 
 Array = NDArray[np.float64]
@@ -79,6 +80,7 @@ class Dangers:
         minors: The same of danger to minors.
         weights: Of each signal that says something, in the catalogue's order.
         columns: Where they stand in a vector, in the order in which they are summed.
+        groups: Name of the group that explains each, in that order.
     """
 
     def __init__(
@@ -108,6 +110,8 @@ class Dangers:
         # Logarithms first, so that they are taken of one slice.
         ordered = sorted(weights, key=lambda weight: not weight.logarithmic)
         self.columns = np.array([column_of[weight.name] for weight in ordered], dtype=np.intp)
+        group_of = {signal.name: signal.group for signal in signals}
+        self.groups = tuple([group_of[weight.name] for weight in ordered])
         self._logarithmic = sum(weight.logarithmic for weight in ordered)
         self._means = np.array([weight.mean for weight in ordered])
         self._deviations = np.array([weight.deviation for weight in ordered])
@@ -248,6 +252,39 @@ def of_pairs(
         between(one[:, 0], one[:, 1], counts_as_minor(minors[1], minor_adult_probability)),
         between(two[:, 0], two[:, 1], counts_as_minor(minors[0], minor_adult_probability)),
     )
+
+
+def between_pairs(
+    one: Array, two: Array, minors: tuple[Array, Array], minor_adult_probability: Array
+) -> tuple[Array, Array, Array]:
+    """Return what ``of_pairs`` gives whoever was named first: the less, the greater, and either."""
+    done, suffered = of_pairs(one, two, minors, minor_adult_probability)
+    return np.minimum(done, suffered), np.maximum(done, suffered), either(done, suffered)
+
+
+def greater_by_group(
+    dangers: Dangers, first: MemberVector, second: MemberVector, minor_adult_probability: float
+) -> dict[str, float]:
+    """Return what makes up the greater danger between two, in log-odds by group of signals.
+
+    Args:
+        dangers: What weighs their signals.
+        first: Either participant.
+        second: The other.
+        minor_adult_probability: Probability that exactly one of them is a minor.
+    """
+    found: dict[str, list[float]] = {}
+    doers = []
+    for doer, other in ((first, second), (second, first)):
+        minor = max(other.probability_minor, minor_adult_probability)
+        doers.append((between(*dangers.of_person(canonical(doer.values)), minor), doer))
+    greatest = max(danger for danger, _ in doers)
+    # Of both where both are equally dangerous, so that neither order of them is another answer.
+    for danger, doer in doers:
+        if danger == greatest:
+            for group, part in zip(dangers.groups, dangers.parts(doer.values), strict=True):
+                found.setdefault(group, []).append(float(part))
+    return {group: math.fsum(parts) for group, parts in found.items()}
 
 
 def either(one: _Numbers, other: _Numbers) -> _Numbers:

@@ -6,15 +6,19 @@ are weighed. Swapping the two participants changes no bit of a row.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.danger import Dangers, between, either, of_pairs
-from pairguard.risk.origins import Origin, Part
+from pairguard.risk.danger import Dangers, between, between_pairs, either
+from pairguard.risk.members import (
+    MemberMatrix,
+    MemberVector,
+    ReadyMatrix,
+    ReadyVector,
+    canonical,
+)
+from pairguard.risk.origins import DANGER_PARTS, Origin, Part
 from pairguard.risk.signal import Direction
 
 Array = NDArray[np.float64]
@@ -23,71 +27,7 @@ MINOR_ADULT_PROBABILITY = "minor_adult_probability"
 DANGER = "danger"
 """Group of what two people are to each other by their own dangers."""
 
-_DANGERS = (Part.LEAST, Part.GREATEST, Part.EITHER)
-
 _CONSTRAINTS = {Direction.INCREASING: 1, Direction.DECREASING: -1}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ReadyVector:
-    """One participant's part in the features of any pair, made once.
-
-    Attributes:
-        bound: Values of the signals with a direction.
-        sided: Values of the other numbers, then the codes of the categories.
-        tags: 0 or 1 for each interest.
-        tag_count: How many there are; NaN: unknown.
-        dangers: Chances of harm to anybody and to a minor; 0: nothing weighs them.
-    """
-
-    bound: Array
-    sided: Array
-    tags: Array
-    tag_count: float
-    dangers: tuple[float, float] = (0.0, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class MemberVector:
-    """One participant as a member of a pair.
-
-    Attributes:
-        probability_minor: Probability of being under the adult age.
-        values: The catalogue's vector; NaN: unknown.
-        ready: ``PairFeatures.ready`` of it, where it is known already.
-    """
-
-    probability_minor: float
-    values: Array
-    ready: ReadyVector | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MemberMatrix:
-    """Many participants, each as a member of its own pair.
-
-    Attributes:
-        probability_minor: Shape ``(n,)``.
-        values: Shape ``(n, columns of the catalogue)``.
-    """
-
-    probability_minor: Array
-    values: Array
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ReadyMatrix:
-    """The parts of a pool's participants in the features of any pair, made once.
-
-    Attributes:
-        parts: Shape ``(n, columns)``, ordered as ``ReadyVector`` has them.
-        tag_counts: Shape ``(n,)``; NaN: unknown.
-        dangers: Shape ``(n, 2)``; no columns: nothing weighs them.
-    """
-
-    parts: Array
-    tag_counts: Array
-    dangers: Array
 
 
 class PairFeatures:
@@ -130,13 +70,12 @@ class PairFeatures:
         order = bound + free + codes
         origins = [Origin(Part.MIXED)]
         signals = (*numbers, *categories)
-        self._number_groups = tuple(signal.group for signal in numbers)
         names, groups, constraints = [MINOR_ADULT_PROBABILITY], [MINOR_ADULT_PROBABILITY], [1]
         if dangers is not None:
-            names += [f"{DANGER}:{direction}" for direction in _DANGERS]
-            groups += [DANGER] * len(_DANGERS)
-            constraints += [1] * len(_DANGERS)
-            origins += [Origin(direction) for direction in _DANGERS]
+            names += [f"{DANGER}:{direction}" for direction in DANGER_PARTS]
+            groups += [DANGER] * len(DANGER_PARTS)
+            constraints += [1] * len(DANGER_PARTS)
+            origins += [Origin(direction) for direction in DANGER_PARTS]
         self.dangers = dangers
         self.danger_columns = tuple(range(1, len(names)))
         self.categorical_columns: tuple[int, ...] = ()
@@ -193,7 +132,7 @@ class PairFeatures:
         Args:
             values: A vector of the catalogue for each participant, shape ``(n, columns)``.
         """
-        parts = _canonical(values.take(self._order, axis=1))
+        parts = canonical(values.take(self._order, axis=1))
         tags_from = self._bound.size + self._sided.size
         tag_counts = np.add.reduce(parts[:, tags_from:], axis=1)
         if self.dangers is None:
@@ -304,8 +243,8 @@ class PairFeatures:
             and bool(self._is_behind(values[np.newaxis], others[np.newaxis])[0])
         ):
             first, second = second, first
-        one = first.ready or self.ready(_canonical(first.values))
-        two = second.ready or self.ready(_canonical(second.values))
+        one = first.ready or self.ready(canonical(first.values))
+        two = second.ready or self.ready(canonical(second.values))
         # As ``_assemble``, with half as many calls: that is what a short row costs.
         slices = self._slices
         row = np.empty(len(self.names))
@@ -334,38 +273,6 @@ class PairFeatures:
             row[-2] = shared
             row[-1] = one.tag_count + two.tag_count - shared
         return row
-
-    def danger_parts(
-        self, first: MemberVector, second: MemberVector, minor_adult_probability: float
-    ) -> dict[str, float]:
-        """Return what makes up the greater danger between two, in log-odds by group of signals.
-
-        Args:
-            first: Either participant.
-            second: The other.
-            minor_adult_probability: Probability that exactly one of them is a minor.
-        """
-        dangers = self.dangers
-        if dangers is None:
-            return {}
-        found: dict[str, list[float]] = {}
-        doers = [
-            (self._danger_to(each, other, minor_adult_probability), each)
-            for each, other in ((first, second), (second, first))
-        ]
-        greatest = max(danger for danger, _ in doers)
-        # Of both where both are equally dangerous, so that neither order of them is another answer.
-        for danger, doer in doers:
-            if danger == greatest:
-                for column, part in zip(dangers.columns, dangers.parts(doer.values), strict=True):
-                    found.setdefault(self._number_groups[column], []).append(float(part))
-        return {group: math.fsum(parts) for group, parts in found.items()}
-
-    def _danger_to(self, doer: MemberVector, other: MemberVector, mixed: float) -> float:
-        if self.dangers is None:
-            return 0.0
-        minor = max(other.probability_minor, mixed)
-        return between(*self.dangers.of_person(_canonical(doer.values)), minor)
 
     def rows(
         self, first: MemberMatrix, second: MemberMatrix, *, minor_adult_probability: Array
@@ -400,10 +307,9 @@ class PairFeatures:
         self, rows: Array, one: Array, two: Array, minors: tuple[Array, Array]
     ) -> None:
         """Write what (n, 2) dangers of two sides come to beside ``minor_adult_probability``."""
-        done, suffered = of_pairs(one, two, minors, rows[:, 0])
-        np.minimum(done, suffered, out=rows[:, 1])
-        np.maximum(done, suffered, out=rows[:, 2])
-        rows[:, 3] = either(done, suffered)
+        found = between_pairs(one, two, minors, rows[:, 0])
+        for column, values in zip(self.danger_columns, found, strict=True):
+            rows[:, column] = values
 
     def _tags(self, catalogue: SignalCatalogue) -> list[int]:
         signals = len(catalogue.number_columns) + len(catalogue.category_columns)
@@ -434,7 +340,7 @@ class PairFeatures:
             one, two = minor[..., self._tags_from :], other[..., self._tags_from :]
             rows[..., -2] = (one * two).sum(axis=-1)  # counts: exact in any order
             rows[..., -1] = np.maximum(one, two).sum(axis=-1)
-        return _canonical(rows)
+        return canonical(rows)
 
 
 def _goes_behind(left: Array, right: Array) -> NDArray[np.bool_]:
@@ -446,10 +352,3 @@ def _goes_behind(left: Array, right: Array) -> NDArray[np.bool_]:
     deciding = np.argmax(left != right, axis=1)[:, np.newaxis]
     behind = np.take_along_axis(right, deciding, 1) < np.take_along_axis(left, deciding, 1)
     return np.asarray(behind[:, 0], dtype=np.bool_)
-
-
-def _canonical(values: Array) -> Array:
-    """Return values in which -0.0 is 0.0, and NaN has one bit pattern."""
-    result = values + 0.0
-    np.copyto(result, np.nan, where=np.isnan(result))
-    return result

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from pairguard.errors import BundleRefused
 from pairguard.risk.attribution import Attribution, PathAttribution, shared_out
 from pairguard.risk.calibration import Calibration
-from pairguard.risk.features import DANGER, MemberMatrix, MemberVector, PairFeatures
+from pairguard.risk.danger import greater_by_group
+from pairguard.risk.features import DANGER, PairFeatures
+from pairguard.risk.members import MemberMatrix, MemberVector
 from pairguard.risk.monotonicity import features_out_of_order
 from pairguard.risk.pool_trees import PoolTrees
 from pairguard.risk.trees import TreeModel
@@ -106,7 +108,8 @@ class HarmModel:
         """
         row = self.features.row(a, b, minor_adult_probability=minor_adult_probability)
         found = self._attribution.attribute(row)
-        if DANGER not in found.shares:
+        dangers = self.features.dangers
+        if dangers is None or DANGER not in found.shares:
             return found
-        parts = self.features.danger_parts(a, b, minor_adult_probability)
+        parts = greater_by_group(dangers, a, b, minor_adult_probability)
         return Attribution(found.root, shared_out(found.shares, DANGER, parts))

@@ -22,8 +22,9 @@ from pairguard.age.recent import Recent
 from pairguard.age.tables import AgeTables
 from pairguard.risk.behaviour import BehaviourAgeModel
 from pairguard.risk.catalogue import CatalogueVector, SignalCatalogue
-from pairguard.risk.features import MemberVector, PairFeatures, ReadyVector
+from pairguard.risk.features import PairFeatures
 from pairguard.risk.harm import HarmModel
+from pairguard.risk.members import MemberVector, ReadyVector
 from pairguard.risk.pair import PairRisk, minor_adult_probability, pair_risk
 from pairguard.risk.participant import Participant
 

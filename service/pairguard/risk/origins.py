@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Part(StrEnum):
@@ -24,6 +25,10 @@ class Part(StrEnum):
     SAME = "same"
     SHARED = "shared"
     UNION = "union"
+
+
+DANGER_PARTS: Final = (Part.LEAST, Part.GREATEST, Part.EITHER)
+"""What two people's dangers come to, in the order of its columns."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,17 @@ must not know what is made of them.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pairguard.risk.danger import either, of_pairs
-from pairguard.risk.features import PairFeatures, ReadyMatrix
-from pairguard.risk.origins import Part
+from pairguard.risk.danger import between_pairs
+from pairguard.risk.features import PairFeatures
+from pairguard.risk.members import ReadyMatrix
+from pairguard.risk.origins import DANGER_PARTS, Part
 
 Array = NDArray[np.float64]
 Places = NDArray[np.intp]
-
-_DANGERS: Final = frozenset({Part.LEAST, Part.GREATEST, Part.EITHER})
 
 
 class PoolColumns:
@@ -66,7 +64,7 @@ class PoolColumns:
         found = self._dangers_between(minor, other, chances, mixed, wanted)
         for column in wanted:
             origin = self._origins[column]
-            if origin.part in _DANGERS:
+            if origin.part in DANGER_PARTS:
                 continue
             if origin.part is Part.MIXED:
                 found[column] = mixed
@@ -89,14 +87,10 @@ class PoolColumns:
         wanted: Collection[int],
     ) -> dict[int, Array]:
         parts = {column: self._origins[column].part for column in wanted}
-        if _DANGERS.isdisjoint(parts.values()):
+        if not any(part in DANGER_PARTS for part in parts.values()):
             return {}
-        done, suffered = of_pairs(self._dangers[minor], self._dangers[other], chances, mixed)
-        found = {
-            Part.LEAST: np.minimum(done, suffered),
-            Part.GREATEST: np.maximum(done, suffered),
-            Part.EITHER: either(done, suffered),
-        }
+        between = between_pairs(self._dangers[minor], self._dangers[other], chances, mixed)
+        found = dict(zip(DANGER_PARTS, between, strict=True))
         return {column: found[part] for column, part in parts.items() if part in found}
 
     def _difference(self, place: int, minor: Places, other: Places) -> Array:

@@ -18,7 +18,7 @@ from pairguard.server.generation import Generation
 from pairguard.server.kept_participants import KeptParticipants, KnownParticipant
 from pairguard.server.metrics import Metrics
 from pairguard.server.participant_writing import ParticipantWriting
-from pairguard.server.record_hashing import RecordHashing
+from pairguard.server.record_hashing import RecordHashing, add_kept
 from pairguard.server.response_conversion import set_time
 from pairguard.store.segments.framing import Position
 from pairguard.v1 import journal_pb2, pair_risk_service_pb2, participant_pb2
@@ -175,14 +175,10 @@ def write_inputs(
         known: All that is known.
         into: Where to.
     """
-    record = into.participant
-    record.CopyFrom(sent)
-    if known.summary.signals:
-        record.signals.update(known.summary.signals)
-    for item in known.kept_evidence:
-        record.age_evidence.append(_message_of(item.content))
-        if not item.own:
-            into.linked_evidence_ids.append(item.evidence.hex())
+    kept = known.kept_evidence
+    into.participant.CopyFrom(sent)
+    add_kept(into.participant, known.summary.signals, [_message_of(each.content) for each in kept])
+    into.linked_evidence_ids.extend([each.evidence.hex() for each in kept if not each.own])
 
 
 @lru_cache(maxsize=4_096)

@@ -43,6 +43,23 @@ _Rule = Callable[[str], str]
 _M = TypeVar("_M", bound=Message)
 
 
+def add_kept(
+    record: participant_pb2.Participant,
+    history: Mapping[str, float] | None,
+    kept_evidence: Iterable[participant_pb2.AgeEvidence],
+) -> None:
+    """Put beside what was sent of a participant what the service itself knew.
+
+    Args:
+        record: What was sent, fit to be kept.
+        history: What the service itself counted, by catalogue name; kept as it was counted.
+        kept_evidence: Evidence that was recorded before and not sent, hashed already.
+    """
+    if history:
+        record.signals.update(history)
+    record.age_evidence.extend(kept_evidence)
+
+
 class RecordHashing:
     """Turns messages that were checked into messages that may be kept.
 
@@ -86,7 +103,6 @@ class RecordHashing:
         *,
         history: Mapping[str, float] | None = None,
         kept_evidence: Iterable[participant_pb2.AgeEvidence] = (),
-        into: participant_pb2.Participant | None = None,
     ) -> participant_pb2.Participant:
         """Return a participant as used.
 
@@ -94,19 +110,16 @@ class RecordHashing:
             message: What was sent.
             history: What the service itself counted, by catalogue name; kept as it was counted.
             kept_evidence: Evidence that was recorded before and not sent, hashed already.
-            into: Where it is put; None: into a new message.
         """
-        record = self._hashed(message, into)
+        record = self._hashed(message)
         signals = record.signals
         if signals:
             _clip(signals, dict(signals), self._known.ranges)
-        if history:
-            signals.update(history)
         attributes = record.attributes
         for name in [*attributes]:
             if attributes[name] not in self._known.categories.get(name, ()):
                 del attributes[name]
-        record.age_evidence.extend(kept_evidence)
+        add_kept(record, history, kept_evidence)
         return record
 
     def context(self, message: assessment_pb2.PairContext) -> assessment_pb2.PairContext:
@@ -118,10 +131,7 @@ class RecordHashing:
         return self._hashed(message)
 
     def pair_assessment(
-        self,
-        message: assessment_pb2.PairAssessment,
-        *,
-        into: assessment_pb2.PairAssessment | None = None,
+        self, message: assessment_pb2.PairAssessment
     ) -> assessment_pb2.PairAssessment:
         """Return an answer as it may be kept, without the beliefs about the two persons.
 
@@ -129,9 +139,8 @@ class RecordHashing:
 
         Args:
             message: What is answered.
-            into: Where it is put; None: into a new message.
         """
-        record = self._hashed(message, into)
+        record = self._hashed(message)
         for name in ("unknown_signals", "participant_a_assessment", "participant_b_assessment"):
             record.ClearField(name)
         return record

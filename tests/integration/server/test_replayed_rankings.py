@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pairguard.policy.decision import DecisionKind
-from pairguard.policy.judgement import Judge
-from pairguard.policy.regions import Policy
-from pairguard.server.generation import load_generation
 from pairguard.store.ports import KeptRecord, RecordKind
 from pairguard.v1.journal_pb2 import DecisionRecord
 from pairguard.v1.pair_risk_service_pb2 import Candidate, RankCandidatesRequest
@@ -29,7 +26,6 @@ from pairguard_training.replaying.logged import LoggedDecision
 from pairguard_training.replaying.outcomes import NO_OUTCOMES
 from pairguard_training.replaying.self_check import Served
 from pairguard_training.replaying.tally import replay
-from tests.domain import default_policy_document, merged
 from tests.integration.server.platform_calls import (
     Clock,
     about,
@@ -52,29 +48,12 @@ from tests.integration.server.running_server import (
     lenient_policy,
     serving,
 )
-from tests.integration.server.test_replay import store_of
+from tests.integration.server.test_replay import World, store_of
 from tests.unit.server.requests import ADULT, FACE, evidence
 
 CANDIDATES = 6
 LATER = 7
 """Rankings after things have happened."""
-
-
-@dataclass(frozen=True)
-class World:
-    """A journal of rankings, and what wrote it."""
-
-    store_path: Path
-    bundle: Path
-    policy: Path
-    records: Sequence[KeptRecord]
-
-    @property
-    def judge(self) -> Judge:
-        return load_generation(self.bundle, self.policy).judge
-
-    def source(self) -> JournalSource:
-        return JournalSource(store_of(self.records), ranked=True)
 
 
 def rank(server: Running, seeker: Participant, candidates: Sequence[Participant]) -> None:
@@ -95,6 +74,10 @@ def world(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(
         directory / "state" / "pairguard.sqlite3", bundle, directory / "policy.toml", records
     )
+
+
+def ranked(world: World) -> JournalSource:
+    return JournalSource(store_of(world.records), ranked=True)
 
 
 def _lives(server: Running, clock: Clock) -> None:
@@ -124,7 +107,7 @@ def _lives(server: Running, clock: Clock) -> None:
 
 
 def test_each_candidate_comes_out_the_same_to_the_bit(world: World) -> None:
-    source = world.source()
+    source = ranked(world)
     decisions = [*source.decisions()]
     served = Served(world.judge, decisions[0].bundle_version, decisions[0].policy_version)
 
@@ -150,9 +133,9 @@ def test_each_candidate_comes_out_the_same_to_the_bit(world: World) -> None:
 
 
 def test_a_stricter_candidate_stops_what_was_offered(world: World) -> None:
-    strict = merged(default_policy_document(), {"default": {"thresholds": {"reroute_harm": 0.0}}})
-    judge = Judge(world.judge.model, Policy.from_mapping(strict))
-    decisions = [*world.source().decisions()]
+    strict = {"default": {"thresholds": {"reroute_harm": 0.0}}}
+    judge = world.judge_under(strict)
+    decisions = [*ranked(world).decisions()]
 
     found = replay(decisions, judge, NO_OUTCOMES, served=None, draws=5, seed=1)
 

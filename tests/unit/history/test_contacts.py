@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +12,9 @@ from pairguard.history.contacts import (
     MAX_CONTACTS,
     contact_count,
     last_contact,
+    note_contact,
+    open_contacts,
     prefixes_of,
-    with_contact,
     with_names,
 )
 from tests.history_changes import DAY, NOON, hashed
@@ -19,6 +22,13 @@ from tests.history_changes import DAY, NOON, hashed
 MET = st.lists(
     st.tuples(st.integers(0, 29 * 86_400), st.sampled_from(["ann", "bea", "cem"])), max_size=20
 )
+
+
+def with_contact(contacts: bytes, time: float, ids: Sequence[bytes]) -> bytes:
+    """Return a list in which a participant was met at a time."""
+    kept = open_contacts(contacts)
+    note_contact(kept, time, ids)
+    return bytes(kept)
 
 
 @given(met=MET)

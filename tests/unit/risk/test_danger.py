@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pairguard.risk.danger import Dangers, between, counts_as_minor, either
-from pairguard.risk.features import DANGER, MemberVector, PairFeatures
+from pairguard.risk.features import DANGER, PairFeatures
+from pairguard.risk.members import MemberVector
 from tests.unit.risk.trained import (
     dangers,
     harm_features,

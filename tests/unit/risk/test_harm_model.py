@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairguard.errors import BundleRefused
-from pairguard.risk.features import MINOR_ADULT_PROBABILITY, MemberVector, PairFeatures
+from pairguard.risk.features import MINOR_ADULT_PROBABILITY, PairFeatures
 from pairguard.risk.harm import HarmModel
+from pairguard.risk.members import MemberVector
 from pairguard.risk.trees import TreeModel
 from tests.unit.risk.trained import (
     booster,

@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.features import MemberMatrix, MemberVector, PairFeatures
+from pairguard.risk.features import PairFeatures
+from pairguard.risk.members import MemberMatrix, MemberVector
 from pairguard.risk.participant import Participant
 from tests.unit.risk.trained import (
     default_catalogue,

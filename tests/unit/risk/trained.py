@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from pairguard.risk.calibration import Calibration
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.danger import Dangers, SignalWeight
-from pairguard.risk.features import MemberMatrix, PairFeatures
+from pairguard.risk.features import PairFeatures
 from pairguard.risk.harm import HarmModel
+from pairguard.risk.members import MemberMatrix
 from pairguard.risk.signal import SignalKind
 from pairguard.risk.trees import TreeModel
 

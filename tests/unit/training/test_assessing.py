@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pairguard.risk.features import MemberVector
+from pairguard.risk.members import MemberVector
 from pairguard.risk.model import RiskModel
 from pairguard.risk.pair import minor_adult_probability
 from pairguard_training import assessing

@@ -5,6 +5,7 @@ Owns two classes of labels and groups. It must not know what is learned.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
-class EventClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+class EventClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is untyped
     """A classifier whose second class is an event.
 
     Attributes:
@@ -26,9 +27,9 @@ class EventClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     classes_: NDArray[Any]
 
+    @abstractmethod
     def predict_proba(self, X: Any) -> Array:
         """Return (n, 2) probabilities of the two classes."""
-        raise NotImplementedError
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return (n,) the second class where its probability is at least one half."""

@@ -12,7 +12,8 @@ from typing import Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pairguard.risk.features import MemberMatrix, PairFeatures
+from pairguard.risk.features import PairFeatures
+from pairguard.risk.members import MemberMatrix
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
