@@ -46,8 +46,8 @@ $(VENV)/.locked: requirements/dev.txt deploy/prerequisites.sh
 	@$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@
 
-$(VENV)/.editable: $(VENV)/.locked pyproject.toml
-	@echo "installing pairguard into $(VENV), editable"
+$(VENV)/.editable: $(VENV)/.locked pyproject.toml hatch_build.py service/pairguard/age/_compiled_kernel.c
+	@echo "compiling the age kernel and installing pairguard into $(VENV), editable"
 	@$(BIN)/pip install --quiet --no-deps --no-index --no-build-isolation --editable .
 	@touch $@
 

@@ -1,5 +1,6 @@
 """What is installed: everything the packages read, and nothing else."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,20 +14,45 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = {"service": "pairguard", "training": "pairguard_training"}
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZipFile]:
-    """The wheel of this tree, built without network."""
-    directory = tmp_path_factory.mktemp("wheel")
+KERNEL = "pairguard/age/_compiled_kernel.abi3.so"
+
+
+def built(directory: Path, **environment: str) -> Path:
+    """Build the wheel of this tree without network."""
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", directory],
         cwd=ROOT,
         check=True,
         capture_output=True,
         timeout=60,
+        env=os.environ | environment,
     )
     (path,) = directory.glob("*.whl")
-    with ZipFile(path) as archive:
+    return path
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZipFile]:
+    """The wheel of this tree."""
+    with ZipFile(built(tmp_path_factory.mktemp("wheel"))) as archive:
         yield archive
+
+
+def test_the_kernel_is_compiled_for_every_python_from_the_oldest_on(wheel: ZipFile) -> None:
+    assert KERNEL in wheel.namelist()
+    assert Path(wheel.filename or "").name.split("-")[2:4] == ["cp311", "abi3"]
+
+
+def test_without_a_compiler_the_wheel_is_pure_unless_that_is_refused(tmp_path: Path) -> None:
+    without = {"CC": str(tmp_path / "no-compiler")}
+    path = built(tmp_path, **without)
+
+    assert path.name.endswith("-py3-none-any.whl")
+    with ZipFile(path) as archive:
+        assert not [name for name in archive.namelist() if name.endswith(".so")]
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        built(tmp_path / "refused", PAIRGUARD_COMPILED="required", **without)
+    assert b"needs a C compiler" in refused.value.stderr
 
 
 def test_every_file_of_the_packages_is_installed(wheel: ZipFile) -> None:

@@ -27,14 +27,9 @@ from pairguard.age.evidence import (
     SelfDeclared,
 )
 from pairguard.age.fusion import Fusion, in_company, rows_by_place
+from pairguard.age.fusion_plan import FusionPlan
 from pairguard.age.item import ItemLikelihood
-from pairguard.age.kernel import (
-    FusionPlan,
-    Workspace,
-    fused_rows,
-    means_on_both_sides,
-    posteriors,
-)
+from pairguard.age.kernel import fuse, posteriors
 from pairguard.age.likelihood import item_likelihood
 from pairguard.age.parameters import Array
 from pairguard.age.posterior import assess_age
@@ -201,11 +196,10 @@ def _ready_chunks(tables: AgeTables, participants: Sequence[Evidence]) -> list[_
 
 
 def _fuse_chunks(tables: AgeTables, chunks: Sequence[_Chunk]) -> None:
-    prior, weights, workspace = tables.prior("", ""), tables.fusion_weights, Workspace()
+    prior, weights = tables.prior("", ""), tables.fusion_weights
     for plan, relative, alone in chunks:
-        rows, _ = fused_rows(plan, weights, relative, alone, workspace)
-        means_on_both_sides(weights, rows)
-        posteriors(prior, rows[-1])
+        likelihoods, _ = fuse(plan, weights, relative, alone)
+        posteriors(prior, likelihoods)
 
 
 def _ready_logs(tables: AgeTables, participants: Sequence[Evidence]) -> Array:

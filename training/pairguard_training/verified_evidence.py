@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairguard.age.evidence import AgeEvidence, SelfDeclared, VerificationMethod
-from pairguard.age.kernel import AttackMixture
+from pairguard.age.fusion_plan import AttackMixture
 from pairguard.age.parameters import AGE_COUNT
 from pairguard.age.tables import AgeTables
 from pairguard_training.age_labels import (

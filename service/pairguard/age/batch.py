@@ -15,7 +15,6 @@ import numpy as np
 from pairguard.age.belief import posterior
 from pairguard.age.evidence import AgeEvidence
 from pairguard.age.fusion import Fusion, fuse_alike, fusion, in_company
-from pairguard.age.kernel import Workspace
 from pairguard.age.parameters import Array
 from pairguard.age.posterior import AgeAssessment, Belief, assessment_of
 from pairguard.age.tables import AgeTables
@@ -57,7 +56,6 @@ def assess_ages(tables: AgeTables, cases: Sequence[AgeCase]) -> list[AgeAssessme
     alike: dict[bytes, list[int]] = {}
     for place, plan in enumerate(plans):
         alike.setdefault(plan.content, []).append(place)
-    workspace = Workspace()
     assessed: dict[int, AgeAssessment] = {}
     for members in alike.values():
         for start in range(0, len(members), _CHUNK):
@@ -65,12 +63,11 @@ def assess_ages(tables: AgeTables, cases: Sequence[AgeCase]) -> list[AgeAssessme
             items = [together[place][0] for place in places]
             if items[0]:
                 companies = [together[place][1] for place in places]
-                fused, likelihoods = fuse_alike(
-                    tables, plans[places[0]], companies, items, workspace
-                )
+                fused, likelihoods = fuse_alike(tables, plans[places[0]], companies, items)
             else:
                 nothing = fusion(tables, (), ())
-                fused, likelihoods = [nothing] * len(places), nothing.likelihood
+                fused = [nothing] * len(places)
+                likelihoods = np.tile(nothing.likelihood, (len(places), 1))
             chunk = _concluded(
                 tables,
                 [cases[place] for place in places],
@@ -111,8 +108,8 @@ def _concluded(
 
 
 def _stacked(rows: Sequence[Array]) -> Array:
-    """Return (n, 101) rows."""
+    """Return (n, 101) rows, or (101,) that all of them are."""
     first = rows[0]
     if all(row is first for row in rows):
-        return np.broadcast_to(first, (len(rows), first.size))
+        return first
     return np.array(rows)

@@ -21,7 +21,7 @@ from functools import reduce
 import numpy as np
 
 from pairguard.age.evidence import Binding, Liveness
-from pairguard.age.kernel import AttackMixture
+from pairguard.age.fusion_plan import AttackMixture
 from pairguard.age.observation import verification_group
 from pairguard.age.parameters import AGE_COUNT, Array
 from pairguard.age.tables import ACCOUNT, CAPTURE, IDENTITY, REVIEW, AgeTables

@@ -6,8 +6,8 @@ Owns the three ways in which items are not independent:
   correlation r enter with weight 1 / (1 + (k - 1) r) each, which for equally correlated Gaussian
   errors is exact.
 - **Attack.** Items of one attack group are made up together: the group's likelihood is that of
-  ``pairguard.age.kernel.AttackMixture`` with F the product of its items and the largest of their
-  rates by age.
+  ``pairguard.age.fusion_plan.AttackMixture`` with F the product of its items and the largest of
+  their rates by age.
   Faces and borrowed identities may be one attack, too, where a document was shown to a camera: who
   sits in for a child shows the document.
 - **Borrowing.** All items that are not bound to the live person hang on one account and device.
@@ -15,7 +15,7 @@ Owns the three ways in which items are not independent:
   person.
 
 What follows from kinds is found once for every company of them, and is a plan for the arithmetic
-(``pairguard.age.kernel``). It must not know what any item says.
+(``pairguard.age.fusion_plan``). It must not know what any item says.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pairguard.age.conflict import may_be_settled
+from pairguard.age.fusion_plan import AttackMixture, Factors, FusionPlan
 from pairguard.age.item import ItemKind
-from pairguard.age.kernel import AttackMixture, Factors, FusionPlan
 from pairguard.age.parameters import AGE_COUNT, Array
 from pairguard.age.tables import CAPTURE, IDENTITY
 
@@ -132,6 +132,7 @@ def _plan(company: Company, sitting: float) -> FusionPlan:
         _largest_rates(kinds, rows, lambda kind: kind.posing),
     )
     return FusionPlan(
+        items=len(kinds),
         tempered=company.tempered,
         products=_products(rows, number, ones=len(kinds) + len(rows)),
         mixture=AttackMixture(share * mixture.honest, share[..., np.newaxis] * mixture.attacked),

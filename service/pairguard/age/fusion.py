@@ -15,15 +15,9 @@ from operator import attrgetter
 import numpy as np
 
 from pairguard.age.company import Company, company_of
+from pairguard.age.fusion_plan import ONES, FusionPlan
 from pairguard.age.item import ItemLikelihood
-from pairguard.age.kernel import (
-    ONES,
-    FusionPlan,
-    Workspace,
-    fused_rows,
-    means_on_both_sides,
-    odds_factor,
-)
+from pairguard.age.kernel import fuse
 from pairguard.age.parameters import Array
 from pairguard.age.recent import oldest
 from pairguard.age.tables import CAPTURE, AgeTables
@@ -120,16 +114,11 @@ def fused(
     relative = [item.relative for item in told]
     for place, copies in company.tempered:
         relative[place] = told[place].tempered(copies)
-    rows, best = fused_rows(
+    likelihood, summary = fuse(
         company.plan(sitting), tables.fusion_weights, relative, [item.row for item in told]
     )
-    return Fusion(
-        told,
-        company,
-        rows[-1].copy(),  # a view would keep all rows
-        min(best.tolist(), default=1.0),
-        tuple([odds_factor(tables.fusion_weights, row) for row in rows]),
-    )
+    agreement, *factors = summary.tolist()
+    return Fusion(told, company, likelihood, agreement, tuple(factors))
 
 
 def fuse_alike(
@@ -137,7 +126,6 @@ def fuse_alike(
     plan: FusionPlan,
     companies: Sequence[Company],
     alike: Sequence[Sequence[ItemLikelihood]],
-    workspace: Workspace,
 ) -> tuple[list[Fusion], Array]:
     """Fuse the items of n participants who have one plan, at once.
 
@@ -146,21 +134,15 @@ def fuse_alike(
         plan: Their plan, of at least one item.
         companies: What the items of each are.
         alike: The items of each, in their order.
-        workspace: Where to compute.
 
     Returns:
         What ``fusion`` returns for each, the same bits; and (n, 101) their likelihoods.
     """
-    relative, alone = rows_by_place(plan, alike)
-    rows, best = fused_rows(plan, tables.fusion_weights, relative, alone, workspace)
-    means = means_on_both_sides(tables.fusion_weights, rows)
-    odds_factors = (means[..., 0] / means[..., 1]).T.tolist()
-    agreements = best.min(axis=0, initial=1.0).tolist()
-    likelihoods = rows[-1].copy()  # the workspace is used again
+    likelihoods, summaries = fuse(plan, tables.fusion_weights, *rows_by_place(plan, alike))
     fused = [
         Fusion(tuple(items), company, likelihood, agreement, tuple(factors))
-        for items, company, likelihood, agreement, factors in zip(
-            alike, companies, likelihoods, agreements, odds_factors, strict=True
+        for items, company, likelihood, (agreement, *factors) in zip(
+            alike, companies, likelihoods, summaries.tolist(), strict=True
         )
     ]
     return fused, likelihoods
@@ -169,7 +151,7 @@ def fuse_alike(
 def rows_by_place(
     plan: FusionPlan, alike: Sequence[Sequence[ItemLikelihood]]
 ) -> tuple[list[Array], list[Array]]:
-    """Return what ``fused_rows`` takes: (n, 101) rows of each place, relative and alone."""
+    """Return what ``fuse`` takes: (n, 101) rows of each place, relative and alone."""
     copies = dict(plan.tempered)
     by_place = list(zip(*alike, strict=True))
     relative = [

@@ -35,8 +35,9 @@ from pairguard.age.evidence import (
     SelfDeclared,
     VerifiedAge,
 )
+from pairguard.age.fusion_plan import AttackMixture
 from pairguard.age.item import ItemKind, ItemLikelihood
-from pairguard.age.kernel import AttackMixture, odds_factor
+from pairguard.age.kernel import odds_factor
 from pairguard.age.moment import WEEKS_PER_YEAR, Moment, moment_of
 from pairguard.age.observation import ObservationModel, observation_model
 from pairguard.age.parameters import AGE_GRID, Array

@@ -25,8 +25,8 @@ from pairguard.age.evidence import (
     Liveness,
 )
 from pairguard.age.fusion import Fusion, fused
+from pairguard.age.fusion_plan import AttackMixture
 from pairguard.age.item import ItemKind, ItemLikelihood
-from pairguard.age.kernel import AttackMixture
 from pairguard.age.likelihood import item_likelihood
 from pairguard.age.observation import probability_over
 from pairguard.age.parameters import Array

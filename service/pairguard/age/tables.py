@@ -15,7 +15,7 @@ import numpy as np
 from pairguard.age.declaration import DeclarationModel
 from pairguard.age.evidence import Binding, CheckMethod, Liveness, VerificationMethod
 from pairguard.age.face import FaceErrorModel, read_face_error_model
-from pairguard.age.kernel import FusionWeights
+from pairguard.age.fusion_plan import FusionWeights
 from pairguard.age.parameters import Array, ParameterReader
 
 FORMAT_VERSION: Final = 1

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from pairguard.age.evidence import EVIDENCE_KINDS
+from pairguard.age.kernel import COMPILED
 from pairguard.policy.pair_columns import PairColumns
 from pairguard.risk.model import ParticipantAssessment
 from pairguard.risk.participant import Participant
@@ -86,6 +87,11 @@ class Metrics:
             "Time that loading and verifying the bundle took.",
             registry=registry,
         )
+        Gauge(
+            "pairguard_age_kernel_compiled",
+            "1 where ages are fused by the compiled kernel, 0 where by numpy.",
+            registry=registry,
+        ).set(float(COMPILED))
         self.generation = GenerationMetrics(registry)
         self._log_errors = Counter(
             "pairguard_log_write_errors",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pairguard.age.evidence import FacialAgeEstimate, Liveness
-from pairguard.age.kernel import AttackMixture
+from pairguard.age.fusion_plan import AttackMixture
 from pairguard.age.parameters import AGE_COUNT, AGE_GRID
 from pairguard.age.tables import ATTACK_GROUPS, AgeTables
 from tests.domain import TABLES, assessed, default_tables_document, live, merged, verified

@@ -21,7 +21,7 @@ from pairguard.age.evidence import (
     PlatformAgeRange,
     PlatformAssurance,
 )
-from pairguard.age.kernel import AttackMixture
+from pairguard.age.fusion_plan import AttackMixture
 from pairguard.age.observation import probability_over
 from pairguard.age.tables import MIN_ERROR, AgeTables
 from pairguard_training.age_labels import AgeRows, age_rows
