@@ -23,6 +23,7 @@ _SNAPSHOT_COLUMNS = (
     "probability_minor_before_labels",
     "probability_minor_given_15_to_20_before_labels",
 )
+_ORACLE_FOLDER = "oracle"
 _PEOPLE_COLUMNS = ("participant_id", "intent")
 
 
@@ -53,14 +54,18 @@ class Truth:
     intents: dict[str, str]
 
 
+def is_simulated(directory: Path) -> bool:
+    """Return whether tables are a simulation's: its oracle's tables lie beside them."""
+    return (directory / _ORACLE_FOLDER).is_dir()
+
+
 def read_truth(directory: Path, tables: Tables) -> Truth:
     """Read the oracle's tables below ``oracle/``; without them, the age labels count.
 
     Raises:
         TablesRefused: The oracle's tables cannot be read.
     """
-    oracle = directory / "oracle"
-    if not oracle.is_dir():
+    if not is_simulated(directory):
         rows = age_rows(tables, snapshots_per_person=None)
         person_rows: dict[str, int] = {}
         for person in rows.participants:
@@ -77,6 +82,7 @@ def read_truth(directory: Path, tables: Tables) -> Truth:
             label_chance={},
             intents={},
         )
+    oracle = directory / _ORACLE_FOLDER
     snapshots = _columns(oracle / "snapshots.parquet", _SNAPSHOT_COLUMNS)
     pairs = _columns(oracle / "pairs.parquet", _PAIR_COLUMNS)
     people, intents = _columns(oracle / "participants.parquet", _PEOPLE_COLUMNS)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -67,6 +68,16 @@ def test_every_problem_of_the_tables_is_told(
     for problem in ("observed_time: the column is missing", "snapshot_id", "pairs.parquet"):
         assert problem in said
     assert not (tmp_path / "out").exists()
+
+
+def test_a_row_from_the_future_makes_no_pair_look_old(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    tables_of_rows(tmp_path, snapshots=[snapshot("x"), snapshot("y", observed_time=tomorrow)])
+    said = refused(["fit", "--tables", str(tmp_path), "--out", str(tmp_path / "out")], capsys)
+    assert "snapshots.observed_time" in said
+    assert "is later than" in said
 
 
 @pytest.mark.parametrize(

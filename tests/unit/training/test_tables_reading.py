@@ -18,6 +18,7 @@ from pairguard_training.tables.reading import read_tables
 from pairguard_training.tables.schema import TABLES
 from pairguard_training.tables.writing import write_tables
 from tests.unit.training.data_set import NOW, frames, write
+from tests.unit.training.tables_of_rows import snapshot, tables_of_rows
 
 Frames = dict[str, pl.DataFrame]
 
@@ -417,3 +418,15 @@ def test_types_from_other_systems_are_refused_by_name(tmp_path: Path) -> None:
         table = table.append_column(name, rest.column(name))
     pq.write_table(table, tmp_path / "snapshots.parquet")
     assert "snapshots.snapshot_id: holds Binary" in _refusal(tmp_path)
+
+
+def test_labels_that_do_not_age_are_told(tmp_path: Path) -> None:
+    labels = [
+        {"participant_id": "x", "age_years": 17.0, "verified_time": None, "method": "id_document"},
+        {"participant_id": "y", "age_years": 17.0, "verified_time": NOW, "method": "id_document"},
+    ]
+    snapshots = [snapshot("x"), snapshot("y")]
+    told = tables_of_rows(tmp_path / "one", snapshots=snapshots, age_labels=labels).warnings
+    silent = tables_of_rows(tmp_path / "two", snapshots=snapshots, age_labels=labels[1:]).warnings
+    assert any("1 of 2 labels have none" in warning for warning in told)
+    assert not any("verified_time" in warning for warning in silent)

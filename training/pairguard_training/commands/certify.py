@@ -35,6 +35,7 @@ from pairguard_training.commands.inputs import Say, read_policy, told_tables
 from pairguard_training.harm_labels import newest_time
 from pairguard_training.held_out import judging_split
 from pairguard_training.tables.reading import Tables
+from pairguard_training.truth import is_simulated
 
 DEFAULT_CONFIDENCE = 0.95
 MOST_VALID_DAYS = 366
@@ -185,7 +186,7 @@ def _write(
             unseen=arguments.unseen,
             label_error=arguments.label_error,
             policy_version=policy.version,
-            simulated=(arguments.tables / "oracle").is_dir(),
+            simulated=is_simulated(arguments.tables),
         ),
     )
     rewrite_bundle(

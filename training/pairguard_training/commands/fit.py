@@ -27,6 +27,7 @@ from pairguard_training.commands.inputs import (
     missing_codes,
     read_policy,
     say_tables,
+    written_before,
 )
 from pairguard_training.distributed.cluster import connected
 from pairguard_training.fitting import FitSettings, fit_model
@@ -95,7 +96,10 @@ def run(arguments: Namespace, say: Say) -> None:
     catalogue = None if catalogue_file is None else read_catalogue_file(catalogue_file)
     say(f"reading {arguments.tables}")
     tables = read_tables(
-        arguments.tables, catalogue=catalogue, missing_codes=missing_codes(arguments.missing)
+        arguments.tables,
+        catalogue=catalogue,
+        missing_codes=missing_codes(arguments.missing),
+        not_after=written_before(arguments.tables),
     )
     say_tables(tables, say)
     tables = tables.for_fitting()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tomllib
 from argparse import Namespace
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pairguard.age.tables import AgeTables
@@ -21,6 +22,7 @@ from pairguard.errors import ConfigurationRefused, PolicyRefused
 from pairguard.policy.regions import Policy
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard_training.tables.reading import Tables, read_tables
+from pairguard_training.truth import is_simulated
 
 Say = Callable[[str], None]
 
@@ -40,11 +42,23 @@ def chosen_age_tables(arguments: Namespace) -> AgeTables:
     )
 
 
+def written_before(directory: Path) -> datetime | None:
+    """Return the time after which nothing in tables can have happened: now.
+
+    One row of a wrong clock would make every young pair look old enough to have been reported.
+    Of simulated tables None: their time is nobody's.
+    """
+    return None if is_simulated(directory) else datetime.now(UTC)
+
+
 def told_tables(arguments: Namespace, catalogue: SignalCatalogue, say: Say) -> Tables:
     """Read the tables that ``--tables`` and ``--missing`` name, for the signals of a bundle."""
     say(f"reading {arguments.tables}")
     tables = read_tables(
-        arguments.tables, catalogue=catalogue, missing_codes=missing_codes(arguments.missing)
+        arguments.tables,
+        catalogue=catalogue,
+        missing_codes=missing_codes(arguments.missing),
+        not_after=written_before(arguments.tables),
     )
     say_tables(tables, say)
     return tables

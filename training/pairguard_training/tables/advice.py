@@ -69,6 +69,15 @@ def catalogue_advice(snapshots: pl.DataFrame, catalogue: SignalCatalogue) -> lis
     return warnings
 
 
+def label_advice(labels: pl.DataFrame) -> list[str]:
+    """Return a warning about age labels that do not age."""
+    untimed = labels["verified_time"].null_count()
+    if not untimed:
+        return []
+    told = "each is taken for the age at every snapshot, and somebody may be a minor for too long"
+    return [f"age_labels.verified_time: {untimed} of {labels.height} labels have none; {told}"]
+
+
 def _code_advice(name: str, values: pl.Series) -> list[str]:
     lowest = values.min()
     if lowest not in _CODES:

@@ -16,7 +16,7 @@ import polars as pl
 from pairguard.errors import TablesRefused
 from pairguard.risk.catalogue import SignalCatalogue
 from pairguard_training.tables import files, relations
-from pairguard_training.tables.advice import catalogue_advice, signal_advice
+from pairguard_training.tables.advice import catalogue_advice, label_advice, signal_advice
 from pairguard_training.tables.columns import absent, conform
 from pairguard_training.tables.schema import TABLES, TableSchema
 
@@ -126,6 +126,7 @@ def read_tables(
     if problems:
         raise TablesRefused(problems)
     warnings += signal_advice(frames["snapshots"], frozenset(missing_codes or {}))
+    warnings += label_advice(frames["age_labels"])
     if catalogue is not None:
         warnings += catalogue_advice(frames["snapshots"], catalogue)
     return Tables(
