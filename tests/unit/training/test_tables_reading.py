@@ -422,8 +422,8 @@ def test_types_from_other_systems_are_refused_by_name(tmp_path: Path) -> None:
 
 def test_labels_that_do_not_age_are_told(tmp_path: Path) -> None:
     labels = [
-        {"participant_id": "x", "age_years": 17.0, "verified_time": None, "method": "id_document"},
-        {"participant_id": "y", "age_years": 17.0, "verified_time": NOW, "method": "id_document"},
+        {"participant_id": "x", "age_years": 17.0, "verified_time": None, "method": "ID_DOCUMENT"},
+        {"participant_id": "y", "age_years": 17.0, "verified_time": NOW, "method": "ID_DOCUMENT"},
     ]
     snapshots = [snapshot("x"), snapshot("y")]
     told = tables_of_rows(tmp_path / "one", snapshots=snapshots, age_labels=labels).warnings
