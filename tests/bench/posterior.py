@@ -29,7 +29,7 @@ from pairguard.age.evidence import (
 from pairguard.age.fusion import Fusion, in_company, rows_by_place
 from pairguard.age.fusion_plan import FusionPlan
 from pairguard.age.item import ItemLikelihood
-from pairguard.age.kernel import fuse, posteriors
+from pairguard.age.kernel import COMPILED, fuse, posteriors
 from pairguard.age.likelihood import item_likelihood
 from pairguard.age.parameters import Array
 from pairguard.age.posterior import assess_age
@@ -79,6 +79,7 @@ def posterior_report(tables: AgeTables, *, participants: int, rounds: int, seed:
         note("one, no item known", statistics.median(_singly(tables, measured, forgetting=True)))
         _forget(tables)
         chunks, logs = _ready_chunks(tables, measured), _ready_logs(tables, measured)
+        note("one, ready rows", statistics.median(_each_of_ready_rows(tables, measured)))
         note("one, items known, together new", statistics.median(_singly(tables, measured)))
         note("one, seen before", statistics.median(_singly(tables, measured)))
         together = _timed(partial(assess_ages, tables, cases))
@@ -96,6 +97,7 @@ def _described(figures: dict[str, list[float]], *, participants: int, rounds: in
     medians = {name: statistics.median(values) for name, values in figures.items()}
     lines = [
         (
+            f"{'compiled' if COMPILED else 'numpy'} kernel: "
             f"age posterior of {_ITEMS} items, microseconds a participant, {participants:,} "
             f"different ones, median of {rounds} rounds, [least, most], and times plain numpy"
         )
@@ -195,11 +197,32 @@ def _ready_chunks(tables: AgeTables, participants: Sequence[Evidence]) -> list[_
     ]
 
 
+def _each_of_ready_rows(tables: AgeTables, participants: Sequence[Evidence]) -> list[float]:
+    """Return the microseconds of each one's fusion and posterior."""
+    times = []
+    for evidence in participants:
+        told, plan = _told(tables, evidence)
+        copies = dict(plan.tempered)
+        relative = [
+            item.tempered(copies[place]) if place in copies else item.relative
+            for place, item in enumerate(told)
+        ]
+        alone = [item.row for item in told]
+
+        times.append(_timed(partial(_fuse_one, tables, plan, relative, alone)))
+    return times
+
+
+def _fuse_one(
+    tables: AgeTables, plan: FusionPlan, relative: list[Array], alone: list[Array]
+) -> None:
+    likelihoods, _ = fuse(plan, tables.fusion_weights, relative, alone)
+    posteriors(tables.prior("", ""), likelihoods)
+
+
 def _fuse_chunks(tables: AgeTables, chunks: Sequence[_Chunk]) -> None:
-    prior, weights = tables.prior("", ""), tables.fusion_weights
     for plan, relative, alone in chunks:
-        likelihoods, _ = fuse(plan, weights, relative, alone)
-        posteriors(prior, likelihoods)
+        _fuse_one(tables, plan, relative, alone)
 
 
 def _ready_logs(tables: AgeTables, participants: Sequence[Evidence]) -> Array:

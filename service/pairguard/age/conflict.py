@@ -29,12 +29,11 @@ def contradict(
         parties: The items; at least two of them inform of anything, or there is no conflict.
         group_odds_factors: What groups of them, and all together, make of the odds.
     """
-    odds_factors = [item.odds_factor for item in parties]
     limit = math.exp(tables.opposed_nats)
-    if min(*odds_factors, *group_odds_factors) > 1.0 / limit:
+    if min([item.odds_factor for item in parties] + [*group_odds_factors]) > 1.0 / limit:
         return False
     # An item's peak is at least its odds factor.
-    return max(*[item.peak_odds_factor for item in parties], *group_odds_factors) >= limit
+    return max([item.peak_odds_factor for item in parties] + [*group_odds_factors]) >= limit
 
 
 def may_be_settled(kinds: Sequence[ItemKind]) -> bool:

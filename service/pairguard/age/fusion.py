@@ -182,7 +182,15 @@ def in_company(
             count = 1
         tables.fusion_cache[_COMPANIES] = count
         keep(tables, kinds, company)
-    return told, company, one_sitting(tables, items, sessions) if company.on_camera else 0.0
+    if not company.on_camera:
+        return told, company, 0.0
+    # Where no capture is named any two may be one.
+    named = any(sessions)
+    return (
+        told,
+        company,
+        one_sitting(tables, items, sessions) if named else tables.one_sitting_share,
+    )
 
 
 def keep(tables: AgeTables, key: Hashable, value: object) -> None:

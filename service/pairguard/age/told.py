@@ -46,7 +46,8 @@ def told_evidence(
     """Return what evidence says item by item; the arguments are those of ``assess_age``."""
     distinct = distinct_evidence(evidence)
     sessions = tuple([item.observation.capture_session for item in distinct])
-    replayed = replayed_sessions(distinct) if any(sessions) else frozenset()
+    told = any(sessions)
+    replayed = replayed_sessions(distinct) if told else frozenset()
     items = item_likelihoods(
         tables,
         distinct,
@@ -55,7 +56,7 @@ def told_evidence(
         replayed=replayed,
         device_since=device_since,
     )
-    if len(set(sessions) - {""}) > 1:
+    if told and len(set(sessions) - {""}) > 1:
         sessions = _sittings(distinct, items, sessions)
     return ToldEvidence(distinct, sessions, items, tampered_capture, device_since)
 
