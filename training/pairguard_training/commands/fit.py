@@ -95,10 +95,12 @@ def run(arguments: Namespace, say: Say) -> None:
     catalogue = None if catalogue_file is None else read_catalogue_file(catalogue_file)
     say(f"reading {arguments.tables}")
     tables = read_tables(
-        arguments.tables, catalogue=catalogue, missing_codes=missing_codes(arguments.missing)
+        arguments.tables,
+        catalogue=catalogue,
+        missing_codes=missing_codes(arguments.missing),
+        for_fitting=True,
     )
     say_tables(tables, say)
-    tables = tables.for_fitting()
     if catalogue is None:
         split = split_tables(tables, seed=arguments.seed, test_share=arguments.test_share)
         catalogue = fitting_catalogue(tables.snapshots, split)
