@@ -100,6 +100,20 @@ def test_a_folder_of_parts_is_one_table(tmp_path: Path) -> None:
     assert read.warnings == () or "day" not in " ".join(read.warnings)
 
 
+def test_parts_may_have_their_columns_in_any_order(tmp_path: Path) -> None:
+    snapshots = frames()["snapshots"]
+    (tmp_path / "snapshots").mkdir()
+    snapshots[:2].write_parquet(tmp_path / "snapshots" / "1.parquet")
+    snapshots[2:].select(reversed(snapshots.columns)).write_parquet(
+        tmp_path / "snapshots" / "2.parquet"
+    )
+    problems: list[str] = []
+    found = files.read_parts(tmp_path, files.table_files(tmp_path, "snapshots"), problems)
+    assert found.equals(snapshots)
+    assert problems == []
+    assert read_tables(tmp_path).snapshots["snapshot_id"].to_list() == ["s1", "s2", "s3"]
+
+
 def test_the_data_hash_follows_the_bytes(tmp_path: Path) -> None:
     first = read_tables(write(tmp_path / "first", frames())).data_hash
     again = read_tables(write(tmp_path / "again", frames())).data_hash
@@ -409,11 +423,11 @@ def test_what_is_kept_for_a_fit_is_what_the_whole_tables_say(
     for one, other in zip(pair_sides(kept), pair_sides(whole), strict=True):
         assert np.array_equal(one, other)
     assert newest_time(kept) == newest_time(whole)
-    one, other = harm_rows(kept), harm_rows(whole)
-    assert one.pair_ids == other.pair_ids
-    assert one.reports == other.reports
+    found, expected = harm_rows(kept), harm_rows(whole)
+    assert found.pair_ids == expected.pair_ids
+    assert found.reports == expected.reports
     for name in ("first", "second", "seconds", "harmed", "by_a", "by_b", "allow_probability"):
-        assert np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True)
+        assert np.array_equal(getattr(found, name), getattr(expected, name), equal_nan=True)
     assert kept.outcomes.height < whole.outcomes.height / 2
     assert kept.snapshots.estimated_size() < whole.snapshots.estimated_size()
 

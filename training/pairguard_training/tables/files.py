@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -107,7 +107,7 @@ class TableParts:
 
     directory: Path
     files: tuple[Path, ...]
-    schema: Mapping[str, pl.DataType]
+    schema: pl.Schema
 
     def frames(self, problems: list[str]) -> Iterator[pl.DataFrame]:
         """Yield the rows in their order, in parts with every column; what is damaged is told."""
@@ -146,8 +146,8 @@ def table_parts(directory: Path, files: tuple[Path, ...], problems: list[str]) -
     except (pl.exceptions.PolarsError, ValueError) as error:
         if opened:
             problems.append(_disagreement(directory, opened, error))
-        return TableParts(directory, (), {})
-    return TableParts(directory, tuple(path for path, _ in opened), dict(schema))
+        return TableParts(directory, (), pl.Schema())
+    return TableParts(directory, tuple(path for path, _ in opened), schema)
 
 
 def read_parts(directory: Path, files: tuple[Path, ...], problems: list[str]) -> pl.DataFrame:

@@ -160,7 +160,7 @@ class _Reading:
             Findings(),
         )
         # What it points to; a table that could not be read whole is not blamed for it.
-        kept.add(self._related(name, table.take(_empty(parts.schema)), Findings()))
+        kept.add(self._related(name, table.take(pl.DataFrame(schema=parts.schema)), Findings()))
         for raw in parts.frames(self._of_files):
             relations_found.offset = times.offset = table.rows
             part = table.take(raw.with_columns(codes))
@@ -256,7 +256,3 @@ class _Reading:
 
 
 _KEYS = {"snapshots": "snapshot_id", "pairs": "pair_id"}
-
-
-def _empty(schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    return pl.DataFrame(schema=dict(schema))
