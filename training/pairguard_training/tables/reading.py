@@ -167,8 +167,8 @@ class _Reading:
             if self._not_after is not None:
                 relations.check_future(name, part, self._not_after, times)
             kept.add(self._related(name, part, relations_found))
-        pa.default_memory_pool().release_unused()
         self.rows[name], frame = table.rows, kept.frame()
+        pa.default_memory_pool().release_unused()
         if len(self._of_files) > told:
             self._unread.add(name)
             relations_found = Findings()
