@@ -143,14 +143,11 @@ def _spoken_of(
     reports = owners.is_in(reporters).fill_null(value=False).to_numpy()
     about = tables.pairs["pair_id"].is_in(told["pair_id"].unique().implode()).to_numpy()
     places = np.flatnonzero(about[met] | reports[first] | reports[second])
-    return (
-        tables.pairs.select("pair_id", "proposed_time")[met[places]]
-        .with_columns(
-            place=pl.Series(places),
-            participant_a=owners[first[places]],
-            participant_b=owners[second[places]],
-        )
-    )  # fmt: skip
+    return tables.pairs.select("pair_id", "proposed_time")[met[places]].with_columns(
+        place=pl.Series(places),
+        participant_a=owners[first[places]],
+        participant_b=owners[second[places]],
+    )
 
 
 def pairs_with_people(tables: Tables) -> pl.DataFrame:

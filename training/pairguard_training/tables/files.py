@@ -168,7 +168,8 @@ def _columns_of(path: Path, shown: str, problems: list[str]) -> pl.DataFrame | N
         problems.append(f"{shown}: the file is empty (0 bytes); write a Parquet file or remove it")
         return None
     try:
-        schema: Any = pq.ParquetFile(path).schema_arrow
+        with pq.ParquetFile(path) as file:
+            schema: Any = file.schema_arrow
         names = list(schema.names)
     except _UNREADABLE as error:
         problems.append(f"{shown}: not a readable Parquet file: {_line(error)}")
