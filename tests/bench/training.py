@@ -8,6 +8,7 @@ turns, and ratios are taken inside each turn.
 from __future__ import annotations
 
 import argparse
+import resource
 import statistics
 import subprocess
 import sys
@@ -136,20 +137,31 @@ def fit_report(*, worlds: int, pairings: int, seed: int) -> str:
         pairs = write_repeated(Path(workplace) / "world", tables, worlds=worlds, pairings=pairings)
         fit = ["fit", "--tables", str(tables), "--out", f"{workplace}/fitted", "--threads", "1"]
         program = (
-            "import resource, sys, time; from pairguard_training.__main__ import main;"
+            "import sys, time; from pairguard_training.__main__ import main;"
+            "from tests.bench.training import peak_bytes; "
             "ended = main(sys.argv[1:]); "
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time());"
+            "print(peak_bytes(), time.process_time());"
             "sys.exit(ended)"
         )
         done = subprocess.run(
             [sys.executable, "-c", program, *fit], capture_output=True, text=True, check=True
         )
     peak, seconds = done.stdout.split()[-2:]
-    unit = 1 if sys.platform == "darwin" else 1024
     return (
         f"pairguard-train fit, {pairs:,} pairs of {worlds * _PEOPLE:,} people: "
-        f"{unit * int(peak) / 1e9:.2f} GB at most, {float(seconds):.0f} processor seconds"
+        f"{int(peak) / 1e9:.2f} GB at most, {float(seconds):.0f} processor seconds"
     )
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process ever had."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        words = status.read_text().split()
+        return 1_024 * int(words[words.index("VmHWM:") + 1])
+    # On Linux this may be that of whoever started the process.
+    unit = 1 if sys.platform == "darwin" else 1_024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def snapshots_report(bundle: Path, *, rounds: int, seed: int) -> str:

@@ -327,7 +327,9 @@ class _Fitting:
             self.note(note)
         pairs = lesson.pairs(model, self.policy)
         met(pairs)
-        settings = self._tuned(pairs.where(lesson.training)) if pairs.count else None
+        training = lesson.training
+        del lesson, rows  # a row for each pair that met, which nobody looks at any more
+        settings = self._tuned(pairs.where(training)) if pairs.count else None
         compute = replace(self.compute, cluster=self.settings.cluster)
         fit = fit_crossed(self.catalogue, pairs, settings=settings, compute=compute)
         if isinstance(fit, str):

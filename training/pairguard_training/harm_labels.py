@@ -19,11 +19,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pairguard_training.harm.reports import ReportCounts, judged_reports, report_counts
-from pairguard_training.tables.participants import Rows, snapshot_rows
+from pairguard_training.tables.participants import Rows, pair_sides
 from pairguard_training.tables.reading import Tables
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Shares = NDArray[np.float32]
 
 REPORT_WINDOW_DAYS = 14.0
 
@@ -43,7 +44,7 @@ class HarmRows:
         harmed: (n,) whether a harm report came in time, upheld where it was reviewed.
         by_a: (n,) how far the first is the one who did it: 1, or 0.5 where no report names
             anybody.
-        by_b: (n,) the same of the second.
+        by_b: (n,) the same of the second; both are exact in four bytes.
         allow_probability: (n,) chance that the policy of then had of allowing it; NaN: not told.
         reports: What became of the reports.
         unknown: Pairs left out because only reports speak of them that were set aside or came too
@@ -57,8 +58,8 @@ class HarmRows:
     second: Rows
     seconds: Array
     harmed: Mask
-    by_a: Array
-    by_b: Array
+    by_a: Shares
+    by_b: Shares
     allow_probability: Array
     reports: ReportCounts
     unknown: int
@@ -73,82 +74,80 @@ class HarmRows:
 def harm_rows(tables: Tables, *, report_window_days: float = REPORT_WINDOW_DAYS) -> HarmRows:
     """Return the allowed, mature pairs with their labels; none where no outcomes were recorded."""
     window = pl.duration(microseconds=int(report_window_days * 86_400e6))
-    end = newest_time(tables)
     met = _met(tables)
+    first, second = (side[met] for side in pair_sides(tables))
     told = tables.outcomes.filter(pl.col("kind").is_in(["report", "review_verdict"]))
+    spoken = _spoken_of(tables, told, met, first, second)
     # Who reports whom is looked at over all that met, before the young pairs are left out.
-    judged = judged_reports(_spoken_of(met, told), told, window)
-    met = met.filter((pl.col("proposed_time") + window) <= pl.lit(end))
-    labels = _labels(judged)
-    spoken = met.with_columns(place=pl.int_range(pl.len())).filter(
-        pl.col("pair_id").is_in(labels["pair_id"].implode())
-    )
-    labels = spoken.join(labels, on="pair_id", maintain_order="left")
-    known = np.ones(met.height, dtype=np.bool_)
-    known[labels.filter(pl.col("harmed").is_null())["place"].to_numpy()] = False
+    judged = judged_reports(spoken, told, window)
+    closed = (pl.col("proposed_time") + window) <= pl.lit(newest_time(tables))
+    mature: Mask = tables.pairs.select(closed=closed)["closed"].to_numpy()[met]
+    spoken = spoken.filter(pl.Series(mature[spoken["place"].to_numpy()]))
+    labels = spoken.join(_labels(judged), on="pair_id", maintain_order="left")
+    unknown = labels.filter(pl.col("harmed").is_null())
     labels = labels.filter(pl.col("harmed").is_not_null())
-    harmed = np.zeros(met.height, dtype=np.bool_)
-    harmed[labels["place"].to_numpy()] = labels["harmed"].to_numpy()
-    shares = [np.zeros(met.height), np.zeros(met.height)]
+    harmed = np.zeros(met.size, dtype=np.bool_)
+    shares = np.zeros((2, met.size), dtype=np.float32)
+    places = labels["place"].to_numpy()
+    harmed[places] = labels["harmed"].to_numpy()
     for share, of_labelled in zip(shares, _shares(labels), strict=True):
-        share[labels["place"].to_numpy()] = of_labelled
-    unknown_ids = met.filter(pl.Series(~known))["pair_id"].to_list()
-    met = met.filter(pl.Series(known))
+        share[places] = of_labelled
+    known = mature
+    known[unknown["place"].to_numpy()] = False
+    met = met[known]
     return HarmRows(
         tables=tables,
-        places=met["place_of_pair"].to_numpy(),
-        first=met["row_a"].to_numpy(),
-        second=met["row_b"].to_numpy(),
+        places=met,
+        first=first[known],
+        second=second[known],
         seconds=np.asarray(
-            met["proposed_time"].dt.epoch("us").cast(pl.Float64).to_numpy() / 1e6, dtype=np.float64
+            tables.pairs["proposed_time"][met].dt.epoch("us").cast(pl.Float64).to_numpy() / 1e6,
+            dtype=np.float64,
         ),
         harmed=harmed[known],
         by_a=shares[0][known],
         by_b=shares[1][known],
-        allow_probability=met["allow_probability"].cast(pl.Float64).to_numpy().astype(np.float64),
+        allow_probability=np.array(
+            tables.pairs["allow_probability"][met].cast(pl.Float64).to_numpy(), dtype=np.float64
+        ),
         reports=report_counts(judged.join(spoken, on="pair_id", how="semi")),
-        unknown=len(unknown_ids),
-        unknown_ids=unknown_ids,
+        unknown=unknown.height,
+        unknown_ids=unknown["pair_id"].to_list(),
     )
 
 
-def _met(tables: Tables) -> pl.DataFrame:
-    """Return the pairs that met, with the rows of their snapshots and whose these are."""
+def _met(tables: Tables) -> Rows:
+    """Return the rows of the pairs that met."""
     # Where starts of chats are told at all, of a pair without one nobody knows yet what came of it.
     untold = tables.pairs["chat_started"].is_null().all()
-    met = (
-        tables.pairs.lazy()
-        .with_columns(place_of_pair=pl.int_range(pl.len(), dtype=pl.Int32))
-        .filter(
-            # Where the decision was not recorded, a chat that started says that it was allowed.
-            (pl.col("decision") == "ALLOW")
-            | (pl.col("decision").is_null() & pl.col("chat_started")),
-            pl.col("chat_started").fill_null(value=untold),
-            pl.lit(not tables.outcomes.is_empty()),
-        )
-        .select(
-            "place_of_pair", "pair_id", "snapshot_a", "snapshot_b", "proposed_time",
-            "allow_probability",
-        )
-        .collect()
-    )  # fmt: skip
+    # Where the decision was not recorded, a chat that started says that it was allowed.
+    allowed = (pl.col("decision") == "ALLOW") | (
+        pl.col("decision").is_null() & pl.col("chat_started")
+    )
+    met = allowed & pl.col("chat_started").fill_null(value=untold)
+    if tables.outcomes.is_empty():
+        return np.empty(0, dtype=np.int32)
+    mask = tables.pairs.select(met=met.fill_null(value=False))["met"].to_numpy()
+    return np.flatnonzero(mask).astype(np.int32)
+
+
+def _spoken_of(
+    tables: Tables, told: pl.DataFrame, met: Rows, first: Rows, second: Rows
+) -> pl.DataFrame:
+    """Return the pairs that reports and verdicts are about, and all pairs of who reported.
+
+    Of those that met, with their ``place`` among these, and whose they are.
+    """
     owners = tables.snapshots["participant_id"]
-    for side in ("a", "b"):
-        rows = snapshot_rows(tables.snapshots, met[f"snapshot_{side}"])
-        met = met.drop(f"snapshot_{side}").with_columns(
-            pl.Series(f"row_{side}", rows), owners[rows].alias(f"participant_{side}")
-        )
-    return met
-
-
-def _spoken_of(met: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
-    """Return the pairs that reports and verdicts are about, and all pairs of who reported."""
     reporters = told["reporter_id"].drop_nulls().unique().implode()
-    return met.filter(
-        pl.col("pair_id").is_in(told["pair_id"].unique().implode())
-        | pl.col("participant_a").is_in(reporters)
-        | pl.col("participant_b").is_in(reporters)
-    ).select("pair_id", "proposed_time", "participant_a", "participant_b")
+    reports = owners.is_in(reporters).fill_null(value=False).to_numpy()
+    about = tables.pairs["pair_id"].is_in(told["pair_id"].unique().implode()).to_numpy()
+    places = np.flatnonzero(about[met] | reports[first] | reports[second])
+    return tables.pairs.select("pair_id", "proposed_time")[met[places]].with_columns(
+        place=pl.Series(places),
+        participant_a=owners[first[places]],
+        participant_b=owners[second[places]],
+    )
 
 
 def pairs_with_people(tables: Tables) -> pl.DataFrame:

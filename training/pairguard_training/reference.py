@@ -20,7 +20,7 @@ from pairguard_training.assessing import assess_snapshots
 from pairguard_training.drift.section import drift_reference
 from pairguard_training.pair_rows import PairRows, pair_rows
 from pairguard_training.splitting import Part, Split, hash_fraction
-from pairguard_training.tables.participants import snapshot_rows
+from pairguard_training.tables.participants import pair_sides
 from pairguard_training.tables.reading import Tables
 
 Array = NDArray[np.float64]
@@ -58,12 +58,11 @@ def sample_reference(
     training = split.of_snapshots(tables.snapshots).are(Part.TRAIN)
     names = tables.snapshots["snapshot_id"]
     chosen = _sample(names.filter(pl.Series(training)) if training.any() else names, seed).to_list()
-    within = np.ones(tables.pairs.height, dtype=np.bool_)
-    for side in ("snapshot_a", "snapshot_b"):
-        within &= training[snapshot_rows(tables.snapshots, tables.pairs[side])]
-    sampled = _sample(tables.pairs["pair_id"].filter(pl.Series(within)), seed)
-    pairs = tables.pairs.filter(pl.col("pair_id").is_in(sampled.implode()))
-    firsts, seconds = pairs["snapshot_a"].to_list(), pairs["snapshot_b"].to_list()
+    sides = pair_sides(tables)
+    within = pl.Series(training[sides[0]] & training[sides[1]])
+    sampled = _sample(tables.pairs["pair_id"].filter(within), seed)
+    pairs = tables.pairs["pair_id"].is_in(sampled.implode()).arg_true().to_numpy()
+    firsts, seconds = (names[side[pairs]].to_list() for side in sides)
     assessed = assess_snapshots(
         model, tables, [*chosen, *firsts, *seconds], title="reference distributions"
     )

@@ -15,7 +15,8 @@ from pairguard_training.evidence_rows import EvidenceRows, evidence_rows
 from pairguard_training.fitting import Fit
 from pairguard_training.splitting import Part, split_tables
 from pairguard_training.stacking_fit import StackingFit
-from pairguard_training.tables.reading import Tables
+from pairguard_training.tables import files
+from pairguard_training.tables.reading import Tables, read_tables
 from pairguard_training.verified_evidence import VerifiedItem, verified_items
 from tests.unit.training.small_world import fit_tables
 
@@ -36,9 +37,13 @@ def test_everything_that_the_data_teach_is_in_the_bundle(
     assert bundle.model.tables.document["prior"]["default"]["source"].startswith("fitted")
 
 
-def test_the_same_tables_and_seed_give_the_same_bytes(small_fit: tuple[Tables, Fit]) -> None:
-    tables, fit = small_fit
-    assert bundle_files(fit_tables(tables)) == bundle_files(fit)
+def test_the_same_tables_and_seed_give_the_same_bytes_read_whole_or_for_a_fit(
+    small_world: Path, small_fit: tuple[Tables, Fit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, fit = small_fit
+    monkeypatch.setattr(files, "_ROWS_AT_ONCE", 1_000)
+    again = fit_tables(read_tables(small_world, for_fitting=True))
+    assert bundle_files(again) == bundle_files(fit)
 
 
 def test_threads_change_no_byte_of_a_model() -> None:

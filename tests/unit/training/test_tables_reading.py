@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,9 @@ import pytest
 
 from pairguard.errors import TablesRefused
 from pairguard.risk.catalogue import SignalCatalogue
+from pairguard_training.harm_labels import harm_rows, newest_time
+from pairguard_training.tables import files
+from pairguard_training.tables.participants import pair_sides, participants
 from pairguard_training.tables.reading import read_tables
 from pairguard_training.tables.schema import TABLES
 from pairguard_training.tables.writing import write_tables
@@ -95,6 +99,20 @@ def test_a_folder_of_parts_is_one_table(tmp_path: Path) -> None:
     assert read.snapshots["snapshot_id"].to_list() == ["s1", "s2", "s3"]
     assert read.snapshots["signal.vpn"].to_list() == [0.0, 1.0, 1.0]
     assert read.warnings == () or "day" not in " ".join(read.warnings)
+
+
+def test_parts_may_have_their_columns_in_any_order(tmp_path: Path) -> None:
+    snapshots = frames()["snapshots"]
+    (tmp_path / "snapshots").mkdir()
+    snapshots[:2].write_parquet(tmp_path / "snapshots" / "1.parquet")
+    snapshots[2:].select(reversed(snapshots.columns)).write_parquet(
+        tmp_path / "snapshots" / "2.parquet"
+    )
+    problems: list[str] = []
+    found = files.read_parts(tmp_path, files.table_files(tmp_path, "snapshots"), problems)
+    assert found.equals(snapshots)
+    assert problems == []
+    assert read_tables(tmp_path).snapshots["snapshot_id"].to_list() == ["s1", "s2", "s3"]
 
 
 def test_the_data_hash_follows_the_bytes(tmp_path: Path) -> None:
@@ -347,6 +365,72 @@ def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
     problems = _refusal(write(tmp_path, tables)).splitlines()
     tables_named = {problem.split(".")[0].split(":")[0] for problem in problems}
     assert tables_named >= {"snapshots", "age_evidence", "outcomes", "age_labels"}
+
+
+@pytest.mark.parametrize("case", _BAD)
+def test_problems_are_the_same_however_small_the_parts_that_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    tables = frames()
+    _BAD[case][0](tables)
+    write(tmp_path, tables)
+    at_once = _refusal(tmp_path)
+    for rows in (1, 2):
+        monkeypatch.setattr(files, "_ROWS_AT_ONCE", rows)
+        assert _refusal(tmp_path) == at_once
+        with pytest.raises(TablesRefused) as refused:
+            read_tables(tmp_path, for_fitting=True)
+        assert "\n".join(refused.value.problems) == at_once
+
+
+def test_rows_are_counted_over_all_parts_of_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_ROWS_AT_ONCE", 2)
+    tables = frames()
+    _set("age_evidence", binding=["a", "DEVICE", "c", "b", "a"], snapshot_id=["s9"] * 5)(tables)
+    _set("snapshots", snapshot_id=["s1", "s2", "s1"])(tables)
+    problems = _refusal(write(tmp_path, tables))
+    assert "unknown word 'a', 'b', 'c' in 4 rows (row 0, 2, 3, 4)" in problems
+    assert "refers to nothing in snapshots.snapshot_id: 5 rows (row 0, 1, 2, 3, 4)" in problems
+    assert "an id that another row holds too: 2 rows (row 0, 2)" in problems
+
+
+def test_a_part_without_any_value_takes_the_type_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_ROWS_AT_ONCE", 1)
+    tables = frames()
+    values = [None, 2.5, None]
+    tables["snapshots"] = tables["snapshots"].with_columns(pl.Series("audit.height", values))
+    read = read_tables(write(tmp_path, tables))
+    assert read.snapshots["audit.height"].to_list() == values
+    assert read.snapshots["audit.sex"].to_list() == ["male", "female", None]
+
+
+def test_what_is_kept_for_a_fit_is_what_the_whole_tables_say(
+    small_world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read_tables(small_world)
+    monkeypatch.setattr(files, "_ROWS_AT_ONCE", 1_000)
+    kept = read_tables(small_world, for_fitting=True)
+    assert kept.data_hash == whole.data_hash
+    assert kept.warnings == whole.warnings
+    assert kept.rows == {schema.name: getattr(whole, schema.name).height for schema in TABLES}
+    for before_labels in (False, True):
+        assert participants(kept, before_labels=before_labels) == participants(
+            whole, before_labels=before_labels
+        )
+    for one, other in zip(pair_sides(kept), pair_sides(whole), strict=True):
+        assert np.array_equal(one, other)
+    assert newest_time(kept) == newest_time(whole)
+    found, expected = harm_rows(kept), harm_rows(whole)
+    assert found.pair_ids == expected.pair_ids
+    assert found.reports == expected.reports
+    for name in ("first", "second", "seconds", "harmed", "by_a", "by_b", "allow_probability"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name), equal_nan=True)
+    assert kept.outcomes.height < whole.outcomes.height / 2
+    assert kept.snapshots.estimated_size() < whole.snapshots.estimated_size()
 
 
 def test_ids_of_people_are_never_repeated_in_a_message(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from pairguard_training.harm import pairs, two_dangers
 from pairguard_training.harm.pairs import subsample
 from pairguard_training.harm.settings import HarmSettings
 from pairguard_training.harm.two_dangers import fit_two_dangers
@@ -56,6 +57,19 @@ def test_the_same_pairs_and_seed_give_the_same_bits() -> None:
         fit_two_dangers(met_pairs(61_000, level=-6.0), SIGNALS, SETTINGS, seed=3) for _ in range(2)
     )
     assert one.dangers.to_mapping() == two.dangers.to_mapping()
+
+
+def test_how_many_are_looked_at_at_once_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = met_pairs(3_000)
+    fit = fit_two_dangers(found, SIGNALS, SETTINGS, seed=1)
+    rows, chances = found.rows(), fit.probabilities(found)
+    monkeypatch.setattr(pairs, "_ROWS_AT_ONCE", 700)
+    monkeypatch.setattr(two_dangers, "_ROWS_AT_ONCE", 300)
+    again = fit_two_dangers(found, SIGNALS, SETTINGS, seed=1)
+    assert again.dangers.to_mapping() == fit.dangers.to_mapping()
+    assert again.probabilities(found).tobytes() == chances.tobytes()
+    assert found.rows().tobytes() == rows.tobytes()
+    assert found.rows(slice(5, 2_900)).tobytes() == rows[5:2_900].tobytes()
 
 
 def test_a_subsample_keeps_all_harmed_pairs_and_the_sum_of_weights() -> None:

@@ -100,9 +100,9 @@ def run(arguments: Namespace, say: Say) -> None:
         catalogue=catalogue,
         missing_codes=missing_codes(arguments.missing),
         not_after=written_before(arguments.tables),
+        for_fitting=True,
     )
     say_tables(tables, say)
-    tables = tables.for_fitting()
     if catalogue is None:
         split = split_tables(tables, seed=arguments.seed, test_share=arguments.test_share)
         catalogue = fitting_catalogue(tables.snapshots, split)

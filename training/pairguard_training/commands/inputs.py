@@ -66,10 +66,10 @@ def told_tables(arguments: Namespace, catalogue: SignalCatalogue, say: Say) -> T
 
 def say_tables(tables: Tables, say: Say) -> None:
     """Tell how much was read, and every warning."""
+    rows = tables.rows
     say(
-        f"read: {tables.snapshots.height} snapshots, {tables.age_evidence.height} items of age "
-        f"evidence, {tables.pairs.height} pairs, {tables.outcomes.height} outcomes, "
-        f"{tables.age_labels.height} age labels"
+        f"read: {rows['snapshots']} snapshots, {rows['age_evidence']} items of age evidence, "
+        f"{rows['pairs']} pairs, {rows['outcomes']} outcomes, {rows['age_labels']} age labels"
     )
     for warning in tables.warnings:
         say(f"warning: {warning}")

@@ -13,9 +13,11 @@ from datetime import date
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pairguard.drift.reference import PerUnit
 from pairguard.drift.statistics import effective_size
+from pairguard_training.tables.participants import pair_sides
 from pairguard_training.tables.reading import Tables
 
 
@@ -69,34 +71,43 @@ class Sampler:
     Args:
         tables: The data set. Where there are pairs, only people who were proposed are looked at.
         seed: Of the choice; the order of rows changes nothing.
-        among: Snapshots that may be chosen; None: all.
+        among: (m,) which rows of the table of snapshots may be chosen; None: all.
     """
 
-    def __init__(self, tables: Tables, *, seed: int, among: pl.Series | None = None) -> None:
+    def __init__(
+        self, tables: Tables, *, seed: int, among: NDArray[np.bool_] | None = None
+    ) -> None:
         self._generator = np.random.default_rng(seed)
+        self._names = tables.snapshots.select("snapshot_id", "participant_id")
+        height = tables.snapshots.height
+        usable = np.ones(height, dtype=np.bool_) if among is None else among
+        # Rows for names: there may be many millions of pairs.
+        first, second = pair_sides(tables)
+        inside = np.flatnonzero((first >= 0) & (second >= 0) & usable[first] & usable[second])
+        first, second = first[inside], second[inside]
+        if inside.size:
+            proposed = np.zeros(height, dtype=np.bool_)
+            proposed[first] = proposed[second] = True
+            usable = usable & proposed
         snapshots = tables.snapshots.select(
             "snapshot_id", "participant_id", day=pl.col("observed_time").dt.date()
-        )
-        if among is not None:
-            snapshots = snapshots.filter(pl.col("snapshot_id").is_in(among.implode()))
-        pairs = tables.pairs.select("pair_id", "snapshot_a", "snapshot_b", "proposed_time")
-        for side in ("a", "b"):
-            people = snapshots.select(
-                **{f"snapshot_{side}": "snapshot_id", f"participant_{side}": "participant_id"}
-            )
-            pairs = pairs.join(people, on=f"snapshot_{side}")
-        if not pairs.is_empty():
-            proposed = pl.concat([pairs["snapshot_a"], pairs["snapshot_b"]]).unique()
-            snapshots = snapshots.filter(pl.col("snapshot_id").is_in(proposed.implode()))
-        self._snapshots = self._shuffled(snapshots, "snapshot_id").unique(
+        ).filter(pl.Series(usable))
+        self._snapshots = self._shuffled(snapshots, snapshots["snapshot_id"]).unique(
             ["participant_id", "day"], keep="first", maintain_order=True
         )
-        self._pairs = self._shuffled(
-            pairs.filter(pl.col("participant_a") != pl.col("participant_b")).with_columns(
-                day=pl.col("proposed_time").dt.date()
-            ),
-            "pair_id",
+        owners = self._names["participant_id"].rank("dense")
+        pairs = pl.DataFrame(
+            {
+                "row_a": first,
+                "row_b": second,
+                "owner_a": owners[first],
+                "owner_b": owners[second],
+                "day": tables.pairs["proposed_time"][inside].dt.date(),
+            }
         )
+        apart = pairs["owner_a"] != pairs["owner_b"]
+        names = tables.pairs["pair_id"][inside].filter(apart)
+        self._pairs = self._shuffled(pairs.filter(apart), names)
 
     @property
     def days(self) -> list[date]:
@@ -113,7 +124,7 @@ class Sampler:
             tuple(chosen["snapshot_id"].to_list()),
             tuple(chosen["participant_id"].to_list()),
             tuple(chosen["day"].to_list()),
-            _disjoint(pairs, most_pairs),
+            self._disjoint(pairs, most_pairs),
         )
 
     def people(self, *, most: int) -> tuple[str, ...]:
@@ -121,18 +132,19 @@ class Sampler:
         once = self._snapshots.unique("participant_id", keep="first", maintain_order=True)
         return tuple(once["snapshot_id"].head(most).to_list())
 
-    def _shuffled(self, frame: pl.DataFrame, key: str) -> pl.DataFrame:
-        return frame.sort(key)[self._generator.permutation(frame.height)]
+    def _shuffled(self, frame: pl.DataFrame, names: pl.Series) -> pl.DataFrame:
+        """Return the rows in an order that is chosen by lot and does not depend on theirs."""
+        return frame[names.arg_sort().to_numpy()[self._generator.permutation(frame.height)]]
 
-
-def _disjoint(pairs: pl.DataFrame, most: int) -> tuple[SampledPair, ...]:
-    met: set[tuple[date, str]] = set()
-    chosen: list[SampledPair] = []
-    columns = ("day", "snapshot_a", "snapshot_b", "participant_a", "participant_b")
-    for day, snapshot_a, snapshot_b, a, b in pairs.select(columns).iter_rows():
-        if len(chosen) == most:
-            break
-        if met.isdisjoint(((day, a), (day, b))):
-            met |= {(day, a), (day, b)}
-            chosen.append(SampledPair((snapshot_a, snapshot_b), (a, b)))
-    return tuple(chosen)
+    def _disjoint(self, pairs: pl.DataFrame, most: int) -> tuple[SampledPair, ...]:
+        met: set[tuple[date, int]] = set()
+        chosen: list[SampledPair] = []
+        columns = ("day", "row_a", "row_b", "owner_a", "owner_b")
+        for day, row_a, row_b, a, b in pairs.select(columns).iter_rows():
+            if len(chosen) == most:
+                break
+            if met.isdisjoint(((day, a), (day, b))):
+                met |= {(day, a), (day, b)}
+                snapshots, people = zip(*self._names[[row_a, row_b]].iter_rows(), strict=True)
+                chosen.append(SampledPair(snapshots, people))
+        return tuple(chosen)

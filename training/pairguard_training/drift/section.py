@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-import polars as pl
-
 from pairguard.drift.reference import DriftReference
 from pairguard.policy.regions import Policy
 from pairguard.risk.model import RiskModel
@@ -33,7 +31,7 @@ def drift_reference(
 ) -> DriftReference:
     """Return what the training part looks like to the finished model; with nobody there, all."""
     training = split.of_snapshots(tables.snapshots).are(Part.TRAIN)
-    among = tables.snapshots["snapshot_id"].filter(pl.Series(training)) if training.any() else None
+    among = training if training.any() else None
     return reference_of(Sampler(tables, seed=seed, among=among), tables, model, policy)
 
 

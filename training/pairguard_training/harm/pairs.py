@@ -20,6 +20,7 @@ Mask = NDArray[np.bool_]
 Places = NDArray[np.intp]
 
 _EVERY = slice(None)
+_ROWS_AT_ONCE = 1 << 13
 
 
 class TreeColumns(Protocol):
@@ -165,11 +166,22 @@ class MetPairs:
 
     def rows(self, chosen: slice | Places = _EVERY) -> Array:
         """Return the (n, f) features of the pairs, or of some, as they are when served."""
-        return self.features.rows(
-            MemberMatrix(self.minor_first[chosen], self.vectors[self.first[chosen]]),
-            MemberMatrix(self.minor_second[chosen], self.vectors[self.second[chosen]]),
-            minor_adult_probability=self.mixed[chosen],
-        )
+        count = np.arange(self.count)[chosen].size
+        found = np.empty((count, len(self.features.names)))
+        self.fill(found, chosen)
+        return found
+
+    def fill(self, table: Array, chosen: slice | Places = _EVERY) -> None:
+        """Write the features of the pairs, or of some, into (n, f) rows that are there."""
+        places = np.arange(self.count)[chosen]
+        # Some at a time: what is made on the way is several times what comes of it.
+        for start in range(0, places.size, _ROWS_AT_ONCE):
+            some = places[start : start + _ROWS_AT_ONCE]
+            table[start : start + some.size] = self.features.rows(
+                MemberMatrix(self.minor_first[some], self.vectors[self.first[some]]),
+                MemberMatrix(self.minor_second[some], self.vectors[self.second[some]]),
+                minor_adult_probability=self.mixed[some],
+            )
 
     def otherwise_paired(self, *, count: int, seed: int) -> MetPairs:
         """Return pairs of the same people with others of them, about which nothing is known.

@@ -83,8 +83,11 @@ class TreeTrainer:
         chances = np.concatenate([met.chances, unmet.chances])
         # Where harm is likely is where a mistake matters: it counts by the root of the chance.
         importance = np.sqrt(chances)
+        table = np.empty((chances.size, len(features.names)))
+        met.pairs.fill(table[: met.chances.size])
+        unmet.pairs.fill(table[met.chances.size :])
         rows = Rows(
-            np.concatenate([met.pairs.rows(), unmet.pairs.rows()]),
+            table,
             np.log(chances) - np.log1p(-chances),
             importance / importance.mean(),
         )

@@ -17,7 +17,7 @@ trees, which have to find out by themselves that many weak signs of one person a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +47,7 @@ MOST_PAIRS = 60_000
 
 _LONG_TAILED = 1.5  # a count or a time: it goes beyond a share
 _LEAST = 1e-12
+_ROWS_AT_ONCE = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +67,23 @@ class Scales:
     @classmethod
     def of(cls, numbers: Array) -> Scales:
         """Measure (m, k) signals."""
-        known = ~np.isnan(numbers)
-        some = known.sum(axis=0) > 1
-        least = np.where(some, np.nanmin(np.where(known, numbers, np.inf), axis=0), -1.0)
-        most = np.where(some, np.nanmax(np.where(known, numbers, -np.inf), axis=0), 0.0)
-        logarithmic = (least >= 0.0) & (most > _LONG_TAILED)
-        scaled = np.where(known, _logged(numbers, logarithmic), 0.0)
-        count = np.maximum(known.sum(axis=0), 1)
-        means = scaled.sum(axis=0) / count
-        spread = np.sqrt((np.where(known, scaled - means, 0.0) ** 2).sum(axis=0) / count)
+        size = numbers.shape[1]
+        known = np.sum([(~np.isnan(part)).sum(axis=0) for part in _parts(numbers)], axis=0)
+        some = known > 1
+        least, most = np.full(size, np.nan), np.full(size, np.nan)
+        for part in _parts(numbers):
+            least = np.fmin(least, np.fmin.reduce(part, axis=0))
+            most = np.fmax(most, np.fmax.reduce(part, axis=0))
+        logarithmic = some & (least >= 0.0) & (most > _LONG_TAILED)
+        count = np.maximum(known, 1)
+
+        def scaled(part: Array, means: Array) -> Array:
+            found = _logged(part, logarithmic) - means
+            return np.where(np.isnan(found), 0.0, found)
+
+        means = _sum(scaled(part, np.zeros(size)) for part in _parts(numbers)) / count
+        squares = _sum(scaled(part, means) ** 2 for part in _parts(numbers))
+        spread = np.sqrt(squares / count)
         says = some & (spread > SMALLEST_DEVIATION)
         return cls(logarithmic, means, np.where(says, spread, np.inf))
 
@@ -100,7 +109,7 @@ class TwoDangers:
 
     def probabilities(self, pairs: MetPairs) -> Array:
         """Return (n,) the probability that the pair comes to harm: what the service computes."""
-        people = self.dangers.of_people(pairs.vectors)
+        people = np.concatenate([self.dangers.of_people(part) for part in _parts(pairs.vectors)])
         minors = pairs.minor_first, pairs.minor_second
         return either(*of_pairs(people[pairs.first], people[pairs.second], minors, pairs.mixed))
 
@@ -121,8 +130,7 @@ def fit_two_dangers(
     count = len(signals)
     numbers = pairs.vectors[:, :count]
     scales = Scales.of(numbers)
-    alike = scales.applied(numbers)
-    trials = _Trials.of(some, np.nan_to_num(alike, nan=0.0), settings)
+    trials = _Trials.of(some, numbers, scales, settings)
     base = float((trials.weights @ trials.happened) / trials.weights.sum())
     level = np.log(base / (1.0 - base))
     start = np.concatenate([[level, level], np.zeros(2 * count)])
@@ -146,7 +154,7 @@ def fit_two_dangers(
     )
     weights = found.x[2 : 2 + count], found.x[2 + count :]
     return TwoDangers(
-        dangers=_dangers(signals, scales, alike, levels=found.x[:2], weights=weights),
+        dangers=_dangers(signals, scales, numbers, levels=found.x[:2], weights=weights),
         slope_left=float(np.abs(np.where(held, 0.0, slope)).max() / max(trials.weights.sum(), 1.0)),
     )
 
@@ -154,13 +162,13 @@ def fit_two_dangers(
 def _dangers(
     signals: Sequence[Signal],
     scales: Scales,
-    alike: Array,
+    numbers: Array,
     *,
     levels: Array,
     weights: tuple[Array, Array],
 ) -> Dangers:
     """Return what is served, without the signals that say nothing."""
-    unknown = [_of_unknown(alike, each) for each in weights]
+    unknown = [_of_unknown(scales, numbers, each) for each in weights]
     low, high = (float(np.clip(level, -FARTHEST, FARTHEST)) for level in levels)
     return Dangers(
         signals,
@@ -184,17 +192,35 @@ def _dangers(
     )
 
 
-def _of_unknown(alike: Array, weights: Array) -> Array:
+def _of_unknown(scales: Scales, numbers: Array, weights: Array) -> Array:
     """Return (k,) log-odds of a signal that is not known: as harmful as people are on average.
 
     The log of the mean of what it multiplies the odds by, over whom it is known of. Never less than
     what its mean says, which is 0 (Jensen): whoever does not tell is not the safer for it.
     """
-    known = ~np.isnan(alike)
-    factors = np.where(known, np.exp(np.nan_to_num(alike, nan=0.0) * weights), 0.0)
-    means = factors.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+
+    def factors(part: Array) -> Array:
+        alike = scales.applied(part)
+        return np.where(np.isnan(alike), 0.0, np.exp(alike * weights))
+
+    known = np.sum([(~np.isnan(scales.applied(part))).sum(axis=0) for part in _parts(numbers)], 0)
+    means = _sum(factors(part) for part in _parts(numbers)) / np.maximum(known, 1)
     result: Array = np.maximum(np.log(np.maximum(means, 1.0)), 0.0)
     return result
+
+
+def _parts(rows: Array) -> Iterator[Array]:
+    """Yield rows part by part: what is made of a million people on the way is never there whole."""
+    for start in range(0, max(rows.shape[0], 1), _ROWS_AT_ONCE):
+        yield rows[start : start + _ROWS_AT_ONCE]
+
+
+def _sum(parts: Iterator[Array]) -> Array:
+    """Return the sum over the rows of all parts, row after row as over one array."""
+    total: Array = next(parts).sum(axis=0)
+    for part in parts:
+        total = np.concatenate([total[np.newaxis], part]).sum(axis=0)
+    return total
 
 
 _BOUNDS: dict[Direction, tuple[float, float]] = {
@@ -215,9 +241,10 @@ class _Trials:
     settings: HarmSettings
 
     @classmethod
-    def of(cls, pairs: MetPairs, signals: Array, settings: HarmSettings) -> _Trials:
+    def of(cls, pairs: MetPairs, numbers: Array, scales: Scales, settings: HarmSettings) -> _Trials:
+        people = numbers[np.concatenate([pairs.first, pairs.second])]
         return cls(
-            signals=signals[np.concatenate([pairs.first, pairs.second])],
+            signals=np.nan_to_num(scales.applied(people), nan=0.0),
             minor_other=np.concatenate(
                 [
                     counts_as_minor(pairs.minor_second, pairs.mixed),

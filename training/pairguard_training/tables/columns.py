@@ -9,10 +9,9 @@ Problems name the table, the column and the first rows, never an id or a value o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import polars as pl
 
+from pairguard_training.tables.findings import Findings, Rows
 from pairguard_training.tables.schema import Column, ColumnType
 
 _INTEGERS = (
@@ -26,7 +25,6 @@ _INTEGERS = (
     pl.UInt64,
 )
 _TIME = pl.Datetime("us", "UTC")
-_SHOWN = 5
 
 DTYPES: dict[ColumnType, pl.DataType] = {
     ColumnType.TEXT: pl.String(),
@@ -39,14 +37,16 @@ DTYPES: dict[ColumnType, pl.DataType] = {
 }
 
 
-def conform(table: str, series: pl.Series, column: Column, problems: list[str]) -> pl.Series:
-    """Return the column in its type; a column that cannot be has a problem and is all null.
+def conform(table: str, series: pl.Series, column: Column, findings: Findings) -> pl.Series:
+    """Return a part of a column in its type; one that cannot be has a problem and is all null.
+
+    Whether ids are unique is not looked at: no part knows.
 
     Args:
         table: Name of the table, for messages.
-        series: The column as it was read.
+        series: The part as it was read.
         column: What it should be.
-        problems: Receives one line for each problem.
+        findings: Receives what is wrong.
     """
     where = f"{table}.{column.name}"
     if series.null_count() == len(series):
@@ -54,23 +54,18 @@ def conform(table: str, series: pl.Series, column: Column, problems: list[str]) 
     else:
         result = _cast(series, column.type)
     if result is None:
-        problems.append(
+        findings.say(
             f"{where}: holds {series.dtype}, which is no {column.type.value}; {_advice(column)}"
         )
         return absent(column, len(series))
     if column.type in (ColumnType.NUMBER, ColumnType.WHOLE):
-        result = _check_numbers(where, result, column, problems)
+        result = _check_numbers(where, result, column, findings)
     elif column.type is ColumnType.TIME:
-        _report(problems, where, result.dt.epoch("us") < 0, "is before 1970")
+        findings.rows(f"{where}: is before 1970", result.dt.epoch("us") < 0)
     elif column.words:
-        _check_words(where, result, column.words, problems)
+        findings.words(where, result, column.words)
     if column.required:
-        _report(problems, where, result.is_null(), "is missing; every row needs a value")
-    if column.unique:
-        present = result.drop_nulls()
-        if present.n_unique() < len(present):
-            repeats = result.is_duplicated() & result.is_not_null()
-            _report(problems, where, repeats, "holds an id that another row holds too")
+        findings.rows(f"{where}: is missing; every row needs a value", result.is_null())
     return result
 
 
@@ -81,15 +76,9 @@ def absent(column: Column, rows: int) -> pl.Series:
 
 def rows_where(mask: pl.Series) -> str:
     """Describe the rows of a mask: how many, and the first few (counted from 0)."""
-    hits = mask.fill_null(value=False).arg_true()
-    first = ", ".join(str(row) for row in hits.head(_SHOWN).to_list())
-    more = ", ..." if len(hits) > _SHOWN else ""
-    return f"{len(hits)} row{'s' if len(hits) != 1 else ''} (row {first}{more})"
-
-
-def _report(problems: list[str], where: str, mask: pl.Series, text: str) -> None:
-    if mask.fill_null(value=False).any():
-        problems.append(f"{where}: {text}: {rows_where(mask)}")
+    rows = Rows()
+    rows.add(mask, 0)
+    return str(rows)
 
 
 def _cast(series: pl.Series, column_type: ColumnType) -> pl.Series | None:
@@ -164,33 +153,22 @@ def _time(series: pl.Series) -> pl.Series | None:
     return series.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
 
 
-def _check_numbers(where: str, series: pl.Series, column: Column, problems: list[str]) -> pl.Series:
+def _check_numbers(where: str, series: pl.Series, column: Column, findings: Findings) -> pl.Series:
     if series.dtype == pl.Float64:
         not_a_number = series.is_nan()
         if not_a_number.any():
             if column.nan_is_missing:
                 series = series.fill_nan(None)
             else:
-                _report(problems, where, not_a_number, "is NaN; a value that is absent is null")
-        _report(problems, where, series.is_infinite(), "is infinite")
+                findings.rows(f"{where}: is NaN; a value that is absent is null", not_a_number)
+        findings.rows(f"{where}: is infinite", series.is_infinite())
     low, high = column.minimum, column.maximum
     if low is not None:
-        _report(problems, where, series < low, f"is below {low:g}")
+        findings.rows(f"{where}: is below {low:g}", series < low)
     if high is not None:
         above = (series > high) & series.cast(pl.Float64).is_finite()
-        _report(problems, where, above, f"is above {high:g}")
+        findings.rows(f"{where}: is above {high:g}", above)
     return series
-
-
-def _check_words(where: str, series: pl.Series, words: Sequence[str], problems: list[str]) -> None:
-    unknown = ~series.is_in(words)
-    if not unknown.fill_null(value=False).any():
-        return
-    found = series.filter(unknown).drop_nulls().unique().sort().head(_SHOWN).to_list()
-    shown = ", ".join(repr(word[:60]) for word in found)
-    problems.append(
-        f"{where}: unknown word {shown} in {rows_where(unknown)}; known are {', '.join(words)}"
-    )
 
 
 def _advice(column: Column) -> str:

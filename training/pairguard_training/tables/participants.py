@@ -32,6 +32,7 @@ from pairguard.age.evidence import (
     VerifiedAge,
 )
 from pairguard.risk.participant import Participant
+from pairguard_training.tables.narrowing import ROW_A, ROW_B
 from pairguard_training.tables.reading import Tables
 from pairguard_training.tables.schema import ATTRIBUTE_PREFIX, HISTORY_PREFIX, SIGNAL_PREFIX
 
@@ -69,6 +70,16 @@ def snapshot_rows(snapshots: pl.DataFrame, snapshot_ids: Sequence[str] | pl.Seri
     rows = snapshots.select("snapshot_id", row=pl.int_range(pl.len(), dtype=pl.Int32))
     found = wanted.join(rows, on="snapshot_id", how="left", maintain_order="left")["row"]
     return found.fill_null(-1).to_numpy()
+
+
+def pair_sides(tables: Tables) -> tuple[Rows, Rows]:
+    """Return (n,) rows of the first and (n,) of the second snapshot of each pair; -1: not there."""
+    if ROW_A in tables.pairs.columns:
+        return tables.pairs[ROW_A].to_numpy(), tables.pairs[ROW_B].to_numpy()
+    return (
+        snapshot_rows(tables.snapshots, tables.pairs["snapshot_a"]),
+        snapshot_rows(tables.snapshots, tables.pairs["snapshot_b"]),
+    )
 
 
 class SnapshotReader:

@@ -10,15 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from pairguard.errors import TablesRefused
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard_training.tables import files, relations
+from pairguard_training.tables import files, narrowing, relations
 from pairguard_training.tables.advice import catalogue_advice, label_advice, signal_advice
-from pairguard_training.tables.columns import absent, conform
+from pairguard_training.tables.findings import Findings
+from pairguard_training.tables.id_index import IdIndex, Places
 from pairguard_training.tables.schema import TABLES, TableSchema
+from pairguard_training.tables.table_reader import KeptParts, TableReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class Tables:
         age_labels: Established ages.
         data_hash: sha256 (hex) over the files that were read.
         warnings: What was odd but usable, one line each.
+        rows: How many rows each table had when it was read; a fit keeps fewer.
     """
 
     snapshots: pl.DataFrame
@@ -42,22 +48,7 @@ class Tables:
     age_labels: pl.DataFrame
     data_hash: str = ""
     warnings: tuple[str, ...] = field(default=())
-
-    def for_fitting(self) -> Tables:
-        """Return the same without what no fit looks at: ends of chats, and how a pair came about.
-
-        The latest times stay, and that something was recorded at all.
-        """
-        looked_at = pl.col("kind").is_in(["report", "review_verdict"]) | (
-            pl.int_range(pl.len()) == 0
-        )
-        for name in ("observed_time", "received_time"):
-            looked_at |= (pl.col(name) == pl.col(name).max()).fill_null(value=False)
-        return replace(
-            self,
-            pairs=self.pairs.drop("modality", "wait_seconds", "bundle_version", "policy_version"),
-            outcomes=self.outcomes.filter(looked_at),
-        )
+    rows: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def of_labelled(self) -> Tables:
         """Return the same with the snapshots and the evidence of people with an age label alone."""
@@ -74,6 +65,7 @@ def read_tables(
     catalogue: SignalCatalogue | None = None,
     missing_codes: Mapping[str, Sequence[float | str]] | None = None,
     not_after: datetime | None = None,
+    for_fitting: bool = False,
 ) -> Tables:
     """Read and check the five tables of a data set.
 
@@ -88,39 +80,18 @@ def read_tables(
             ``{"signal.height_cm": [0, -1], "age_evidence.birth_year": [0]}``; a name without a
             table is one of ``snapshots``.
         not_after: When the data was written: nothing may have happened later. None: not checked.
+        for_fitting: Keep only what a fit looks at (``narrowing``): pairs have ``row_a`` and
+            ``row_b`` in place of ``snapshot_a`` and ``snapshot_b``. Everything is checked.
 
     Raises:
         TablesRefused: With every problem of every table; nothing of the data may be used.
     """
     if not directory.is_dir():
         raise TablesRefused([f"{directory}: no such folder; it should hold snapshots.parquet"])
-    problems: list[str] = []
-    warnings: list[str] = []
-    raw: dict[str, pl.DataFrame] = {}
-    paths: list[Path] = []
-    unread: set[str] = set()
+    reading = _Reading(directory, missing_codes or {}, not_after, for_fitting=for_fitting)
     for schema in TABLES:
-        told = len(problems)
-        found = files.table_files(directory, schema.name)
-        paths += found
-        if schema.required and not found:
-            problems.append(f"{schema.name}: no file {schema.name}.parquet and no folder of parts")
-        raw[schema.name] = files.read_parts(directory, found, problems)
-        if len(problems) > told:
-            unread.add(schema.name)
-    _replace_missing_codes(raw, missing_codes or {}, problems)
-    frames = {
-        schema.name: _conform_table(raw.pop(schema.name), schema, problems, warnings)
-        for schema in TABLES
-    }
-    # Rows that point to a table that could not be read would all seem to point to nothing.
-    relations.check_references(frames, problems, unread=unread)
-    if unread.isdisjoint({"snapshots", "pairs"}):
-        relations.check_pairs(frames, problems)
-    if unread.isdisjoint({"snapshots", "age_evidence"}):
-        relations.check_evidence(frames, problems)
-    if not_after is not None:
-        relations.check_future(frames, not_after, problems)
+        reading.read(schema)
+    frames, problems, warnings = reading.frames, reading.all_problems(), reading.warnings
     if frames["snapshots"].is_empty() and not problems:
         problems.append("snapshots: has no rows")
     if problems:
@@ -131,67 +102,158 @@ def read_tables(
         warnings += catalogue_advice(frames["snapshots"], catalogue)
     return Tables(
         **frames,
-        data_hash=files.content_hash(directory, tuple(paths)),
+        data_hash=files.content_hash(directory, tuple(reading.paths)),
         warnings=tuple(warnings),
+        rows=MappingProxyType(reading.rows),
     )
 
 
-def _conform_table(
-    frame: pl.DataFrame, schema: TableSchema, problems: list[str], warnings: list[str]
-) -> pl.DataFrame:
-    """Return the table with every fixed column in its type, its families, and nothing else."""
-    unread, rows = not frame.columns, frame.height
-    # Each column of the frame is given up as soon as it has its type.
-    held = {series.name: series for series in frame.get_columns()}
-    del frame
-    columns: list[pl.Series] = []
-    for column in schema.columns:
-        if column.name in held:
-            found = held.pop(column.name)
-            columns.append(conform(schema.name, found, column, problems))
-            continue
-        if column.required and not unread:
-            problems.append(
-                f"{schema.name}.{column.name}: the column is missing; "
-                f"it should hold a {column.type.value} in every row"
-            )
-        columns.append(absent(column, rows))
-    ignored: list[str] = []
-    for name in list(held):
-        described = schema.family(name)
-        if described is None:
-            ignored.append(name)
-        else:
-            columns.append(conform(schema.name, held.pop(name), described, problems))
-    if ignored:
-        shown = ", ".join(map(repr, ignored[:10])) + (", ..." if len(ignored) > 10 else "")
-        warnings.append(f"{schema.name}: columns outside the schema are ignored: {shown}")
-    return pl.DataFrame(columns)
+class _Reading:
+    """A data set on its way in, table by table, each part by part.
 
+    A table is read after those that it points to, so that each of its parts can be checked whole.
+    """
 
-def _replace_missing_codes(
-    raw: dict[str, pl.DataFrame],
-    codes: Mapping[str, Sequence[float | str]],
-    problems: list[str],
-) -> None:
-    """Turn the codes for "missing" into null, before any range is checked."""
-    for name, values in codes.items():
-        table, _, column = name.partition(".")
-        if table not in raw:
-            table, column = "snapshots", name
-        frame = raw[table]
-        if column not in frame.columns:
-            if frame.columns:
-                problems.append(f"missing_codes: there is no column {column!r} in {table}")
-            continue
-        numeric = frame.schema[column].is_numeric()
-        if any(isinstance(value, str) is numeric for value in values):
-            kind = "numbers" if numeric else "texts"
-            problems.append(f"missing_codes: the codes of {column!r} in {table} should be {kind}")
-            continue
-        mask = pl.lit(value=False)
-        for value in values:
-            mask |= pl.col(column) == value
-        raw[table] = frame.with_columns(
-            pl.when(mask.fill_null(value=False)).then(None).otherwise(pl.col(column)).alias(column)
+    def __init__(
+        self,
+        directory: Path,
+        codes: Mapping[str, Sequence[float | str]],
+        not_after: datetime | None,
+        *,
+        for_fitting: bool,
+    ) -> None:
+        self._directory, self._not_after, self._for_fitting = directory, not_after, for_fitting
+        self._codes: dict[str, dict[str, Sequence[float | str]]] = {}
+        names = {schema.name for schema in TABLES}
+        for name, values in codes.items():
+            table, _, column = name.partition(".")
+            if table not in names:
+                table, column = "snapshots", name
+            self._codes.setdefault(table, {})[column] = values
+        self._of_files: list[str] = []
+        self._of_codes: list[str] = []
+        self._of_tables: list[str] = []
+        self._unread: set[str] = set()
+        self._indexes: dict[str, IdIndex | None] = {}
+        self._owners: Places = np.empty(0, dtype=np.int32)
+        self.paths: list[Path] = []
+        self.warnings: list[str] = []
+        self.frames: dict[str, pl.DataFrame] = {}
+        self.rows: dict[str, int] = {}
+
+    def all_problems(self) -> list[str]:
+        """Return a line for each problem of what was read."""
+        return [*self._of_files, *self._of_codes, *self._of_tables]
+
+    def read(self, schema: TableSchema) -> None:
+        """Read and check the next table."""
+        told, name = len(self._of_files), schema.name
+        found = files.table_files(self._directory, name)
+        self.paths += found
+        if schema.required and not found:
+            self._of_files.append(f"{name}: no file {name}.parquet and no folder of parts")
+        parts = files.table_parts(self._directory, found, self._of_files)
+        codes = self._usable_codes(name, parts.schema)
+        table, kept, relations_found, times = (
+            TableReader(schema, parts.schema),
+            KeptParts(),
+            Findings(),
+            Findings(),
         )
+        # What it points to; a table that could not be read whole is not blamed for it.
+        kept.add(self._related(name, table.take(pl.DataFrame(schema=parts.schema)), Findings()))
+        for raw in parts.frames(self._of_files):
+            relations_found.offset = times.offset = table.rows
+            part = table.take(raw.with_columns(codes))
+            if self._not_after is not None:
+                relations.check_future(name, part, self._not_after, times)
+            kept.add(self._related(name, part, relations_found))
+        self.rows[name], frame = table.rows, kept.frame()
+        pa.default_memory_pool().release_unused()
+        if len(self._of_files) > told:
+            self._unread.add(name)
+            relations_found = Findings()
+        self._index(schema, table, frame)
+        self.frames[name] = frame
+        if name == "outcomes" and self._for_fitting:
+            self.frames[name] = narrowing.outcomes_for_fitting(frame)
+        self._of_tables += [*table.problems(), *relations_found.lines(), *times.lines()]
+        self.warnings += table.warnings()
+
+    def _usable_codes(self, name: str, found: Mapping[str, pl.DataType]) -> list[pl.Expr]:
+        """Return what turns codes for "missing" into null, before any range is checked."""
+        changes = []
+        for column, values in self._codes.get(name, {}).items():
+            if column not in found:
+                if found:
+                    self._of_codes.append(f"missing_codes: there is no column {column!r} in {name}")
+                continue
+            numeric = found[column].is_numeric()
+            if any(isinstance(value, str) is numeric for value in values):
+                kind = "numbers" if numeric else "texts"
+                self._of_codes.append(
+                    f"missing_codes: the codes of {column!r} in {name} should be {kind}"
+                )
+                continue
+            mask = pl.lit(value=False)
+            for value in values:
+                mask |= pl.col(column) == value
+            changes.append(
+                pl.when(mask.fill_null(value=False))
+                .then(None)
+                .otherwise(pl.col(column))
+                .alias(column)
+            )
+        return changes
+
+    def _related(self, name: str, part: pl.DataFrame, found: Findings) -> pl.DataFrame:
+        """Check what a part points to, and return what is kept of it."""
+        if name == "snapshots":
+            return narrowing.snapshots_for_fitting(part) if self._for_fitting else part
+        if name == "age_evidence":
+            if "snapshots" not in self._unread:
+                places = self._places("age_evidence.snapshot_id", part, "snapshots", found)
+                times = self.frames["snapshots"]["observed_time"]
+                relations.check_evidence(part, times, places, found)
+            return narrowing.evidence_for_fitting(part) if self._for_fitting else part
+        if name == "pairs" and "snapshots" not in self._unread:
+            sides = (
+                self._places("pairs.snapshot_a", part, "snapshots", found),
+                self._places("pairs.snapshot_b", part, "snapshots", found),
+            )
+            relations.check_pairs(self._owners, sides, found)
+            if self._for_fitting:
+                return narrowing.pairs_for_fitting(part, sides)
+        elif name == "outcomes":
+            if "pairs" not in self._unread:
+                self._places("outcomes.pair_id", part, "pairs", found)
+            if self._for_fitting:
+                return narrowing.outcomes_for_fitting(part)
+        return part
+
+    def _places(self, where: str, part: pl.DataFrame, target: str, found: Findings) -> Places:
+        """Return where the ids of a column stand in another table; -1: nowhere, which is told."""
+        ids, index = part[where.partition(".")[2]], self._indexes.get(target)
+        if index is None:  # a column of ids that could not be read is named already
+            return np.full(len(ids), -1, dtype=np.int32)
+        places = index.places(ids)
+        relations.check_reference(where, f"{target}.{_KEYS[target]}", ids, places, found)
+        return places
+
+    def _index(self, schema: TableSchema, table: TableReader, frame: pl.DataFrame) -> None:
+        """Find ids that occur twice, and keep where ids stand for the tables that point here."""
+        for column in schema.columns:
+            if column.unique:
+                ids = frame[column.name]
+                index = IdIndex(ids)
+                table.repeats(column, index.repeated())
+                usable = ids.null_count() < len(ids) or frame.is_empty()
+                self._indexes[schema.name] = index if usable else None
+        if schema.name == "snapshots":
+            numbers = frame["participant_id"].rank("dense").cast(pl.Int32).fill_null(-1)
+            self._owners = numbers.to_numpy()
+        if schema.name == "outcomes":
+            self._indexes.clear()
+
+
+_KEYS = {"snapshots": "snapshot_id", "pairs": "pair_id"}
