@@ -49,6 +49,8 @@ $(VENV)/.locked: requirements/dev.txt deploy/prerequisites.sh
 $(VENV)/.editable: $(VENV)/.locked pyproject.toml hatch_build.py service/pairguard/age/_compiled_kernel.c
 	@echo "compiling the age kernel and installing pairguard into $(VENV), editable"
 	@$(BIN)/pip install --quiet --no-deps --no-index --no-build-isolation --editable .
+	@$(BIN)/python -c 'from pairguard.age.kernel import COMPILED; \
+		print("ages are fused by", "the compiled kernel" if COMPILED else "numpy: nothing could be compiled")'
 	@touch $@
 
 .PHONY: venv
@@ -187,4 +189,4 @@ fuzz-guided: $(VENV)/.editable ## the same parsers, inputs guided by coverage, a
 .PHONY: clean
 clean: ## remove the environment, caches and what `make run` made
 	rm -rf $(VENV) $(VENV)-peers var build dist .mypy_cache .pytest_cache .ruff_cache \
-		.hypothesis .import_linter_cache
+		.hypothesis .import_linter_cache service/pairguard/age/*.so

@@ -8,6 +8,7 @@ set -euo pipefail
 
 python="${PYTHON:-python3}"
 missing=()
+wanted=()
 
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
   if command -v "$python" >/dev/null; then
@@ -20,17 +21,24 @@ fi
 # Debian splits both off: a venv without ensurepip has no pip.
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 "$python" -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || missing+=(libgomp1)
-if [ "$(id -u)" -eq 0 ]; then
-  command -v "${CC:-cc}" >/dev/null || missing+=(gcc libc6-dev)
-  # Debian's Python has its headers in a package; another one brings them, or has none.
-  "$python" -c 'import sys, sysconfig; from pathlib import Path
-include = Path(sysconfig.get_path("include"))
-sys.exit(include.is_relative_to("/usr/include") and not (include / "Python.h").exists())' \
-    2>/dev/null || missing+=(python3-dev)
-fi
 for command in "$@"; do
   command -v "$command" >/dev/null || missing+=("$command")
 done
+
+compiler="${CC:-cc}"
+command -v "${compiler%% *}" >/dev/null || wanted+=(gcc libc6-dev)
+# Debian's Python has its headers in a package of its own; another Python brings them, or has none.
+found="$(command -v "$python" || true)"
+if [ -z "$found" ] || [ "$(readlink -f "$found")" = "$(readlink -f /usr/bin/python3)" ]; then
+  compgen -G '/usr/include/python3.*/Python.h' >/dev/null || wanted+=(python3-dev)
+fi
+
+if [ "${#wanted[@]}" -gt 0 ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+  echo "installing a compiler for the age kernel: ${wanted[*]}"
+  { apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+      "${wanted[@]}" >/dev/null; } || echo "that failed; ages will be computed in numpy, more slowly"
+fi
 
 if [ "${#missing[@]}" -eq 0 ]; then
   exit 0

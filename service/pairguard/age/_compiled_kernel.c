@@ -16,7 +16,7 @@
 
 #define AGES 101
 #define LAYOUT 1
-#define MOST_ITEMS 512
+#define MOST_ITEMS 512 /* and as many groups */
 #define NO_THREADS_BELOW 16 /* participants: for fewer, handing the interpreter over costs more */
 
 /* Rows of the packed weights, as FusionWeights packs them. */
@@ -105,21 +105,31 @@ static int read_plan(const Py_buffer *program, const Py_buffer *shares, PyObject
 {
     Reader reader = {program->buf, (const int64_t *)program->buf + program->len / 8,
                      shares->buf, (const double *)shares->buf + shares->len / 8, 0};
-    plan->items = place(&reader, MOST_ITEMS);
-    plan->groups = place(&reader, MOST_ITEMS);
+    plan->items = place(&reader, MOST_ITEMS + 1);
+    plan->groups = place(&reader, MOST_ITEMS + 1);
     plan->first_whole = place(&reader, plan->groups + 1);
     int64_t parts = plan->items + plan->groups;
     plan->products = next(&reader);
     if (plan->products < 0 || plan->products > 4 * MOST_ITEMS)
         reader.wrong = 1;
     plan->steps = several(&reader, reader.wrong ? 0 : 3 * plan->products);
+    /* A step makes a group from what there is by then: items, earlier groups, and ones, which the
+     * place past the last part stands for. Every group is made, or old memory would be read. */
+    char made[MOST_ITEMS] = {0};
     for (int64_t i = 0; !reader.wrong && i < plan->products; i++) {
         const int64_t *step = plan->steps + 3 * i;
-        /* A step writes a group; the one past the last part stands for ones. */
         if (step[0] < plan->items || step[0] >= parts)
             reader.wrong = 1;
         all_below(&reader, step + 1, 2, parts + 1);
+        for (int side = 1; !reader.wrong && side <= 2; side++)
+            if (step[side] >= plan->items && step[side] < parts && !made[step[side] - plan->items])
+                reader.wrong = 1;
+        if (!reader.wrong)
+            made[step[0] - plan->items] = 1;
     }
+    for (int64_t group = 0; !reader.wrong && group < plan->groups; group++)
+        if (!made[group])
+            reader.wrong = 1;
     read_factors(&reader, &plan->all, parts);
     plan->has_borrowed = (int)place(&reader, 2);
     if (plan->has_borrowed)
@@ -161,7 +171,8 @@ static inline double dot(const double *restrict a, const double *restrict b, int
     return sums[0];
 }
 
-/* What is no number may be passed over: the row that holds it is refused as a posterior. */
+/* What is no number may be passed over: it makes everything no number, and whoever fuses takes a
+ * posterior of that, which is refused. */
 static inline double largest(const double *row)
 {
     double found[LANES];
@@ -221,7 +232,7 @@ typedef struct {
 
 /* Twice as many numbers at once where the processor can: the same operations on each, so the same
  * bits. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && __GNUC__ >= 11
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && __GNUC__ >= 12
 #define WIDE __attribute__((target_clones("arch=x86-64-v3", "default")))
 #else
 #define WIDE
@@ -296,8 +307,8 @@ static int taken(PyObject *object, Py_buffer *buffer, Py_ssize_t count, int writ
         return -1;
     if (buffer->itemsize != 8 || !buffer->format || strlen(buffer->format) != 1 ||
         !strchr(formats, buffer->format[0]) || (count >= 0 && buffer->len != count * 8)) {
-        PyErr_Format(PyExc_ValueError, "expected %zd numbers of 8 bytes, not %zd bytes of '%s'",
-                     count, buffer->len, buffer->format ? buffer->format : "");
+        PyErr_Format(PyExc_ValueError, "expected %zd (-1: any) numbers of '%s', not %zd bytes of '%s'",
+                     count, formats, buffer->len, buffer->format ? buffer->format : "");
         PyBuffer_Release(buffer);
         return -1;
     }
@@ -361,7 +372,11 @@ static PyObject *fuse(PyObject *module, PyObject *const *args, Py_ssize_t given)
     for (int64_t i = 0; i < 2 * plan.items; i++) {
         PyObject *row = i < plan.items ? PyList_GetItem(args[6], i)
                                        : PyList_GetItem(args[7], i - plan.items);
-        if (numbers(row, &said[held_said], people * AGES, 0) < 0) goto done;
+        if (!row) goto done; /* the list became shorter meanwhile */
+        Py_INCREF(row);
+        int taken_row = numbers(row, &said[held_said], people * AGES, 0);
+        Py_DECREF(row);
+        if (taken_row < 0) goto done;
         held_said++;
     }
     double *ones = memory + (2 * plan.groups + 3) * AGES;

@@ -1,5 +1,3 @@
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,8 +10,8 @@ def fuse(
     attacked: NDArray[np.float64],
     weights: NDArray[np.float64],
     line: int,
-    relative: Sequence[NDArray[np.float64]],
-    alone: Sequence[NDArray[np.float64]],
+    relative: list[NDArray[np.float64]],
+    alone: list[NDArray[np.float64]],
     likelihood: NDArray[np.float64],
     summary: NDArray[np.float64],
     /,

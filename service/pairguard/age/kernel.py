@@ -10,7 +10,6 @@ belong together, and the rows come with any leading axis.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -33,12 +32,12 @@ COMPILED: Final = _layout == _LAYOUT
 
 
 def fuse(
-    plan: FusionPlan, weights: FusionWeights, relative: Sequence[Array], alone: Sequence[Array]
+    plan: FusionPlan, weights: FusionWeights, relative: list[Array], alone: list[Array]
 ) -> tuple[Array, Array]:
     """Return what all items say together, and how far they move the odds and agree.
 
     Args:
-        plan: Which items belong together; of at least one.
+        plan: Which items belong together; of at least one and at most 512.
         weights: What the tables say of other people.
         relative: Of each item (..., 101) the tempered relative likelihood.
         alone: Of each item (..., 101) the likelihood with its own attack; what it is of items that
@@ -47,7 +46,8 @@ def fuse(
     Returns:
         (..., 101) likelihood of everything; and (..., g + 2) how well any age explains the worst of
         the g attack groups of several items (1: there are none), what each of these makes of the
-        odds of being under the reference age, and what everything does.
+        odds of being under the reference age, and what everything does. What is no number in a row
+        makes all of it no number, which no posterior can be taken of.
     """
     if not COMPILED:
         return plain_kernel.fuse(plan, weights, relative, alone)
