@@ -7,10 +7,11 @@ ARG BASE_IMAGE=python:3.11-slim-bookworm
 FROM ${BASE_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 
-# The age kernel is compiled here; the image itself has no compiler.
+# The age kernel is compiled here; the image itself has no compiler. Debian's Python has its headers apart.
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends gcc libc6-dev \
+      "$(test -x /usr/local/bin/python3 && echo libc6-dev || echo python3-dev)" \
  && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /source
@@ -29,7 +30,7 @@ COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY service service
 COPY training training
 # Trainer and service are one wheel, so that they cannot differ; the trainer's part does not run here.
-RUN PAIRGUARD_COMPILED=required /tools/bin/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation \
+RUN AGE_KERNEL=required /tools/bin/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation \
       --wheel-dir /wheels . \
  && /tools/bin/python -m pip --python /opt/pairguard/bin/python install --quiet --no-deps \
       --no-index /wheels/*.whl \

@@ -1,7 +1,7 @@
 """Compiles the age kernel while pairguard is installed or its wheel is built.
 
 Owns when and how. Without a compiler pairguard is installed without the kernel and computes the
-same in numpy, more slowly; where ``PAIRGUARD_COMPILED`` is ``required`` the build fails instead. An
+same in numpy, more slowly; where ``AGE_KERNEL`` is ``required`` the build fails instead. An
 editable install has the library beside its source; what did not compile leaves no older one there.
 A wheel's is made elsewhere, so that building one changes nothing in the tree.
 """
@@ -43,7 +43,7 @@ class CompiledKernel(BuildHookInterface[Any]):
             build_data["tag"] = f"cp311-abi3-{_platform()}"
         if problem is None:
             return
-        if os.environ.get("PAIRGUARD_COMPILED") == "required":
+        if os.environ.get("AGE_KERNEL") == "required":
             raise RuntimeError(problem)
         self.app.display_warning(f"{problem}; ages will be computed in numpy, more slowly")
 

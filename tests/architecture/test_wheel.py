@@ -61,7 +61,7 @@ def test_without_a_compiler_the_wheel_is_pure_unless_that_is_refused(tmp_path: P
     with ZipFile(path) as archive:
         assert not [name for name in archive.namelist() if name.endswith(".so")]
     with pytest.raises(subprocess.CalledProcessError) as refused:
-        built(tmp_path / "refused", environment={"PAIRGUARD_COMPILED": "required", **without})
+        built(tmp_path / "refused", environment={"AGE_KERNEL": "required", **without})
     assert b"needs a C compiler" in refused.value.stderr
 
 
