@@ -121,12 +121,19 @@ def assert_same(answer: Any, made_again: ShadowDecision) -> None:
 def test_of_a_ranking_one_candidate_is_judged_again_whoever_is_offered(
     bundle: Path, tmp_path: Path
 ) -> None:
-    child = participant("child", more=ADULT.replace("age_years: 40", "age_years: 15"))
-    candidates = [participant("d"), bare("nobody-knows"), child]
-    asked = RankCandidatesRequest(
-        seeker=participant("seeker"),
-        candidates=[Candidate(participant=each) for each in candidates],
-    )
+    def asked(number: int) -> RankCandidatesRequest:
+        # Others each time: who is offered again and again is found to fish, once it is imported.
+        fifteen = ADULT.replace("age_years: 40", "age_years: 15")
+        candidates = [
+            participant(f"d{number}"),
+            bare(f"nobody-knows-{number}"),
+            participant(f"child{number}", more=fifteen),
+        ]
+        return RankCandidatesRequest(
+            seeker=participant(f"seeker{number}"),
+            candidates=[Candidate(participant=each) for each in candidates],
+        )
+
     strict = lenient_policy(reroute_minor_adult="0.0000000001").replace(
         "default-2026-11", "challenger-1"
     )
@@ -134,7 +141,8 @@ def test_of_a_ranking_one_candidate_is_judged_again_whoever_is_offered(
         bundle, tmp_path, policy=lenient_policy(), shadow_policy_file=a_policy(tmp_path, strict)
     ) as server:
         answers = [
-            server.pair_risk.RankCandidates(asked, timeout=TIMEOUT_SECONDS) for _ in range(20)
+            server.pair_risk.RankCandidates(asked(number), timeout=TIMEOUT_SECONDS)
+            for number in range(20)
         ]
 
         assert judged(server, len(answers))
@@ -300,16 +308,17 @@ def test_a_stuck_challenger_delays_no_answer_and_what_is_left_out_is_counted(
         answers = [decide(server, pair(f"a{n}", f"b{n}")) for n in range(20)]
 
         assert {answer.decision for answer in answers} == {DECISION_ALLOW}
-        assert stuck.calls <= 1
-        assert server.metric("pairguard_shadow_waiting") == 8
-        assert server.metric("pairguard_shadow_dropped_total") >= 11
+        assert until(lambda: stuck.calls == 1)
+        # One was taken, before the others came or after; eight wait at most.
+        waiting = server.metric("pairguard_shadow_waiting")
+        assert waiting in {7.0, 8.0}
+        assert server.metric("pairguard_shadow_dropped_total") == len(answers) - 1 - waiting
         stuck.go_on.set()
         # What the challenger fails at is counted, and the next is judged all the same.
         assert until(
             lambda: (
                 server.metric("pairguard_shadow_errors_total", operation="judge") == stuck.calls
-                # As many as waited, and one more if it was taken before the others came.
-                and stuck.calls >= 8
+                and stuck.calls == waiting + 1
             )
         )
 
