@@ -25,7 +25,7 @@ _FLAGS = ("-O3", "-std=c11", "-fPIC", "-shared", "-ffp-contract=off", "-fvisibil
 
 
 class CompiledKernel(BuildHookInterface[Any]):
-    """The hook that hatchling calls before it collects files, and after."""
+    """The hook that hatchling calls before it collects files."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, and tell hatchling of the library."""

@@ -26,7 +26,7 @@ from pairguard.age.evidence import (
     PlatformAssurance,
     SelfDeclared,
 )
-from pairguard.age.fusion import Fusion, in_company, rows_by_place
+from pairguard.age.fusion import Fusion, in_company, rows_by_place, rows_of_one
 from pairguard.age.fusion_plan import FusionPlan
 from pairguard.age.item import ItemLikelihood
 from pairguard.age.kernel import COMPILED, fuse, posteriors
@@ -202,27 +202,18 @@ def _each_of_ready_rows(tables: AgeTables, participants: Sequence[Evidence]) -> 
     times = []
     for evidence in participants:
         told, plan = _told(tables, evidence)
-        copies = dict(plan.tempered)
-        relative = [
-            item.tempered(copies[place]) if place in copies else item.relative
-            for place, item in enumerate(told)
-        ]
-        alone = [item.row for item in told]
-
-        times.append(_timed(partial(_fuse_one, tables, plan, relative, alone)))
+        times.append(_timed(partial(_fuse, tables, plan, *rows_of_one(plan, told))))
     return times
 
 
-def _fuse_one(
-    tables: AgeTables, plan: FusionPlan, relative: list[Array], alone: list[Array]
-) -> None:
+def _fuse(tables: AgeTables, plan: FusionPlan, relative: list[Array], alone: list[Array]) -> None:
     likelihoods, _ = fuse(plan, tables.fusion_weights, relative, alone)
     posteriors(tables.prior("", ""), likelihoods)
 
 
 def _fuse_chunks(tables: AgeTables, chunks: Sequence[_Chunk]) -> None:
     for plan, relative, alone in chunks:
-        _fuse_one(tables, plan, relative, alone)
+        _fuse(tables, plan, relative, alone)
 
 
 def _ready_logs(tables: AgeTables, participants: Sequence[Evidence]) -> Array:

@@ -16,6 +16,9 @@ from pairguard.errors import TablesRefused
 from pairguard_training.age_labels import age_rows
 from pairguard_training.tables.reading import Tables
 
+ORACLE_FOLDER = "oracle"
+"""Where a simulation writes what only it knows, beside its tables."""
+
 _PAIR_COLUMNS = ("pair_id", "label_probability_clairvoyant", "label_probability_bayes")
 _SNAPSHOT_COLUMNS = (
     "snapshot_id",
@@ -23,7 +26,6 @@ _SNAPSHOT_COLUMNS = (
     "probability_minor_before_labels",
     "probability_minor_given_15_to_20_before_labels",
 )
-_ORACLE_FOLDER = "oracle"
 _PEOPLE_COLUMNS = ("participant_id", "intent")
 
 
@@ -56,7 +58,7 @@ class Truth:
 
 def is_simulated(directory: Path) -> bool:
     """Return whether tables are a simulation's: its oracle's tables lie beside them."""
-    return (directory / _ORACLE_FOLDER).is_dir()
+    return (directory / ORACLE_FOLDER).is_dir()
 
 
 def read_truth(directory: Path, tables: Tables) -> Truth:
@@ -82,7 +84,7 @@ def read_truth(directory: Path, tables: Tables) -> Truth:
             label_chance={},
             intents={},
         )
-    oracle = directory / _ORACLE_FOLDER
+    oracle = directory / ORACLE_FOLDER
     snapshots = _columns(oracle / "snapshots.parquet", _SNAPSHOT_COLUMNS)
     pairs = _columns(oracle / "pairs.parquet", _PAIR_COLUMNS)
     people, intents = _columns(oracle / "participants.parquet", _PEOPLE_COLUMNS)

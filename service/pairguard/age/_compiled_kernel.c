@@ -370,8 +370,7 @@ static PyObject *fuse(PyObject *module, PyObject *const *args, Py_ssize_t given)
         goto done;
     }
     for (int64_t i = 0; i < 2 * plan.items; i++) {
-        PyObject *row = i < plan.items ? PyList_GetItem(args[6], i)
-                                       : PyList_GetItem(args[7], i - plan.items);
+        PyObject *row = PyList_GetItem(args[i < plan.items ? 6 : 7], i % plan.items);
         if (!row) goto done; /* the list became shorter meanwhile */
         Py_INCREF(row);
         int taken_row = numbers(row, &said[held_said], people * AGES, 0);

@@ -111,12 +111,8 @@ def fused(
     told, company, sitting = in_company(tables, items, sessions)
     if not told:
         return Fusion((), company, ONES, 1.0, ())
-    relative = [item.relative for item in told]
-    for place, copies in company.tempered:
-        relative[place] = told[place].tempered(copies)
-    likelihood, summary = fuse(
-        company.plan(sitting), tables.fusion_weights, relative, [item.row for item in told]
-    )
+    plan = company.plan(sitting)
+    likelihood, summary = fuse(plan, tables.fusion_weights, *rows_of_one(plan, told))
     agreement, *factors = summary.tolist()
     return Fusion(told, company, likelihood, agreement, tuple(factors))
 
@@ -146,6 +142,16 @@ def fuse_alike(
         )
     ]
     return fused, likelihoods
+
+
+def rows_of_one(
+    plan: FusionPlan, told: Sequence[ItemLikelihood]
+) -> tuple[list[Array], list[Array]]:
+    """Return what ``fuse`` takes of one participant: (101,) rows, relative and alone."""
+    relative = [item.relative for item in told]
+    for place, copies in plan.tempered:
+        relative[place] = told[place].tempered(copies)
+    return relative, [item.row for item in told]
 
 
 def rows_by_place(

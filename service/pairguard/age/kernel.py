@@ -2,8 +2,8 @@
 
 Owns which formulation of it counts: the compiled one where there is one of this layout, else the
 plain one (``pairguard.age.plain_kernel``), which gives the same numbers to 1e-12 and takes up to
-ten times as long. A process has one of them for all that it computes, so that a batch has the same
-bits as its members one by one. It must not know evidence, items or tables: a plan says which rows
+ten times as long. A process fuses all by one of them, so that a batch has the same bits as its
+members one by one. It must not know evidence, items or tables: a plan says which rows
 belong together, and the rows come with any leading axis.
 """
 

@@ -18,9 +18,8 @@ from pairguard.age import _compiled_kernel as compiled
 from pairguard.age import kernel, plain_kernel
 from pairguard.age.batch import AgeCase, assess_ages
 from pairguard.age.evidence import AgeEvidence, CheckResult, SelfDeclared
-from pairguard.age.fusion import in_company
+from pairguard.age.fusion import in_company, rows_of_one
 from pairguard.age.fusion_plan import AttackMixture, Factors, FusionPlan
-from pairguard.age.item import ItemLikelihood
 from pairguard.age.likelihood import item_likelihoods
 from pairguard.age.parameters import AGE_COUNT, Array
 from pairguard.age.posterior import assess_age
@@ -50,13 +49,7 @@ def told_to_fuse(
     if not told:
         return None
     plan = company.plan(sitting)
-    copies = dict(plan.tempered)
-    relative = [_relative(item, copies.get(place)) for place, item in enumerate(told)]
-    return plan, relative, [item.row for item in told]
-
-
-def _relative(item: ItemLikelihood, copies: int | None) -> Array:
-    return item.relative if copies is None else item.tempered(copies)
+    return plan, *rows_of_one(plan, told)
 
 
 def test_the_compiled_kernel_counts_where_pairguard_is_developed() -> None:

@@ -29,6 +29,7 @@ from pairguard_training.quality.sizes import Platform
 from pairguard_training.resampling import Estimate, Resamples
 from pairguard_training.simulation.platform import simulate
 from pairguard_training.tables.reading import Tables, read_tables
+from pairguard_training.truth import ORACLE_FOLDER
 
 Array = NDArray[np.float64]
 Say = Callable[[str], None]
@@ -243,7 +244,7 @@ class Bench:
 
 
 def _with_truth(tables: Tables, directory: Path) -> pl.DataFrame:
-    truth = pl.read_parquet(directory / "oracle" / "pairs.parquet")
+    truth = pl.read_parquet(directory / ORACLE_FOLDER / "pairs.parquet")
     return pairs_with_people(tables).join(
         truth, on="pair_id", how="inner", maintain_order="left", validate="1:1"
     )

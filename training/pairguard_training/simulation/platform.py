@@ -29,6 +29,7 @@ from pairguard_training.simulation.oracle_tables import oracle_frames
 from pairguard_training.simulation.platform_range import draw_platform_ranges
 from pairguard_training.simulation.population import draw_population
 from pairguard_training.tables.writing import write_frame, write_tables
+from pairguard_training.truth import ORACLE_FOLDER
 
 Progress = Callable[[str, float], None]
 
@@ -146,7 +147,7 @@ def simulate(
     report("tables", 0.8)
     oracle = oracle_frames(observed, beliefs, meetings, happened)
     for name, frame in oracle.items():
-        write_frame(directory / "oracle" / f"{name}.parquet", frame)
+        write_frame(directory / ORACLE_FOLDER / f"{name}.parquet", frame)
     report("tables", 1.0)
     mixed = oracle["pairs"]["mixed"].to_numpy()
     allowed = meetings.decision == 0
