@@ -6,9 +6,9 @@ people. It must not know how the weights were found, nor what the harm model mak
     P(i harms j) = 1 - (1 - s(a + u(x_i))) (1 - s(b + v(x_i)) w_j)
 
 with s the logistic function, u and v sums over the person's signals and w_j how far the other
-counts as a minor. The least and the greatest value of each signal in a pair do not say that many
-weak signs meet in one person; this does. Everything here is element by element and in one order, so
-that one person and a pool have the same bits.
+counts as a minor (``counts_as_minor``). The least and the greatest value of each signal in a pair
+do not say that many weak signs meet in one person; this does. Everything here is element by element
+and in one order, so that one person and a pool have the same bits.
 
 What it promises: more of a signal that is a sign of danger never lowers a danger; a signal that is
 not known never counts for less than its mean does; neither danger is ever 0 or 1.
@@ -37,6 +37,9 @@ FARTHEST: Final = 30.0
 LARGEST_WEIGHT: Final = 20.0
 """Log-odds by standard deviation; a fit that needs more has gone wrong."""
 LARGEST_SCALE: Final = 1e12
+LEAST_OF_MIXED: Final = 0.5
+"""Least bound on how far ``minor_adult_probability`` makes somebody count as a minor: with it no
+danger falls where a pair is likelier mixed, whichever of the two makes it so."""
 SMALLEST_DEVIATION: Final = 1e-6
 
 
@@ -69,6 +72,7 @@ _NUMBERS: Final = tuple(
     field.name for field in fields(SignalWeight) if field.name not in {"name", "logarithmic"}
 )
 _KEYS: Final = frozenset({"anybody", "minors", "signals"})
+_LATER_KEYS: Final = frozenset({"mixed_at_most"})
 _SIGNAL_KEYS: Final = frozenset(field.name for field in fields(SignalWeight))
 
 
@@ -78,6 +82,7 @@ class Dangers:
     Attributes:
         anybody: Log-odds of danger to anybody of a person whose signals stand at their means.
         minors: The same of danger to minors.
+        mixed_at_most: How far ``minor_adult_probability`` makes somebody count as a minor at most.
         weights: Of each signal that says something, in the catalogue's order.
         columns: Where they stand in a vector, in the order in which they are summed.
         groups: Name of the group that explains each, in that order.
@@ -90,6 +95,7 @@ class Dangers:
         anybody: float,
         minors: float,
         weights: Sequence[SignalWeight],
+        mixed_at_most: float = 1.0,
     ) -> None:
         """Join the weights to the columns of a vector.
 
@@ -98,14 +104,16 @@ class Dangers:
             anybody: See the class.
             minors: See the class.
             weights: In the order of the signals; those that say nothing may be left out.
+            mixed_at_most: See the class; from ``LEAST_OF_MIXED`` to 1.
 
         Raises:
             ValueError: With every problem.
         """
-        problems = _problems(signals, anybody, minors, weights)
+        problems = _problems(signals, anybody, minors, weights, mixed_at_most)
         if problems:
             raise ValueError("; ".join(problems))
         self.anybody, self.minors, self.weights = anybody, minors, tuple(weights)
+        self.mixed_at_most = mixed_at_most
         column_of = {signal.name: column for column, signal in enumerate(signals)}
         # Logarithms first, so that they are taken of one slice.
         ordered = sorted(weights, key=lambda weight: not weight.logarithmic)
@@ -188,7 +196,7 @@ class Dangers:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], signals: Sequence[Signal]) -> Dangers:
-        """Read a parsed ``dangers.json``.
+        """Read a parsed ``dangers.json``; one from before there was a bound has none.
 
         Args:
             mapping: The document.
@@ -197,8 +205,9 @@ class Dangers:
         Raises:
             ValueError: With every problem.
         """
-        if set(mapping) != _KEYS or not isinstance(mapping["signals"], list):
-            raise ValueError(f"must have {', '.join(sorted(_KEYS))}, the last a list")
+        if set(mapping) - _LATER_KEYS != _KEYS or not isinstance(mapping["signals"], list):
+            told = ", ".join(sorted(_KEYS | _LATER_KEYS))
+            raise ValueError(f"must have {told}, the last a list")
         entries = mapping["signals"]
         if not all(isinstance(entry, dict) and set(entry) == _SIGNAL_KEYS for entry in entries):
             raise ValueError(f"each signal must have {', '.join(sorted(_SIGNAL_KEYS))}")
@@ -207,6 +216,7 @@ class Dangers:
             anybody=mapping["anybody"],
             minors=mapping["minors"],
             weights=[SignalWeight(**entry) for entry in entries],
+            mixed_at_most=mapping.get("mixed_at_most", 1.0),
         )
 
     def to_mapping(self) -> dict[str, Any]:
@@ -214,6 +224,7 @@ class Dangers:
         return {
             "anybody": self.anybody,
             "minors": self.minors,
+            "mixed_at_most": self.mixed_at_most,
             "signals": [
                 {field.name: getattr(weight, field.name) for field in fields(SignalWeight)}
                 for weight in self.weights
@@ -221,14 +232,17 @@ class Dangers:
         }
 
 
-def counts_as_minor(probability_minor: Array, minor_adult_probability: Array) -> Array:
+def counts_as_minor(
+    probability_minor: Array, minor_adult_probability: Array, mixed_at_most: float
+) -> Array:
     """Return how far each counts as a minor for whoever may harm minors, shape ``(n,)``.
 
-    As likely as it is one, or as the pair is mixed, whichever is more: so that danger rises with
-    both, and an adult who is taken for a minor is not safe among minors.
+    As likely as it is one, or as the pair is mixed but for a bound, whichever is more: so that
+    danger rises with both. It does not matter how old the other seems: an adult who is taken for a
+    minor is not safe among minors.
     """
-    likelier = probability_minor > minor_adult_probability
-    result: Array = np.where(likelier, probability_minor, minor_adult_probability)
+    mixed = np.minimum(minor_adult_probability, mixed_at_most)
+    result: Array = np.where(probability_minor > mixed, probability_minor, mixed)
     return result
 
 
@@ -238,7 +252,12 @@ def between(to_anybody: _Numbers, to_minors: _Numbers, counts_as_minor: _Numbers
 
 
 def of_pairs(
-    one: Array, two: Array, minors: tuple[Array, Array], minor_adult_probability: Array
+    one: Array,
+    two: Array,
+    minors: tuple[Array, Array],
+    minor_adult_probability: Array,
+    *,
+    mixed_at_most: float,
 ) -> tuple[Array, Array]:
     """Return the chances that one harms the other, and the other the one, each ``(n,)``.
 
@@ -247,18 +266,24 @@ def of_pairs(
         two: (n, 2) of the other.
         minors: (n,) P(one is a minor), and of the other.
         minor_adult_probability: (n,) P(exactly one is).
+        mixed_at_most: As of the ``Dangers``.
     """
-    return (
-        between(one[:, 0], one[:, 1], counts_as_minor(minors[1], minor_adult_probability)),
-        between(two[:, 0], two[:, 1], counts_as_minor(minors[0], minor_adult_probability)),
-    )
+    counts = [counts_as_minor(each, minor_adult_probability, mixed_at_most) for each in minors]
+    return between(one[:, 0], one[:, 1], counts[1]), between(two[:, 0], two[:, 1], counts[0])
 
 
 def between_pairs(
-    one: Array, two: Array, minors: tuple[Array, Array], minor_adult_probability: Array
+    one: Array,
+    two: Array,
+    minors: tuple[Array, Array],
+    minor_adult_probability: Array,
+    *,
+    mixed_at_most: float,
 ) -> tuple[Array, Array, Array]:
     """Return what ``of_pairs`` gives whoever was named first: the less, the greater, and either."""
-    done, suffered = of_pairs(one, two, minors, minor_adult_probability)
+    done, suffered = of_pairs(
+        one, two, minors, minor_adult_probability, mixed_at_most=mixed_at_most
+    )
     return np.minimum(done, suffered), np.maximum(done, suffered), either(done, suffered)
 
 
@@ -274,9 +299,10 @@ def greater_by_group(
         minor_adult_probability: Probability that exactly one of them is a minor.
     """
     found: dict[str, list[float]] = {}
+    mixed = min(minor_adult_probability, dangers.mixed_at_most)
     doers = []
     for doer, other in ((first, second), (second, first)):
-        minor = max(other.probability_minor, minor_adult_probability)
+        minor = max(other.probability_minor, mixed)
         doers.append((between(*dangers.of_person(canonical(doer.values)), minor), doer))
     greatest = max(danger for danger, _ in doers)
     # Of both where both are equally dangerous, so that neither order of them is another answer.
@@ -293,13 +319,19 @@ def either(one: _Numbers, other: _Numbers) -> _Numbers:
 
 
 def _problems(
-    signals: Sequence[Signal], anybody: float, minors: float, weights: Sequence[SignalWeight]
+    signals: Sequence[Signal],
+    anybody: float,
+    minors: float,
+    weights: Sequence[SignalWeight],
+    mixed_at_most: float,
 ) -> list[str]:
     problems = [
         f"{name} must be a number within {FARTHEST:g} of 0"
         for name, level in (("anybody", anybody), ("minors", minors))
         if not _is_within(level, FARTHEST)
     ]
+    if not _is_within(mixed_at_most, 1.0) or mixed_at_most < LEAST_OF_MIXED:
+        problems.append(f"mixed_at_most must be a number from {LEAST_OF_MIXED:g} to 1")
     direction_of = {signal.name: signal.direction for signal in signals}
     known = [name for name in direction_of if name in {weight.name for weight in weights}]
     if [weight.name for weight in weights] != known:

@@ -77,6 +77,7 @@ class PairFeatures:
             constraints += [1] * len(DANGER_PARTS)
             origins += [Origin(direction) for direction in DANGER_PARTS]
         self.dangers = dangers
+        self.mixed_at_most = 1.0 if dangers is None else dangers.mixed_at_most
         self.danger_columns = tuple(range(1, len(names)))
         self.categorical_columns: tuple[int, ...] = ()
         slices: dict[str, slice] = {}
@@ -250,7 +251,7 @@ class PairFeatures:
         row = np.empty(len(self.names))
         row[0] = minor_adult_probability
         if self.dangers is not None:
-            mixed = minor_adult_probability
+            mixed = min(minor_adult_probability, self.dangers.mixed_at_most)
             minor, other = first.probability_minor, second.probability_minor
             done = between(*one.dangers, max(mixed, other))
             suffered = between(*two.dangers, max(mixed, minor))
@@ -307,7 +308,7 @@ class PairFeatures:
         self, rows: Array, one: Array, two: Array, minors: tuple[Array, Array]
     ) -> None:
         """Write what (n, 2) dangers of two sides come to beside ``minor_adult_probability``."""
-        found = between_pairs(one, two, minors, rows[:, 0])
+        found = between_pairs(one, two, minors, rows[:, 0], mixed_at_most=self.mixed_at_most)
         for column, values in zip(self.danger_columns, found, strict=True):
             rows[:, column] = values
 

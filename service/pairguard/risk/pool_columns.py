@@ -36,6 +36,7 @@ class PoolColumns:
         width = 1 + max(origin.place for origin in features.origins)
         self.values: Array = np.ascontiguousarray(ready.parts[:, :width].T)
         self._dangers = ready.dangers
+        self._mixed_at_most = features.mixed_at_most
         # Counts: exact in any order, and NaN for who has an unknown one.
         self._tag_counts = ready.tag_counts
         self._tags = np.packbits(ready.parts[:, width:] == 1.0, axis=1)
@@ -89,7 +90,13 @@ class PoolColumns:
         parts = {column: self._origins[column].part for column in wanted}
         if not any(part in DANGER_PARTS for part in parts.values()):
             return {}
-        between = between_pairs(self._dangers[minor], self._dangers[other], chances, mixed)
+        between = between_pairs(
+            self._dangers[minor],
+            self._dangers[other],
+            chances,
+            mixed,
+            mixed_at_most=self._mixed_at_most,
+        )
         found = dict(zip(DANGER_PARTS, between, strict=True))
         return {column: found[part] for column, part in parts.items() if part in found}
 

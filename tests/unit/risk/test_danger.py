@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pairguard.risk.danger import Dangers, between, counts_as_minor, either
+from pairguard.risk.danger import (
+    LEAST_OF_MIXED,
+    Dangers,
+    between,
+    counts_as_minor,
+    either,
+    of_pairs,
+)
 from pairguard.risk.features import DANGER, PairFeatures
 from pairguard.risk.members import MemberVector
 from tests.unit.risk.trained import (
@@ -21,6 +28,8 @@ from tests.unit.risk.trained import (
     small_catalogue,
 )
 
+Values = np.ndarray[tuple[int], np.dtype[np.float64]]
+
 CATALOGUE = small_catalogue()
 DANGERS = dangers()
 WIDTH = len(CATALOGUE.columns)
@@ -31,17 +40,21 @@ NUMBERS = st.one_of(
 )
 VECTORS = arrays(np.float64, WIDTH, elements=NUMBERS)
 CHANCES = st.floats(0.0, 1.0)
+AT_MOST = st.floats(LEAST_OF_MIXED, 1.0)
 # Their interests are interests.
 PEOPLE = st.sampled_from(list(random_values(CATALOGUE, 200, seed=11)))
 # Signals with a direction, and which way is more dangerous.
 DIRECTED = {"vpn": 1.0, "days": -1.0, "history.reports": 1.0}
 FEATURES = harm_features()
+FEATURES_BY_BOUND = st.sampled_from(
+    [PairFeatures(CATALOGUE, dangers(mixed_at_most=bound)) for bound in (LEAST_OF_MIXED, 0.8, 1.0)]
+)
 MEMBERS = random_members(200, seed=61), random_members(200, seed=62)
 
 
 @given(VECTORS)
 def test_both_dangers_of_anybody_are_chances_and_neither_is_certain(
-    values: np.ndarray[tuple[int], np.dtype[np.float64]],
+    values: Values,
 ) -> None:
     assert all(0.0 < danger < 1.0 for danger in DANGERS.of_person(values))
 
@@ -79,15 +92,15 @@ def test_what_is_not_known_is_never_safer_than_its_mean(
     assert all(low <= high + 1e-12 for low, high in zip(at_mean, unknown, strict=True))
 
 
-@given(CHANCES, CHANCES, CHANCES, CHANCES, CHANCES)
+@given(st.tuples(CHANCES, CHANCES, CHANCES, CHANCES), CHANCES, AT_MOST)
 def test_danger_between_two_rises_with_each_of_its_parts(
-    anybody: float, minors: float, minor: float, mixed: float, more: float
+    parts: tuple[float, float, float, float], more: float, at_most: float
 ) -> None:
     def chance(anybody: float, minors: float, minor: float, mixed: float) -> float:
-        counts = counts_as_minor(np.array([minor]), np.array([mixed]))
+        counts = counts_as_minor(np.array([minor]), np.array([mixed]), at_most)
         return between(anybody, minors, float(counts[0]))
 
-    parts = [anybody, minors, minor, mixed]
+    anybody, minors, *_ = parts
     for place in range(len(parts)):
         risen = [*parts]
         risen[place] = max(parts[place], more)
@@ -95,42 +108,68 @@ def test_danger_between_two_rises_with_each_of_its_parts(
     assert either(anybody, minors) == either(minors, anybody) >= max(anybody, minors) - 1e-15
 
 
+@given(CHANCES, CHANCES, CHANCES, CHANCES, AT_MOST)
+def test_seeming_to_be_a_minor_makes_nobody_less_dangerous_to_minors(
+    anybody: float, minors: float, own: float, other: float, at_most: float
+) -> None:
+    people = np.array([[anybody, minors]])
+    seeming = np.array([own]), np.array([other])
+    mixed = np.array([_mixed(own, other)])
+    done, _ = of_pairs(people, people, seeming, mixed, mixed_at_most=at_most)
+    assert done[0] >= between(anybody, minors, other) - 1e-15
+
+
+@given(CHANCES, CHANCES, AT_MOST)
+def test_no_bound_makes_anybody_less_of_a_minor_than_they_are(
+    minor: float, mixed: float, at_most: float
+) -> None:
+    found = float(counts_as_minor(np.array([minor]), np.array([mixed]), at_most)[0])
+    assert minor <= found <= max(minor, mixed)
+
+
 def _mixed(one: float, other: float) -> float:
     return one * (1.0 - other) + other * (1.0 - one)
 
 
-def _danger_columns(one: MemberVector, other: MemberVector) -> list[float]:
+def _danger_columns(features: PairFeatures, one: MemberVector, other: MemberVector) -> list[float]:
     mixed = _mixed(one.probability_minor, other.probability_minor)
-    row = FEATURES.row(one, other, minor_adult_probability=mixed)
-    return [float(row[column]) for column in FEATURES.danger_columns]
+    row = features.row(one, other, minor_adult_probability=mixed)
+    return [float(row[column]) for column in features.danger_columns]
 
 
-@given(PEOPLE, PEOPLE, st.floats(0.0, 0.5), CHANCES, CHANCES)
+@given(FEATURES_BY_BOUND, st.tuples(PEOPLE, PEOPLE), st.floats(0.0, 0.5), CHANCES, CHANCES)
 def test_no_danger_falls_where_a_pair_is_likelier_mixed_as_one_is_likelier_a_minor(
-    first: np.ndarray[tuple[int], np.dtype[np.float64]],
-    second: np.ndarray[tuple[int], np.dtype[np.float64]],
+    features: PairFeatures,
+    people: tuple[Values, Values],
     likely_adult: float,
     low: float,
     high: float,
 ) -> None:
-    one = MemberVector(likely_adult, first)
+    one = MemberVector(likely_adult, people[0])
     before, after = (
-        _danger_columns(one, MemberVector(chance, second)) for chance in sorted((low, high))
+        _danger_columns(features, one, MemberVector(chance, people[1]))
+        for chance in sorted((low, high))
     )
     assert all(less <= more + 1e-15 for less, more in zip(before, after, strict=True))
 
 
-@given(PEOPLE, PEOPLE, st.floats(0.5, 1.0), st.floats(0.0, 0.5), st.floats(0.0, 0.5))
+@given(
+    FEATURES_BY_BOUND,
+    st.tuples(PEOPLE, PEOPLE),
+    st.floats(0.5, 1.0),
+    st.floats(0.0, 0.5),
+    st.floats(0.0, 0.5),
+)
 def test_no_danger_falls_where_a_pair_is_likelier_mixed_as_one_is_likelier_an_adult(
-    first: np.ndarray[tuple[int], np.dtype[np.float64]],
-    second: np.ndarray[tuple[int], np.dtype[np.float64]],
+    features: PairFeatures,
+    people: tuple[Values, Values],
     likely_minor: float,
     low: float,
     high: float,
 ) -> None:
-    one = MemberVector(likely_minor, first)
+    one = MemberVector(likely_minor, people[0])
     before, after = (
-        _danger_columns(one, MemberVector(chance, second))
+        _danger_columns(features, one, MemberVector(chance, people[1]))
         for chance in sorted((low, high), reverse=True)
     )
     assert all(less <= more + 1e-15 for less, more in zip(before, after, strict=True))
@@ -180,6 +219,19 @@ def test_the_document_reads_back_as_it_was_written() -> None:
     assert again.to_mapping() == DANGERS.to_mapping()
     values = random_values(CATALOGUE, 50, seed=9)
     assert again.of_people(values).tobytes() == DANGERS.of_people(values).tobytes()
+
+
+def test_a_document_from_before_there_was_a_bound_has_none() -> None:
+    document = dangers(mixed_at_most=1.0).to_mapping()
+    del document["mixed_at_most"]
+    assert Dangers.from_mapping(document, CATALOGUE.number_columns).mixed_at_most == 1.0
+
+
+@pytest.mark.parametrize("bound", [LEAST_OF_MIXED - 1e-9, 1.0 + 1e-9, math.nan, True, "0.5", None])
+def test_a_bound_with_which_a_danger_could_fall_is_refused(bound: object) -> None:
+    document = DANGERS.to_mapping() | {"mixed_at_most": bound}
+    with pytest.raises(ValueError, match=r"mixed_at_most must be a number from 0\.5 to 1"):
+        Dangers.from_mapping(document, CATALOGUE.number_columns)
 
 
 def test_signals_in_another_order_or_twice_are_refused() -> None:

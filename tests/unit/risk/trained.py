@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pairguard.risk.calibration import Calibration
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.danger import Dangers, SignalWeight
+from pairguard.risk.danger import LEAST_OF_MIXED, Dangers, SignalWeight
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.harm import HarmModel
 from pairguard.risk.members import MemberMatrix
@@ -126,12 +126,13 @@ def expected_scores(model: lightgbm.Booster, rows: Array) -> Array:
     return scores.reshape(rows.shape[0], -1)
 
 
-def dangers() -> Dangers:
+def dangers(mixed_at_most: float = LEAST_OF_MIXED) -> Dangers:
     """Return weights of the small catalogue: one counts logs, one says less danger, one either."""
     return Dangers(
         small_catalogue().number_columns,
         anybody=-5.0,
         minors=-4.0,
+        mixed_at_most=mixed_at_most,
         weights=[
             SignalWeight("vpn", False, 0.2, 0.4, 0.3, 0.6, 0.02, 0.1),
             SignalWeight("hour, local", False, 12.0, 5.0, -0.2, 0.1),

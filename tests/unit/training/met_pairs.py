@@ -27,8 +27,23 @@ CATALOGUE = SignalCatalogue.from_mapping(
 )
 
 
-def met_pairs(count: int, *, level: float = -4.0, people: int = 2_000, seed: int = 1) -> MetPairs:
-    """Return pairs; ``level``: log-odds of harm between people without any sign of danger."""
+def met_pairs(
+    count: int,
+    *,
+    level: float = -4.0,
+    people: int = 2_000,
+    seed: int = 1,
+    adults_only: bool = False,
+) -> MetPairs:
+    """Return pairs that met.
+
+    Args:
+        count: So many.
+        level: Log-odds of harm between people without any sign of danger.
+        people: Of whom they are.
+        seed: Of all that is drawn.
+        adults_only: Whether only adults harm minors; else whoever is dangerous does.
+    """
     rng = np.random.default_rng(seed)
     danger = (rng.random(people) < 0.1).astype(np.float64)
     minor = rng.random(people) ** 3
@@ -41,8 +56,9 @@ def met_pairs(count: int, *, level: float = -4.0, people: int = 2_000, seed: int
     vectors[:, 0][rng.random(people) < 0.3] = np.nan
     first = rng.integers(0, people, count)
     second = (first + rng.integers(1, people, count)) % people
+    to_minors = 4.0 * danger * (1.0 - minor if adults_only else 1.0)
     by = [
-        rng.random(count) < expit(level + 4.0 * danger[doer] * minor[other] + 1.0 * danger[doer])
+        rng.random(count) < expit(level + to_minors[doer] * minor[other] + 1.0 * danger[doer])
         for doer, other in ((first, second), (second, first))
     ]
     return MetPairs(

@@ -90,7 +90,8 @@ def test_taught_trees_copy_what_the_two_dangers_say(crossed: CrossedFit) -> None
     dangers = crossed.fit.model.features.dangers
     assert dangers is not None
     said = rows[:, crossed.fit.model.features.names.index("danger:either")]
-    assert said.tobytes() == TwoDangers(dangers, 0.0).probabilities(others).tobytes()
+    teacher = TwoDangers(dangers, of_seeming_minors=0.5, slope_left=0.0)
+    assert said.tobytes() == teacher.probabilities(others).tobytes()
     served = crossed.fit.calibrated(rows)
     assert spearmanr(said, served).statistic > 0.99
     worst = others.count // 100

@@ -2,16 +2,35 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from pairguard.risk.danger import between, either
 from pairguard_training.harm import pairs, two_dangers
-from pairguard_training.harm.pairs import subsample
+from pairguard_training.harm.pairs import MetPairs, Places, subsample
 from pairguard_training.harm.settings import HarmSettings
-from pairguard_training.harm.two_dangers import fit_two_dangers
+from pairguard_training.harm.two_dangers import TwoDangers, fit_two_dangers
 from tests.unit.training.met_pairs import CATALOGUE, SIGNS, met_pairs
 
 SIGNALS = CATALOGUE.number_columns
 SETTINGS = HarmSettings()
+
+
+def as_learned(fit: TwoDangers, pairs: MetPairs) -> NDArray[np.float64]:
+    """Return the chances of harm by the formula that was fitted, which minds the doer's own age."""
+    people = fit.dangers.of_people(pairs.vectors)
+
+    def chance(
+        doer: Places, own: NDArray[np.float64], other: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        counts = other * (1.0 - (1.0 - fit.of_seeming_minors) * own)
+        return between(people[doer, 0], people[doer, 1], counts)
+
+    return either(
+        chance(pairs.first, pairs.minor_first, pairs.minor_second),
+        chance(pairs.second, pairs.minor_second, pairs.minor_first),
+    )
 
 
 @pytest.mark.parametrize(("level", "count"), [(-4.0, 20_000), (-9.9, 400_000)])
@@ -22,10 +41,25 @@ def test_the_fit_converges_and_its_sum_is_that_of_the_reports(level: float, coun
     fit = fit_two_dangers(pairs, SIGNALS, SETTINGS, seed=1)
     assert fit.slope_left < 1e-7
     some = subsample(pairs, most=60_000, seed=1)
-    expected = float(some.weights @ fit.probabilities(some))
+    expected = float(some.weights @ as_learned(fit, some))
     assert expected == pytest.approx(pairs.positives, rel=0.05)
     # Of all pairs, those that were left out as well: the prior is corrected.
-    assert fit.probabilities(pairs).sum() == pytest.approx(pairs.positives, rel=0.1)
+    assert as_learned(fit, pairs).sum() == pytest.approx(pairs.positives, rel=0.1)
+
+
+def test_what_is_served_is_never_less_dangerous_than_what_was_learned() -> None:
+    pairs = met_pairs(20_000)
+    fit = fit_two_dangers(pairs, SIGNALS, SETTINGS, seed=1)
+    assert (fit.probabilities(pairs) >= as_learned(fit, pairs) - 1e-12).all()
+
+
+@pytest.mark.parametrize("adults_only", [False, True])
+def test_it_is_learned_whether_those_who_seem_minors_are_a_danger_to_minors(
+    *, adults_only: bool
+) -> None:
+    pairs = met_pairs(60_000, adults_only=adults_only)
+    fit = fit_two_dangers(pairs, SIGNALS, SETTINGS, seed=1)
+    assert (fit.of_seeming_minors < 0.5) is adults_only
 
 
 def test_who_shows_signs_of_danger_is_dangerous_to_minors_above_all() -> None:

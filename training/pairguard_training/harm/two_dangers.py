@@ -5,14 +5,19 @@ Owns the model and its fit. It must not know trees, nor which pairs may teach.
 A report names whom it is about, so each pair that met is two trials: did the first harm the second,
 did the second harm the first. A person may be a danger to anybody, and another one to minors:
 
-    P(i harms j) = 1 - (1 - s(a + x_i u)) (1 - s(b + x_i v) minor_j)
+    P(i harms j) = 1 - (1 - s(a + x_i u)) (1 - s(b + x_i v) p_j (1 - (1 - r) p_i))
 
-with s the logistic function, x the person's signals and minor how far the other counts as one
-(``pairguard.risk.danger``); a pair comes to harm where either harms the other. That somebody seems
-to be a minor does not make them safe: an adult who poses as one seems so too. The coefficients of a
-signal with a direction keep its sign; u and v are held near each other and near 0 by Gaussian
-priors. Some hundred reports place these few coefficients far better than they place the leaves of
-trees, which have to find out by themselves that many weak signs of one person add up.
+with s the logistic function, x the person's signals, p the probability of being a minor and r, from
+0 to 1, how far those who seem to be minors are a danger to minors as well; a pair comes to harm
+where either harms the other. What is done by minors to whoever else is reported far oftener than
+what adults do to minors, and without p_i it would pass for it. r is learned and not served: what
+the service computes (``pairguard.risk.danger``) is as dangerous whatever age somebody seems, since
+an adult who poses as a minor seems to be one.
+
+The coefficients of a signal with a direction keep its sign; u and v are held near each other and
+near 0 by Gaussian priors. Some hundred reports place these few coefficients far better than they
+place the leaves of trees, which have to find out by themselves that many weak signs of one person
+add up.
 """
 
 from __future__ import annotations
@@ -32,7 +37,6 @@ from pairguard.risk.danger import (
     WIDEST,
     Dangers,
     SignalWeight,
-    counts_as_minor,
     either,
     of_pairs,
 )
@@ -44,6 +48,11 @@ Array = NDArray[np.float64]
 
 MOST_PAIRS = 60_000
 """Pairs that the fit looks at: all that were harmed, and a sample of the others."""
+
+MIXED_AT_MOST = 0.5
+"""Bound on how far ``minor_adult_probability`` makes somebody count as a minor, as served. More
+takes what children might do to adults for what adults do to children; less would let a danger fall
+where a pair is likelier mixed."""
 
 _LONG_TAILED = 1.5  # a count or a time: it goes beyond a share
 _LEAST = 1e-12
@@ -100,18 +109,22 @@ class TwoDangers:
 
     Attributes:
         dangers: What is served of it.
+        of_seeming_minors: How far those who seem to be minors are a danger to minors, 0 to 1.
         slope_left: Largest derivative of the loss that a coefficient was still free to follow,
             by pair; close to 0 where the fit converged.
     """
 
     dangers: Dangers
+    of_seeming_minors: float
     slope_left: float
 
     def probabilities(self, pairs: MetPairs) -> Array:
         """Return (n,) the probability that the pair comes to harm: what the service computes."""
         people = np.concatenate([self.dangers.of_people(part) for part in _parts(pairs.vectors)])
         minors = pairs.minor_first, pairs.minor_second
-        return either(*of_pairs(people[pairs.first], people[pairs.second], minors, pairs.mixed))
+        sides = people[pairs.first], people[pairs.second]
+        at_most = self.dangers.mixed_at_most
+        return either(*of_pairs(*sides, minors, pairs.mixed, mixed_at_most=at_most))
 
 
 def fit_two_dangers(
@@ -133,8 +146,9 @@ def fit_two_dangers(
     trials = _Trials.of(some, numbers, scales, settings)
     base = float((trials.weights @ trials.happened) / trials.weights.sum())
     level = np.log(base / (1.0 - base))
-    start = np.concatenate([[level, level], np.zeros(2 * count)])
-    bounds = [(None, None), (None, None), *[_BOUNDS[signal.direction] for signal in signals] * 2]
+    start = np.concatenate([[level, level], np.zeros(2 * count), [0.5]])
+    of_signals = [_BOUNDS[signal.direction] for signal in signals] * 2
+    bounds = [(None, None), (None, None), *of_signals, (0.0, 1.0)]
     found = minimize(
         trials.loss,
         start,
@@ -152,9 +166,10 @@ def fit_two_dangers(
             for (low, high), value, push in zip(bounds, found.x, slope, strict=True)
         ]
     )
-    weights = found.x[2 : 2 + count], found.x[2 + count :]
+    weights = found.x[2 : 2 + count], found.x[2 + count : -1]
     return TwoDangers(
         dangers=_dangers(signals, scales, numbers, levels=found.x[:2], weights=weights),
+        of_seeming_minors=float(found.x[-1]),
         slope_left=float(np.abs(np.where(held, 0.0, slope)).max() / max(trials.weights.sum(), 1.0)),
     )
 
@@ -174,6 +189,7 @@ def _dangers(
         signals,
         anybody=low,
         minors=high,
+        mixed_at_most=MIXED_AT_MOST,
         weights=[
             SignalWeight(
                 name=signal.name,
@@ -235,6 +251,7 @@ class _Trials:
     """Each pair twice: once for either side as the one who does it."""
 
     signals: Array
+    minor_own: Array
     minor_other: Array
     happened: Array
     weights: Array
@@ -245,12 +262,8 @@ class _Trials:
         people = numbers[np.concatenate([pairs.first, pairs.second])]
         return cls(
             signals=np.nan_to_num(scales.applied(people), nan=0.0),
-            minor_other=np.concatenate(
-                [
-                    counts_as_minor(pairs.minor_second, pairs.mixed),
-                    counts_as_minor(pairs.minor_first, pairs.mixed),
-                ]
-            ),
+            minor_own=np.concatenate([pairs.minor_first, pairs.minor_second]),
+            minor_other=np.concatenate([pairs.minor_second, pairs.minor_first]),
             happened=np.concatenate([pairs.by_first, pairs.by_second]),
             weights=np.concatenate([pairs.weights, pairs.weights]),
             settings=settings,
@@ -259,9 +272,9 @@ class _Trials:
     def loss(self, parameters: Array) -> tuple[float, Array]:
         """Return minus the log posterior, and its slope."""
         count = self.signals.shape[1]
-        u, v = parameters[2 : 2 + count], parameters[2 + count :]
+        u, v = parameters[2 : 2 + count], parameters[2 + count : -1]
         anybody = expit(parameters[0] + self.signals @ u)
-        towards = self.minor_other
+        towards = self.minor_other * (1.0 - (1.0 - parameters[-1]) * self.minor_own)
         minors = expit(parameters[1] + self.signals @ v)
         only = minors * towards
         chance = np.clip(1.0 - (1.0 - anybody) * (1.0 - only), _LEAST, 1.0 - _LEAST)
@@ -282,6 +295,7 @@ class _Trials:
                 [by_anybody.sum(), by_minors.sum()],
                 self.signals.T @ by_anybody + pull + apart,
                 self.signals.T @ by_minors + pull - apart,
+                [(push * (1.0 - anybody) * minors) @ (self.minor_own * self.minor_other)],
             ]
         )
         return value, slope
