@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from textwrap import wrap
 from typing import Any
 
@@ -69,7 +70,12 @@ def evaluation_text(evaluation: Evaluation) -> str:
 
 
 def evaluation_json(
-    evaluation: Evaluation, *, bundle_version: str, model_hash: str, data_hash: str
+    evaluation: Evaluation,
+    *,
+    bundle_version: str,
+    model_hash: str,
+    data_hash: str,
+    data_until: datetime,
 ) -> bytes:
     """Return the whole evaluation as JSON; null for what cannot be told.
 
@@ -78,6 +84,7 @@ def evaluation_json(
         bundle_version: Of the bundle that was judged.
         model_hash: Of what makes its scores, which a certificate or a report does not change.
         data_hash: Of the tables that it was judged on.
+        data_until: Latest time that these tables know, with a time zone.
     """
     champion = evaluation.champion
     document = {
@@ -90,6 +97,7 @@ def evaluation_json(
         "model_hash": model_hash,
         "champion_version": None if champion is None else champion.version,
         "data_hash": data_hash,
+        "data_until": data_until.isoformat(),
         "seed": evaluation.settings.seed,
         "gates": gate_figures(evaluation),
     }

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,11 @@ def evaluated(
 
 def as_document(evaluation: Evaluation) -> dict[str, Any]:
     content = evaluation_json(
-        evaluation, bundle_version="a-version", model_hash="1" * 64, data_hash="0" * 64
+        evaluation,
+        bundle_version="a-version",
+        model_hash="1" * 64,
+        data_hash="0" * 64,
+        data_until=datetime(2026, 3, 2, 12, tzinfo=UTC),
     )
     document: dict[str, Any] = json.loads(content)
     return document
@@ -115,6 +120,7 @@ def test_the_document_is_json_whatever_could_not_be_told(simulated: Evaluation) 
     assert document["bundle_version"] == "a-version"
     assert document["champion_version"] is None
     assert document["data_hash"] == "0" * 64
+    assert document["data_until"] == "2026-03-02T12:00:00+00:00"
     assert document["seed"] == 1
     assert document["gates"]["mixed_pairs"] is None
     assert set(document["gates"]["slices"]) == {"worst_ratio", "chance_ratio"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class Releases:
             "bundle_version": self.version(name),
             "champion_version": champion,
             "simulated": False,
+            "data_until": datetime.now(UTC).isoformat(),
             "gates": {
                 "mixed_pairs": None if champion is None else mixed,
                 "calibration_slope": {"value": 1.0, "low": 0.95, "high": 1.05},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ EVALUATION = EvaluationDocument(
     model_hash=None,
     champion_version="old",
     simulated=False,
+    data_until=datetime(2026, 4, 20, tzinfo=UTC),
     differences={1: Interval(-0.01, -0.03, 0.02), 5: Interval(0.0, -0.02, 0.03)},
     calibration_slope=Interval(1.02, 0.93, 1.11),
     worst_ratio=2.0,
@@ -116,6 +117,28 @@ def test_an_evaluation_is_of_this_bundle_beside_the_one_that_serves(
     changes: dict[str, Any], passes: bool
 ) -> None:
     assert ("evaluation" not in failed(judged(**changes))) is passes
+
+
+@pytest.mark.parametrize(
+    ("changes", "passes", "words"),
+    [
+        ({"data_until": NOW - timedelta(days=60)}, True, ""),
+        ({"data_until": NOW - timedelta(days=60, seconds=1)}, False, "60 days ago"),
+        ({"data_until": NOW - timedelta(days=400)}, False, "400 days ago"),
+        ({"data_until": None}, False, "of which time"),
+        ({"data_until": None, "simulated": None}, False, "of which time"),
+    ],
+)
+def test_an_evaluation_on_old_data_tells_nothing_of_today(
+    changes: dict[str, Any], passes: bool, words: str
+) -> None:
+    candidate = judged(**changes)
+    assert ("evaluation" not in failed(candidate)) is passes
+    assert words in told(candidate, "evaluation")
+
+
+def test_the_time_of_a_simulation_is_nobodys() -> None:
+    assert "evaluation" not in failed(judged(data_until=None, simulated=True))
 
 
 def test_an_evaluation_beside_somebody_is_none_where_nothing_serves() -> None:
@@ -292,7 +315,8 @@ def test_whatever_stands_in_a_document_is_a_figure_or_unknown(
 ) -> None:
     path = tmp_path_factory.mktemp("any") / "metrics.json"
     gates = {"mixed_pairs": content, "calibration_slope": content, "slices": content}
-    document = {"gates": gates, "bundle_version": content, "simulated": content}
+    plain = dict.fromkeys(("bundle_version", "simulated", "data_until"), content)
+    document = {"gates": gates, **plain}
     path.write_text(json.dumps(document))
     try:
         found = read_evaluation(path)
@@ -311,6 +335,7 @@ def test_the_document_of_an_evaluation_is_read(tmp_path: Path) -> None:
         "bundle_version": "new",
         "champion_version": None,
         "simulated": True,
+        "data_until": "2026-04-30T12:00:00+02:00",
         "gates": {
             "mixed_pairs": {"difference_at_1": interval, "difference_at_5": {"value": 0.1}},
             "calibration_slope": interval,
@@ -320,6 +345,7 @@ def test_the_document_of_an_evaluation_is_read(tmp_path: Path) -> None:
     path.write_text(json.dumps(document))
     found = read_evaluation(path)
     assert (found.bundle_version, found.champion_version, found.simulated) == ("new", None, True)
+    assert found.data_until == datetime(2026, 4, 30, 10, tzinfo=UTC)
     assert found.differences == {1: Interval(0.1, 0.0, 0.2), 5: None}
     assert found.calibration_slope == Interval(0.1, 0.0, 0.2)
     assert (found.worst_ratio, found.chance_ratio) == (2.0, None)
@@ -336,6 +362,7 @@ def test_every_problem_of_the_limits_is_told(tmp_path: Path) -> None:
         limits_of(
             {
                 "certificate": {"required": 1, "min_days_left": -1},
+                "evaluation": {"max_data_age_days": 30},
                 "mixed_pairs": {"max_difference_at_1": float("nan"), "max_difference_at_5": 0.1},
                 "calibration": {
                     "min_slope": 0.9,

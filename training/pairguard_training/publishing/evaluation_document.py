@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class EvaluationDocument:
         model_hash: ``Manifest.model_hash`` of it: what makes its scores.
         champion_version: Beside which one.
         simulated: Whether on simulated data.
+        data_until: Latest time that the data know.
         differences: Candidate minus champion of the share of mixed pairs allowed, by the percentage
             of good pairs that is stopped.
         calibration_slope: Of P(under 18 | 15 to 20) at these ages.
@@ -52,6 +54,7 @@ class EvaluationDocument:
     model_hash: str | None
     champion_version: str | None
     simulated: bool | None
+    data_until: datetime | None
     differences: Mapping[int, Interval | None]
     calibration_slope: Interval | None
     worst_ratio: float | None
@@ -80,11 +83,21 @@ def read_evaluation(path: Path) -> EvaluationDocument:
         model_hash=_text(document, "model_hash"),
         champion_version=_text(document, "champion_version"),
         simulated=simulated if isinstance(simulated, bool) else None,
+        data_until=zoned_time(document.get("data_until")),
         differences={percent: _interval(mixed, f"difference_at_{percent}") for percent in (1, 5)},
         calibration_slope=_interval(gates, "calibration_slope"),
         worst_ratio=_number(slices, "worst_ratio"),
         chance_ratio=_number(slices, "chance_ratio"),
     )
+
+
+def zoned_time(value: object) -> datetime | None:
+    """Return a time that a document writes down with its zone; None: it is none."""
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return None if time is None or time.tzinfo is None else time
 
 
 def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pairguard.errors import PairguardError
 from pairguard.policy.certificate import CertificateMalformed, parse_certificate
-from pairguard_training.publishing.evaluation_document import EvaluationDocument
+from pairguard_training.publishing.evaluation_document import EvaluationDocument, zoned_time
 from pairguard_training.publishing.limits import GateLimits
 
 REAL_DATA: Final = "real_data"
@@ -82,7 +82,7 @@ def check_gates(candidate: Candidate, limits: GateLimits, *, now: datetime) -> l
     return [
         _real_data(candidate, limits),
         _certificate(candidate, limits, now),
-        _evaluation(candidate),
+        _evaluation(candidate, limits, now),
         _mixed_pairs(candidate, limits),
         _calibration(candidate, limits),
         _slices(candidate, limits),
@@ -121,11 +121,11 @@ def _unfit(
     """Return why a certificate does not fit, None: it does."""
     if certificate.get("model_hash") != model_hash:
         return "it is another model's"
-    expire_time = _time(certificate.get("expire_time"))
+    expire_time = zoned_time(certificate.get("expire_time"))
     if expire_time is None:
         return "it does not say until when it holds"
     if "issue_time" in certificate:
-        issue_time = _time(certificate["issue_time"])
+        issue_time = zoned_time(certificate["issue_time"])
         if issue_time is None or issue_time > now:
             return "it does not hold yet"
     days_left = limits.number("certificate.min_days_left")
@@ -140,7 +140,7 @@ def _unfit(
     return None
 
 
-def _evaluation(candidate: Candidate) -> GateResult:
+def _evaluation(candidate: Candidate, limits: GateLimits, now: datetime) -> GateResult:
     found = candidate.evaluation
     if found is None:
         told = "none is given: pairguard-train evaluate, then publish --evaluation FILE"
@@ -156,12 +156,24 @@ def _evaluation(candidate: Candidate) -> GateResult:
         beside = found.champion_version or "nothing"
         serves = candidate.champion_version or "nothing"
         problems.append(f"it compares with {beside}, and {serves} serves")
+    if found.simulated is not True:  # the time of a simulation is nobody's
+        problems += _aged(found.data_until, limits.number("evaluation.max_data_age_days"), now)
     if problems:
         return GateResult(EVALUATION, passed=False, told="; ".join(problems))
     told = "of this bundle" if found.bundle_version == candidate.version else "of the same models"
     if candidate.champion_version is not None:
         told += f", beside {candidate.champion_version}, which serves"
     return GateResult(EVALUATION, passed=True, told=told)
+
+
+def _aged(data_until: datetime | None, most_days: float, now: datetime) -> list[str]:
+    """Return what is wrong with the time of the data that were judged."""
+    if data_until is None:
+        return ["it does not say of which time the data are: pairguard-train evaluate again"]
+    days = (now - data_until) / timedelta(days=1)
+    if days <= most_days:
+        return []
+    return [f"its data end {days:.0f} days ago; at most {most_days:g} wanted"]
 
 
 def _mixed_pairs(candidate: Candidate, limits: GateLimits) -> GateResult:
@@ -226,13 +238,3 @@ def _slices(candidate: Candidate, limits: GateLimits) -> GateResult:
     # Half a measurement, such as a ratio beyond all bounds, is none that may be missing.
     passed = worst is None and chance is None and excused
     return GateResult(SLICES, passed, "the groups could not be compared")
-
-
-def _time(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return time if time.tzinfo is not None else None

@@ -20,6 +20,7 @@ _LINES: Final[Mapping[str, tuple[float, float] | None]] = {
     "real_data.required": _FLAG,
     "certificate.required": _FLAG,
     "certificate.min_days_left": (0.0, 3_660.0),
+    "evaluation.max_data_age_days": (0.0, 3_660.0),
     "mixed_pairs.max_difference_at_1": (0.0, 0.5),
     "mixed_pairs.max_difference_at_5": (0.0, 0.5),
     "calibration.min_slope": (0.0, 1.0),
