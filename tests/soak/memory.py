@@ -48,11 +48,16 @@ _REGULARS = 2_000
 
 @dataclass
 class _Traffic:
-    """Calls of one thread until it is told to stop; of a tenth of them somebody comes again."""
+    """Calls of one thread until it is told to stop.
+
+    Half of the people come again until the warm-up is over, so that what is kept of known people
+    has filled by then, and a tenth of them afterwards.
+    """
 
     client: Client
     seed: int
     pause_seconds: float
+    warm_at: float
     calls: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     people: int = 0
@@ -70,7 +75,8 @@ class _Traffic:
 
     def _person(self) -> ParticipantInput:
         draw = self._draw
-        if len(self._known) > _REGULARS and draw.random() < 0.1:
+        again = 0.1 if time.monotonic() > self.warm_at else 0.5
+        if len(self._known) > _REGULARS and draw.random() < again:
             return ParticipantInput(draw.choice(self._known))
         name = uuid.UUID(int=draw.getrandbits(128)).hex
         if len(self._known) <= _REGULARS:
@@ -141,7 +147,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.memory", description=__doc__)
     parser.add_argument("--bundle", type=Path, default=Path("var/bundles"))
     parser.add_argument("--seconds", type=float, default=900.0)
-    parser.add_argument("--warm-up", type=float, default=500.0, help="seconds of it, not counted")
+    parser.add_argument("--warm-up", type=float, default=300.0, help="seconds of it, not counted")
     parser.add_argument("--bound", type=float, default=0.5, help="MiB a minute, upper end")
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--rate", type=float, default=200.0, help="calls a second, at most")
@@ -164,8 +170,9 @@ def main() -> int:
 def _soak(given: argparse.Namespace, server: ServerProcess) -> int:
     options = ClientOptions(server.address, timeout_seconds=20.0, record_timeout_seconds=20.0)
     pause = given.threads / given.rate
+    warm_at = time.monotonic() + given.warm_up
     with Client(options) as client:
-        traffic = [_Traffic(client, given.seed + n, pause) for n in range(given.threads)]
+        traffic = [_Traffic(client, given.seed + n, pause, warm_at) for n in range(given.threads)]
         threads = [threading.Thread(target=each.run) for each in traffic]
         for thread in threads:
             thread.start()

@@ -84,7 +84,7 @@ def evaluation_json(
         bundle_version: Of the bundle that was judged.
         model_hash: Of what makes its scores, which a certificate or a report does not change.
         data_hash: Of the tables that it was judged on.
-        data_until: Latest time that these tables know, with a time zone.
+        data_until: When the latest session or proposed pair of these tables was, with a time zone.
     """
     champion = evaluation.champion
     document = {

@@ -166,6 +166,12 @@ def pairs_with_people(tables: Tables) -> pl.DataFrame:
     return pairs
 
 
+def latest_session(tables: Tables) -> datetime:
+    """Return when the latest session or proposed pair was; what came of them may be told later."""
+    times = [tables.snapshots["observed_time"].max(), tables.pairs["proposed_time"].max()]
+    return max(time for time in times if isinstance(time, datetime))
+
+
 def newest_time(tables: Tables) -> datetime:
     """Return the latest time that the data set knows: up to then its reports have come in."""
     times = [

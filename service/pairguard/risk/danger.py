@@ -37,9 +37,10 @@ FARTHEST: Final = 30.0
 LARGEST_WEIGHT: Final = 20.0
 """Log-odds by standard deviation; a fit that needs more has gone wrong."""
 LARGEST_SCALE: Final = 1e12
-LEAST_OF_MIXED: Final = 0.5
-"""Least bound on how far ``minor_adult_probability`` makes somebody count as a minor: with it no
-danger falls where a pair is likelier mixed, whichever of the two makes it so."""
+LEAST_MIXED_AT_MOST: Final = 0.5
+"""Least bound on how far ``minor_adult_probability`` makes somebody count as a minor. With less,
+a danger would fall as the partner of a likely minor becomes likelier an adult than not, which makes
+the pair likelier mixed. Where several adult ages count for a pair it may fall with any bound."""
 SMALLEST_DEVIATION: Final = 1e-6
 
 
@@ -72,7 +73,7 @@ _NUMBERS: Final = tuple(
     field.name for field in fields(SignalWeight) if field.name not in {"name", "logarithmic"}
 )
 _KEYS: Final = frozenset({"anybody", "minors", "signals"})
-_LATER_KEYS: Final = frozenset({"mixed_at_most"})
+_OPTIONAL_KEYS: Final = frozenset({"mixed_at_most"})
 _SIGNAL_KEYS: Final = frozenset(field.name for field in fields(SignalWeight))
 
 
@@ -104,7 +105,7 @@ class Dangers:
             anybody: See the class.
             minors: See the class.
             weights: In the order of the signals; those that say nothing may be left out.
-            mixed_at_most: See the class; from ``LEAST_OF_MIXED`` to 1.
+            mixed_at_most: See the class; from ``LEAST_MIXED_AT_MOST`` to 1.
 
         Raises:
             ValueError: With every problem.
@@ -205,9 +206,11 @@ class Dangers:
         Raises:
             ValueError: With every problem.
         """
-        if set(mapping) - _LATER_KEYS != _KEYS or not isinstance(mapping["signals"], list):
-            told = ", ".join(sorted(_KEYS | _LATER_KEYS))
-            raise ValueError(f"must have {told}, the last a list")
+        if set(mapping) - _OPTIONAL_KEYS != _KEYS or not isinstance(mapping["signals"], list):
+            raise ValueError(
+                f"must have {', '.join(sorted(_KEYS))}, the last a list, and may have "
+                f"{', '.join(sorted(_OPTIONAL_KEYS))}"
+            )
         entries = mapping["signals"]
         if not all(isinstance(entry, dict) and set(entry) == _SIGNAL_KEYS for entry in entries):
             raise ValueError(f"each signal must have {', '.join(sorted(_SIGNAL_KEYS))}")
@@ -330,8 +333,8 @@ def _problems(
         for name, level in (("anybody", anybody), ("minors", minors))
         if not _is_within(level, FARTHEST)
     ]
-    if not _is_within(mixed_at_most, 1.0) or mixed_at_most < LEAST_OF_MIXED:
-        problems.append(f"mixed_at_most must be a number from {LEAST_OF_MIXED:g} to 1")
+    if not _is_within(mixed_at_most, 1.0) or mixed_at_most < LEAST_MIXED_AT_MOST:
+        problems.append(f"mixed_at_most must be a number from {LEAST_MIXED_AT_MOST:g} to 1")
     direction_of = {signal.name: signal.direction for signal in signals}
     known = [name for name in direction_of if name in {weight.name for weight in weights}]
     if [weight.name for weight in weights] != known:

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pairguard.risk.danger import (
-    LEAST_OF_MIXED,
+    LEAST_MIXED_AT_MOST,
     Dangers,
     between,
     counts_as_minor,
     either,
+    greater_by_group,
     of_pairs,
 )
 from pairguard.risk.features import DANGER, PairFeatures
@@ -40,14 +41,18 @@ NUMBERS = st.one_of(
 )
 VECTORS = arrays(np.float64, WIDTH, elements=NUMBERS)
 CHANCES = st.floats(0.0, 1.0)
-AT_MOST = st.floats(LEAST_OF_MIXED, 1.0)
+AT_MOST = st.floats(LEAST_MIXED_AT_MOST, 1.0)
 # Their interests are interests.
 PEOPLE = st.sampled_from(list(random_values(CATALOGUE, 200, seed=11)))
 # Signals with a direction, and which way is more dangerous.
 DIRECTED = {"vpn": 1.0, "days": -1.0, "history.reports": 1.0}
+PERSON = random_values(CATALOGUE, 1, seed=12)[0]
 FEATURES = harm_features()
 FEATURES_BY_BOUND = st.sampled_from(
-    [PairFeatures(CATALOGUE, dangers(mixed_at_most=bound)) for bound in (LEAST_OF_MIXED, 0.8, 1.0)]
+    [
+        PairFeatures(CATALOGUE, dangers(mixed_at_most=bound))
+        for bound in (LEAST_MIXED_AT_MOST, 0.8, 1.0)
+    ]
 )
 MEMBERS = random_members(200, seed=61), random_members(200, seed=62)
 
@@ -120,11 +125,25 @@ def test_seeming_to_be_a_minor_makes_nobody_less_dangerous_to_minors(
 
 
 @given(CHANCES, CHANCES, AT_MOST)
-def test_no_bound_makes_anybody_less_of_a_minor_than_they_are(
+def test_somebody_counts_as_a_minor_as_far_as_they_seem_one_or_the_pair_is_mixed_but_for_the_bound(
     minor: float, mixed: float, at_most: float
 ) -> None:
-    found = float(counts_as_minor(np.array([minor]), np.array([mixed]), at_most)[0])
-    assert minor <= found <= max(minor, mixed)
+    found = counts_as_minor(np.array([minor]), np.array([mixed]), at_most)
+    assert float(found[0]) == max(minor, min(mixed, at_most))
+
+
+@pytest.mark.parametrize(("bound", "counts"), [(0.5, 0.5), (0.8, 0.8), (1.0, 0.9), (None, 0.9)])
+def test_the_bound_of_the_document_is_what_a_pair_is_judged_by(
+    bound: float | None, counts: float
+) -> None:
+    document = dangers().to_mapping()
+    del document["mixed_at_most"]
+    if bound is not None:
+        document["mixed_at_most"] = bound
+    read = Dangers.from_mapping(document, CATALOGUE.number_columns)
+    one, two = (MemberVector(0.1, PERSON) for _ in range(2))
+    row = PairFeatures(CATALOGUE, read).row(one, two, minor_adult_probability=0.9)
+    assert row[1] == row[2] == between(*read.of_person(PERSON), counts)
 
 
 def _mixed(one: float, other: float) -> float:
@@ -213,6 +232,27 @@ def test_attribution_tells_dangers_of_the_signals_that_make_them() -> None:
     assert explained > 50
 
 
+@pytest.mark.parametrize("bound", [0.5, 0.8, 1.0])
+def test_the_greater_danger_is_told_of_whoever_it_is_of(bound: float) -> None:
+    own = dangers(mixed_at_most=bound)
+    features = PairFeatures(CATALOGUE, own)
+    values = random_values(CATALOGUE, 60, seed=13)
+    doers = set()
+    for first, second in zip(values[::2], values[1::2], strict=True):
+        one, two = MemberVector(0.1, first), MemberVector(0.7, second)
+        row = features.row(one, two, minor_adult_probability=0.95)
+        greatest = row[features.names.index("danger:greatest")]
+        by_one = between(*own.of_person(first), max(0.7, min(0.95, bound)))
+        doer = one if by_one == greatest else two
+        doers.add(doer is one)
+        told = greater_by_group(own, one, two, 0.95)
+        parts: dict[str, list[float]] = {}
+        for group, part in zip(own.groups, own.parts(doer.values), strict=True):
+            parts.setdefault(group, []).append(float(part))
+        assert told == {group: math.fsum(of_group) for group, of_group in parts.items()}
+    assert doers == {True, False}
+
+
 def test_the_document_reads_back_as_it_was_written() -> None:
     document = json.loads(json.dumps(DANGERS.to_mapping()))
     again = Dangers.from_mapping(document, CATALOGUE.number_columns)
@@ -221,13 +261,15 @@ def test_the_document_reads_back_as_it_was_written() -> None:
     assert again.of_people(values).tobytes() == DANGERS.of_people(values).tobytes()
 
 
-def test_a_document_from_before_there_was_a_bound_has_none() -> None:
-    document = dangers(mixed_at_most=1.0).to_mapping()
-    del document["mixed_at_most"]
-    assert Dangers.from_mapping(document, CATALOGUE.number_columns).mixed_at_most == 1.0
+def test_what_no_document_has_is_refused() -> None:
+    document = DANGERS.to_mapping() | {"mixed": 0.5}
+    with pytest.raises(ValueError, match="may have mixed_at_most"):
+        Dangers.from_mapping(document, CATALOGUE.number_columns)
 
 
-@pytest.mark.parametrize("bound", [LEAST_OF_MIXED - 1e-9, 1.0 + 1e-9, math.nan, True, "0.5", None])
+@pytest.mark.parametrize(
+    "bound", [LEAST_MIXED_AT_MOST - 1e-9, 1.0 + 1e-9, math.nan, True, "0.5", None]
+)
 def test_a_bound_with_which_a_danger_could_fall_is_refused(bound: object) -> None:
     document = DANGERS.to_mapping() | {"mixed_at_most": bound}
     with pytest.raises(ValueError, match=r"mixed_at_most must be a number from 0\.5 to 1"):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pairguard.risk.calibration import Calibration
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.danger import LEAST_OF_MIXED, Dangers, SignalWeight
+from pairguard.risk.danger import LEAST_MIXED_AT_MOST, Dangers, SignalWeight
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.harm import HarmModel
 from pairguard.risk.members import MemberMatrix
@@ -126,7 +126,7 @@ def expected_scores(model: lightgbm.Booster, rows: Array) -> Array:
     return scores.reshape(rows.shape[0], -1)
 
 
-def dangers(mixed_at_most: float = LEAST_OF_MIXED) -> Dangers:
+def dangers(mixed_at_most: float = LEAST_MIXED_AT_MOST) -> Dangers:
     """Return weights of the small catalogue: one counts logs, one says less danger, one either."""
     return Dangers(
         small_catalogue().number_columns,

@@ -123,8 +123,11 @@ def test_an_evaluation_is_of_this_bundle_beside_the_one_that_serves(
     ("changes", "passes", "words"),
     [
         ({"data_until": NOW - timedelta(days=60)}, True, ""),
-        ({"data_until": NOW - timedelta(days=60, seconds=1)}, False, "60 days ago"),
-        ({"data_until": NOW - timedelta(days=400)}, False, "400 days ago"),
+        ({"data_until": NOW - timedelta(days=60, seconds=1)}, False, "60.0 days ago"),
+        ({"data_until": NOW - timedelta(days=400)}, False, "400.0 days ago"),
+        ({"data_until": NOW + timedelta(days=1)}, True, ""),
+        ({"data_until": NOW + timedelta(days=1, seconds=1)}, False, "in the future"),
+        ({"data_until": datetime(9999, 1, 1, tzinfo=UTC)}, False, "in the future"),
         ({"data_until": None}, False, "of which time"),
         ({"data_until": None, "simulated": None}, False, "of which time"),
     ],

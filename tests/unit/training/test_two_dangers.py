@@ -47,10 +47,26 @@ def test_the_fit_converges_and_its_sum_is_that_of_the_reports(level: float, coun
     assert as_learned(fit, pairs).sum() == pytest.approx(pairs.positives, rel=0.1)
 
 
-def test_what_is_served_is_never_less_dangerous_than_what_was_learned() -> None:
-    pairs = met_pairs(20_000)
-    fit = fit_two_dangers(pairs, SIGNALS, SETTINGS, seed=1)
-    assert (fit.probabilities(pairs) >= as_learned(fit, pairs) - 1e-12).all()
+def test_what_is_served_counts_a_mixed_pair_for_a_half_at_most() -> None:
+    fit = fit_two_dangers(met_pairs(3_000), SIGNALS, SETTINGS, seed=1)
+    assert fit.dangers.to_mapping()["mixed_at_most"] == 0.5
+
+
+def test_the_slope_of_the_loss_is_that_of_differences() -> None:
+    draw = np.random.default_rng(1)
+    count, width = 300, 3
+    trials = two_dangers._Trials(
+        signals=draw.normal(size=(count, width)),
+        minor_own=draw.random(count),
+        minor_other=draw.random(count),
+        happened=draw.choice([0.0, 0.5, 1.0], count),
+        weights=draw.uniform(0.5, 3.0, count),
+        settings=SETTINGS,
+    )
+    at = np.concatenate([[-2.0, -1.0], draw.normal(size=2 * width), [0.3]])
+    step = 1e-5 * np.eye(at.size)
+    differences = [(trials.loss(at + by)[0] - trials.loss(at - by)[0]) / 2e-5 for by in step]
+    assert trials.loss(at)[1] == pytest.approx(differences, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("adults_only", [False, True])

@@ -9,7 +9,7 @@ from pathlib import Path
 from pairguard_training.commands.inputs import Say
 from pairguard_training.commands.judging import add_judging, judge, write_whole
 from pairguard_training.evaluation_table import evaluation_json, evaluation_text
-from pairguard_training.harm_labels import newest_time
+from pairguard_training.harm_labels import latest_session
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def run(arguments: Namespace, say: Say) -> None:
         bundle_version=judged.bundle.version,
         model_hash=judged.bundle.manifest.model_hash,
         data_hash=judged.tables.data_hash,
-        data_until=newest_time(judged.tables),
+        data_until=latest_session(judged.tables),
     )
     write_whole(out, document)
     say(f"written: {out}")

@@ -49,10 +49,9 @@ Array = NDArray[np.float64]
 MOST_PAIRS = 60_000
 """Pairs that the fit looks at: all that were harmed, and a sample of the others."""
 
-MIXED_AT_MOST = 0.5
-"""Bound on how far ``minor_adult_probability`` makes somebody count as a minor, as served. More
-takes what children might do to adults for what adults do to children; less would let a danger fall
-where a pair is likelier mixed."""
+SERVED_MIXED_AT_MOST = 0.5
+"""What is served as ``Dangers.mixed_at_most``. More would take what children might do to adults for
+what adults do to children; less is refused."""
 
 _LONG_TAILED = 1.5  # a count or a time: it goes beyond a share
 _LEAST = 1e-12
@@ -189,7 +188,7 @@ def _dangers(
         signals,
         anybody=low,
         minors=high,
-        mixed_at_most=MIXED_AT_MOST,
+        mixed_at_most=SERVED_MIXED_AT_MOST,
         weights=[
             SignalWeight(
                 name=signal.name,

@@ -41,7 +41,7 @@ class EvaluationDocument:
         model_hash: ``Manifest.model_hash`` of it: what makes its scores.
         champion_version: Beside which one.
         simulated: Whether on simulated data.
-        data_until: Latest time that the data know.
+        data_until: When the latest session or proposed pair was.
         differences: Candidate minus champion of the share of mixed pairs allowed, by the percentage
             of good pairs that is stopped.
         calibration_slope: Of P(under 18 | 15 to 20) at these ages.

@@ -171,9 +171,11 @@ def _aged(data_until: datetime | None, most_days: float, now: datetime) -> list[
     if data_until is None:
         return ["it does not say of which time the data are: pairguard-train evaluate again"]
     days = (now - data_until) / timedelta(days=1)
+    if days < -1.0:
+        return [f"its data end in the future, at {data_until}: a clock is wrong"]
     if days <= most_days:
         return []
-    return [f"its data end {days:.0f} days ago; at most {most_days:g} wanted"]
+    return [f"its data end at {data_until}, {days:.1f} days ago; at most {most_days:g} wanted"]
 
 
 def _mixed_pairs(candidate: Candidate, limits: GateLimits) -> GateResult:
