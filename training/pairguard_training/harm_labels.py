@@ -175,8 +175,7 @@ def latest_session(tables: Tables) -> datetime:
 def newest_time(tables: Tables) -> datetime:
     """Return the latest time that the data set knows: up to then its reports have come in."""
     times = [
-        tables.snapshots["observed_time"].max(),
-        tables.pairs["proposed_time"].max(),
+        latest_session(tables),
         tables.outcomes["observed_time"].max(),
         tables.outcomes["received_time"].max(),
     ]

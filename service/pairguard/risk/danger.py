@@ -166,6 +166,48 @@ class Dangers:
         chances: Array = 1.0 / (1.0 + np.exp(-totals))
         return chances
 
+    def of_two(
+        self,
+        one: tuple[float, float],
+        two: tuple[float, float],
+        minors: tuple[float, float],
+        minor_adult_probability: float,
+    ) -> tuple[float, float]:
+        """Return the chances that one harms the other, and the other the one.
+
+        Args:
+            one: Dangers of one, see ``of_person``.
+            two: Of the other.
+            minors: P(one is a minor), and of the other.
+            minor_adult_probability: P(exactly one is).
+        """
+        # As ``counts_as_minor``, without an array.
+        mixed = min(minor_adult_probability, self.mixed_at_most)
+        return between(*one, max(mixed, minors[1])), between(*two, max(mixed, minors[0]))
+
+    def of_pairs(
+        self, one: Array, two: Array, minors: tuple[Array, Array], minor_adult_probability: Array
+    ) -> tuple[Array, Array]:
+        """Return the same of many pairs, the same bits, each ``(n,)``.
+
+        Args:
+            one: (n, 2) dangers of one side of each pair, see ``of_people``.
+            two: (n, 2) of the other.
+            minors: (n,) P(one is a minor), and of the other.
+            minor_adult_probability: (n,) P(exactly one is).
+        """
+        counts = [
+            counts_as_minor(each, minor_adult_probability, self.mixed_at_most) for each in minors
+        ]
+        return between(one[:, 0], one[:, 1], counts[1]), between(two[:, 0], two[:, 1], counts[0])
+
+    def between_pairs(
+        self, one: Array, two: Array, minors: tuple[Array, Array], minor_adult_probability: Array
+    ) -> tuple[Array, Array, Array]:
+        """Return ``of_pairs`` whoever was named first: the less, the greater, and either."""
+        done, suffered = self.of_pairs(one, two, minors, minor_adult_probability)
+        return np.minimum(done, suffered), np.maximum(done, suffered), either(done, suffered)
+
     def parts(self, values: Array) -> Array:
         """Return what each signal adds to both log-odds of one person, in the order of ``columns``.
 
@@ -254,42 +296,6 @@ def between(to_anybody: _Numbers, to_minors: _Numbers, counts_as_minor: _Numbers
     return 1.0 - (1.0 - to_anybody) * (1.0 - to_minors * counts_as_minor)
 
 
-def of_pairs(
-    one: Array,
-    two: Array,
-    minors: tuple[Array, Array],
-    minor_adult_probability: Array,
-    *,
-    mixed_at_most: float,
-) -> tuple[Array, Array]:
-    """Return the chances that one harms the other, and the other the one, each ``(n,)``.
-
-    Args:
-        one: (n, 2) dangers of one side of each pair, see ``Dangers.of_people``.
-        two: (n, 2) of the other.
-        minors: (n,) P(one is a minor), and of the other.
-        minor_adult_probability: (n,) P(exactly one is).
-        mixed_at_most: As of the ``Dangers``.
-    """
-    counts = [counts_as_minor(each, minor_adult_probability, mixed_at_most) for each in minors]
-    return between(one[:, 0], one[:, 1], counts[1]), between(two[:, 0], two[:, 1], counts[0])
-
-
-def between_pairs(
-    one: Array,
-    two: Array,
-    minors: tuple[Array, Array],
-    minor_adult_probability: Array,
-    *,
-    mixed_at_most: float,
-) -> tuple[Array, Array, Array]:
-    """Return what ``of_pairs`` gives whoever was named first: the less, the greater, and either."""
-    done, suffered = of_pairs(
-        one, two, minors, minor_adult_probability, mixed_at_most=mixed_at_most
-    )
-    return np.minimum(done, suffered), np.maximum(done, suffered), either(done, suffered)
-
-
 def greater_by_group(
     dangers: Dangers, first: MemberVector, second: MemberVector, minor_adult_probability: float
 ) -> dict[str, float]:
@@ -302,14 +308,15 @@ def greater_by_group(
         minor_adult_probability: Probability that exactly one of them is a minor.
     """
     found: dict[str, list[float]] = {}
-    mixed = min(minor_adult_probability, dangers.mixed_at_most)
-    doers = []
-    for doer, other in ((first, second), (second, first)):
-        minor = max(other.probability_minor, mixed)
-        doers.append((between(*dangers.of_person(canonical(doer.values)), minor), doer))
-    greatest = max(danger for danger, _ in doers)
+    done, suffered = dangers.of_two(
+        dangers.of_person(canonical(first.values)),
+        dangers.of_person(canonical(second.values)),
+        (first.probability_minor, second.probability_minor),
+        minor_adult_probability,
+    )
+    greatest = max(done, suffered)
     # Of both where both are equally dangerous, so that neither order of them is another answer.
-    for danger, doer in doers:
+    for danger, doer in ((done, first), (suffered, second)):
         if danger == greatest:
             for group, part in zip(dangers.groups, dangers.parts(doer.values), strict=True):
                 found.setdefault(group, []).append(float(part))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairguard.risk.catalogue import SignalCatalogue
-from pairguard.risk.danger import Dangers, between, between_pairs, either
+from pairguard.risk.danger import Dangers, either
 from pairguard.risk.members import (
     MemberMatrix,
     MemberVector,
@@ -77,7 +77,6 @@ class PairFeatures:
             constraints += [1] * len(DANGER_PARTS)
             origins += [Origin(direction) for direction in DANGER_PARTS]
         self.dangers = dangers
-        self.mixed_at_most = 1.0 if dangers is None else dangers.mixed_at_most
         self.danger_columns = tuple(range(1, len(names)))
         self.categorical_columns: tuple[int, ...] = ()
         slices: dict[str, slice] = {}
@@ -188,7 +187,10 @@ class PairFeatures:
         slices = self._slices
         rows[:, 0] = minor_adult_probability
         if self.dangers is not None:
-            self._fill_dangers(rows, ready.dangers[minor], ready.dangers[other], chances)
+            people = ready.dangers[minor], ready.dangers[other]
+            self._fill_dangers(
+                rows, self.dangers.between_pairs(*people, chances, minor_adult_probability)
+            )
         np.fmin(one[:, :sided_from], two[:, :sided_from], out=rows[:, slices["min"]])
         np.fmax(one[:, :sided_from], two[:, :sided_from], out=rows[:, slices["max"]])
         sided_one, sided_two = one[:, sided_from:tags_from], two[:, sided_from:tags_from]
@@ -251,10 +253,10 @@ class PairFeatures:
         row = np.empty(len(self.names))
         row[0] = minor_adult_probability
         if self.dangers is not None:
-            mixed = min(minor_adult_probability, self.dangers.mixed_at_most)
-            minor, other = first.probability_minor, second.probability_minor
-            done = between(*one.dangers, max(mixed, other))
-            suffered = between(*two.dangers, max(mixed, minor))
+            minors = first.probability_minor, second.probability_minor
+            done, suffered = self.dangers.of_two(
+                one.dangers, two.dangers, minors, minor_adult_probability
+            )
             row[1] = min(done, suffered)
             row[2] = max(done, suffered)
             row[3] = either(done, suffered)
@@ -301,14 +303,13 @@ class PairFeatures:
                 np.where(behind, first.probability_minor, second.probability_minor),
             )
             people = self.dangers.of_people(one), self.dangers.of_people(two)
-            self._fill_dangers(rows, *people, minors)
+            self._fill_dangers(
+                rows, self.dangers.between_pairs(*people, minors, minor_adult_probability)
+            )
         return rows
 
-    def _fill_dangers(
-        self, rows: Array, one: Array, two: Array, minors: tuple[Array, Array]
-    ) -> None:
-        """Write what (n, 2) dangers of two sides come to beside ``minor_adult_probability``."""
-        found = between_pairs(one, two, minors, rows[:, 0], mixed_at_most=self.mixed_at_most)
+    def _fill_dangers(self, rows: Array, found: tuple[Array, Array, Array]) -> None:
+        """Write what the dangers of two sides come to."""
         for column, values in zip(self.danger_columns, found, strict=True):
             rows[:, column] = values
 

@@ -11,7 +11,6 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from pairguard.risk.danger import between_pairs
 from pairguard.risk.features import PairFeatures
 from pairguard.risk.members import ReadyMatrix
 from pairguard.risk.origins import DANGER_PARTS, Part
@@ -35,8 +34,8 @@ class PoolColumns:
         self._origins = features.origins
         width = 1 + max(origin.place for origin in features.origins)
         self.values: Array = np.ascontiguousarray(ready.parts[:, :width].T)
+        self._weights = features.dangers
         self._dangers = ready.dangers
-        self._mixed_at_most = features.mixed_at_most
         # Counts: exact in any order, and NaN for who has an unknown one.
         self._tag_counts = ready.tag_counts
         self._tags = np.packbits(ready.parts[:, width:] == 1.0, axis=1)
@@ -88,15 +87,10 @@ class PoolColumns:
         wanted: Collection[int],
     ) -> dict[int, Array]:
         parts = {column: self._origins[column].part for column in wanted}
-        if not any(part in DANGER_PARTS for part in parts.values()):
+        if self._weights is None or not any(part in DANGER_PARTS for part in parts.values()):
             return {}
-        between = between_pairs(
-            self._dangers[minor],
-            self._dangers[other],
-            chances,
-            mixed,
-            mixed_at_most=self._mixed_at_most,
-        )
+        people = self._dangers[minor], self._dangers[other]
+        between = self._weights.between_pairs(*people, chances, mixed)
         found = dict(zip(DANGER_PARTS, between, strict=True))
         return {column: found[part] for column, part in parts.items() if part in found}
 

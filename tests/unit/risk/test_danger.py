@@ -16,7 +16,6 @@ from pairguard.risk.danger import (
     counts_as_minor,
     either,
     greater_by_group,
-    of_pairs,
 )
 from pairguard.risk.features import DANGER, PairFeatures
 from pairguard.risk.members import MemberVector
@@ -120,7 +119,7 @@ def test_seeming_to_be_a_minor_makes_nobody_less_dangerous_to_minors(
     people = np.array([[anybody, minors]])
     seeming = np.array([own]), np.array([other])
     mixed = np.array([_mixed(own, other)])
-    done, _ = of_pairs(people, people, seeming, mixed, mixed_at_most=at_most)
+    done, _ = dangers(mixed_at_most=at_most).of_pairs(people, people, seeming, mixed)
     assert done[0] >= between(anybody, minors, other) - 1e-15
 
 

@@ -38,7 +38,6 @@ from pairguard.risk.danger import (
     Dangers,
     SignalWeight,
     either,
-    of_pairs,
 )
 from pairguard.risk.signal import Direction, Signal
 from pairguard_training.harm.pairs import MetPairs, subsample
@@ -122,8 +121,7 @@ class TwoDangers:
         people = np.concatenate([self.dangers.of_people(part) for part in _parts(pairs.vectors)])
         minors = pairs.minor_first, pairs.minor_second
         sides = people[pairs.first], people[pairs.second]
-        at_most = self.dangers.mixed_at_most
-        return either(*of_pairs(*sides, minors, pairs.mixed, mixed_at_most=at_most))
+        return either(*self.dangers.of_pairs(*sides, minors, pairs.mixed))
 
 
 def fit_two_dangers(
