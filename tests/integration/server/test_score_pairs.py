@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 from pairguard.risk.pool_trees import PooledTrees
+from pairguard.store.ports import KeptParticipant
+from pairguard.store.sqlite import SqliteStore
 from pairguard.v1.assessment_pb2 import DECISION_ALLOW, DECISION_BLOCK, DECISION_REROUTE
 from pairguard.v1.pair_risk_service_pb2 import (
     IndexPairs,
@@ -286,31 +289,52 @@ def test_damaged_rows_are_those_of_one_alone_and_judged_as_in_its_pairs(
 # ---- room for others -----------------------------------------------------------------------------
 
 
-def begun(server: Running, request: ScorePairsRequest) -> Iterator[ScorePairsResponse]:
-    """Return an answer of which the first chunk has come, so that the batch runs."""
-    answer = server.pair_risk.ScorePairs(request, timeout=60.0)
-    next(answer)
-    return answer
+class HoldingStore(SqliteStore):
+    """A store that keeps whoever reads a pool waiting, so that batches run for as long as told."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.go_on = threading.Event()
+        self.waiting = threading.Semaphore(0)
+
+    def read(
+        self, participants: Sequence[Sequence[bytes]], *, now: float
+    ) -> tuple[KeptParticipant, ...]:
+        if len(participants) > 2:
+            self.waiting.release()
+            assert self.go_on.wait(60.0)
+        return super().read(participants, now=now)
 
 
 @pytest.mark.parametrize(("worker_threads", "batches"), [(3, 2), (1, 1)])
 def test_one_thread_is_kept_free_of_batches(
     bundle: Path, tmp_path: Path, worker_threads: int, batches: int
 ) -> None:
-    request = every_pair(*people(400))
-    changes = {"worker_threads": worker_threads, "max_request_bytes": LARGE}
-    with serving(bundle, tmp_path, policy=lenient_policy(), **changes) as server:
-        running = [begun(server, request) for _ in range(batches)]
+    request = every_pair(*people(200))
+    store = HoldingStore(tmp_path / "kept.sqlite3")
+    policy = lenient_policy()
+    with serving(
+        bundle, tmp_path, policy=policy, store=store, worker_threads=worker_threads
+    ) as server:
+        running = [server.pair_risk.ScorePairs(request, timeout=60.0) for _ in range(batches)]
+        for _ in running:
+            assert store.waiting.acquire(timeout=TIMEOUT_SECONDS)
         if worker_threads > 1:
-            with pytest.raises(grpc.RpcError) as caught:
-                next(server.pair_risk.ScorePairs(request, timeout=TIMEOUT_SECONDS))
-            error = failed_call(caught.value)
-            assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            code, _, _ = refusal(server.pair_risk.ScorePairs, request)
+            assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
             assert decide(server, pair("a", "b")).decision == DECISION_ALLOW
+        store.go_on.set()
         for each in running:
-            assert sum(len(chunk.decisions) for chunk in each) == 79_800 - CHUNK
+            assert sum(len(chunk.decisions) for chunk in each) == 19_900
         # What ended makes room.
-        assert len(chunks(server, request)) == 5
+        assert len(chunks(server, request)) == 2
+
+
+def begun(server: Running, request: ScorePairsRequest) -> Iterator[ScorePairsResponse]:
+    """Return an answer of which the first chunk has come, so that the batch runs."""
+    answer = server.pair_risk.ScorePairs(request, timeout=60.0)
+    next(answer)
+    return answer
 
 
 def test_a_batch_that_nobody_waits_for_ends(bundle: Path, tmp_path: Path) -> None:
