@@ -75,6 +75,7 @@ class AgeAssessment:
     _conclusions: dict[int, tuple[object, Any]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _below: dict[int, float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def conclusion(self, lines: object) -> Any | None:
         """Return what was concluded of this assessment under some lines; None: nothing yet."""
@@ -95,11 +96,14 @@ class AgeAssessment:
 
         What the session shows makes nobody older: the higher one counts, with it and but for it.
         """
-        below = self.cumulative.item(years - 1)
-        for reading in self.readings:
-            if reading.for_adulthood:
-                below = max(below, reading.cumulative.item(years - 1))
-        return clipped(below)
+        found = self._below.get(years)  # asked many times a pair, of one adult age or two
+        if found is None:
+            below = self.cumulative.item(years - 1)
+            for reading in self.readings:
+                if reading.for_adulthood:
+                    below = max(below, reading.cumulative.item(years - 1))
+            found = self._below[years] = clipped(below)
+        return found
 
     def probability_below_by_evidence(self, years: int) -> float:
         """Return P(age < years) without behaviour and interests, as ``probability_below``."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pairguard.history.blocks import others_in_blocks
 from pairguard.history.contacts import PREFIX_BYTES, id_prefixes
 from pairguard.history.sections import CONTACTS, LEDGER, ledger_of, section_of, sections_of
-from pairguard.history.summary import BLOCK_LIST, may_block, may_have_met
+from pairguard.history.summary import BLOCK_LIST, may_block
 
 _Prefixes = NDArray[np.uint64]
 
@@ -52,16 +52,35 @@ def possibly_acquainted(
     return found
 
 
-def may_name(rows: Sequence[bytes], prefixes: Sequence[bytes]) -> bool:
-    """Return whether rows may name whoever has ids that begin so; they do not if this says no.
+def possibly_acquainted_with(
+    one: int, rows_of_each: Sequence[Sequence[bytes]], ids_of_each: Sequence[Sequence[bytes]]
+) -> list[int]:
+    """Return who may have met or blocked one of a pool, or have been blocked, by their places.
 
-    A look at the bytes as they are: nothing is taken apart, and a row of blocks may name anybody.
+    Whoever is left out has not. A look at the bytes as they are: nothing is taken apart, so that no
+    row is found to be damaged here, and a row of blocks may name anybody.
 
     Args:
-        rows: The rows of one participant.
-        prefixes: The first ``PREFIX_BYTES`` of all ids of another.
+        one: The place of the one.
+        rows_of_each: The rows of each participant.
+        ids_of_each: Hashes of all its ids.
     """
-    return may_block(rows) or may_have_met(rows, prefixes)
+    others = [place for place in range(len(rows_of_each)) if place != one]
+    if may_block(rows_of_each[one]):
+        return others
+    # Joined, they may seem to name somebody where two of them meet: one more who is looked at.
+    own_rows = b"".join(rows_of_each[one])
+    own_prefixes = [each[:PREFIX_BYTES] for each in ids_of_each[one]]
+    found = []
+    for place in others:
+        rows = b"".join(rows_of_each[place])
+        if (
+            BLOCK_LIST in rows
+            or any([each in rows for each in own_prefixes])  # noqa: C419 - a generator is slower
+            or any([each[:PREFIX_BYTES] in own_rows for each in ids_of_each[place]])  # noqa: C419
+        ):
+            found.append(place)
+    return found
 
 
 def _named_in(row: bytes) -> _Prefixes:

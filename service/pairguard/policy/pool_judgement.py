@@ -9,21 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from pairguard.policy.document import RegionPolicy
 from pairguard.policy.judgement import Judge, side_of
 from pairguard.policy.pair_columns import PairColumns, joined
-from pairguard.policy.pool_lines import STRANGERS, Acquaintance, PoolFacts, PoolLines
-from pairguard.policy.pools import Side
+from pairguard.policy.pool_lines import (
+    STRANGERS,
+    Acquaintance,
+    AssessedMember,
+    PoolFacts,
+    PoolLines,
+)
 from pairguard.policy.state import KeptState
 from pairguard.risk.participant import Participant
 from pairguard.risk.pool import PoolRisk, chosen_by
 from pairguard.risk.pool_harm import Places
-
-_LIKELY: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,31 @@ class PoolMember:
     readable: bool = True
 
 
-class PoolJudgement:
-    """Judges pairs of one pool, each at one time.
+def assess_members(
+    judge: Judge, members: Sequence[PoolMember], *, now: float | Sequence[float]
+) -> list[AssessedMember]:
+    """Assess each participant of a pool once.
 
     Args:
         judge: What judges.
         members: The pool.
-        now: Seconds since 1970; or the time of each member, as where records are judged: then only
-            members of the same time should be paired.
+        now: Seconds since 1970; or the time of each member, as where records are judged.
+    """
+    found = []
+    assessments = judge.model.assess_participants([each.participant for each in members], now)
+    for member, assessed in zip(members, assessments, strict=True):
+        lines = judge.policy.for_participant(member.participant.located_region)
+        side = side_of(member.participant, assessed, lines, member.kept)
+        found.append(AssessedMember(assessed, side, member.readable))
+    return found
+
+
+class PoolJudgement:
+    """Judges pairs of one pool.
+
+    Args:
+        judge: What judges, and what assessed the members.
+        members: The pool. Only members who were assessed at the same time should be paired.
         acquaintances: What is between two members, by their places, the lower one first; those of
             whom nothing is known are left out.
     """
@@ -56,28 +75,26 @@ class PoolJudgement:
     def __init__(
         self,
         judge: Judge,
-        members: Sequence[PoolMember],
+        members: Sequence[AssessedMember],
         *,
-        now: float | Sequence[float],
         acquaintances: Mapping[tuple[int, int], Acquaintance],
     ) -> None:
         model, policy = judge.model, judge.policy
         self.policy = policy
-        self.sides: list[Side] = []
+        self.sides = [member.side for member in members]
+        self.assessed = [member.assessed for member in members]
         own_lines: dict[int, tuple[int, RegionPolicy]] = {}
-        line_places = []
-        self.assessed = model.assess_participants([each.participant for each in members], now)
-        for member, assessed in zip(members, self.assessed, strict=True):
-            lines = policy.for_participant(member.participant.located_region)
-            self.sides.append(side_of(member.participant, assessed, lines, member.kept))
-            line_places.append(own_lines.setdefault(id(lines), (len(own_lines), lines))[0])
+        line_places = [
+            own_lines.setdefault(id(side.lines), (len(own_lines), side.lines))[0]
+            for side in self.sides
+        ]
         self._own_lines = [lines for _, lines in own_lines.values()]
         self._lines = [*self._own_lines]
         self._line_places = np.array(line_places, dtype=np.intp)
         self._merged: Places = np.full(len(self._own_lines) ** 2, -1, dtype=np.intp)
         self.risk = PoolRisk(model, self.assessed)
         self._facts = PoolFacts(
-            sides=self.sides,
+            members=members,
             risk=self.risk,
             readable=np.array([member.readable for member in members]),
             history_known=np.array([each.history_known for each in self.assessed]),
@@ -86,6 +103,18 @@ class PoolJudgement:
             acquaintances=acquaintances,
         )
         self._under: dict[int, PoolLines] = {}
+
+    @classmethod
+    def of(
+        cls,
+        judge: Judge,
+        members: Sequence[PoolMember],
+        *,
+        now: float | Sequence[float],
+        acquaintances: Mapping[tuple[int, int], Acquaintance],
+    ) -> PoolJudgement:
+        """Assess a pool and judge it; see ``assess_members``."""
+        return cls(judge, assess_members(judge, members, now=now), acquaintances=acquaintances)
 
     @property
     def line_sets(self) -> Sequence[RegionPolicy]:

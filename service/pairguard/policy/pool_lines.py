@@ -7,8 +7,8 @@ kinds; only what compares numbers is compared in columns. It must not know whose
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -31,10 +31,13 @@ from pairguard.policy.pair_columns import (
 )
 from pairguard.policy.pools import Side, own_admission, pool_rules, probability_gap_above
 from pairguard.policy.reasons import ReasonCode
+from pairguard.risk.model import ParticipantAssessment
 from pairguard.risk.pool import PoolRisk, RiskColumns
 from pairguard.risk.pool_harm import Places
 
 _LIKELY: Final = 0.5
+_MOST_STANDINGS: Final = 8
+"""Lines that one member is judged under again: of its own region, and as merged with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,89 @@ STRANGERS: Final = Acquaintance()
 """Two between whom there is nothing."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """What rests on one member alone, under the lines of a pair.
+
+    Attributes:
+        lines: The lines.
+        own_bits: What forbids any pair of the member, but for what it adds to its exposure.
+        admission: Its pool under these lines.
+        own_admission: Its pool under the lines of its own region.
+        kind: What the rules about pools see of it; of two members alike they see the same.
+    """
+
+    lines: RegionPolicy
+    own_bits: int
+    admission: Admission
+    own_admission: Admission
+    kind: Hashable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AssessedMember:
+    """One participant of a pool, assessed; it may be judged again as long as nothing has changed.
+
+    Attributes:
+        assessed: What is believed of it.
+        side: It as the rules see it.
+        readable: Whether what is kept of it could be read.
+    """
+
+    assessed: ParticipantAssessment
+    side: Side
+    readable: bool
+    _standings: dict[int, Standing] = field(default_factory=dict, init=False, repr=False)
+
+    def standing(self, lines: RegionPolicy) -> Standing:
+        """Return how it stands under some lines, which must not change; found once."""
+        found = self._standings.get(id(lines))
+        if found is None:
+            if len(self._standings) >= _MOST_STANDINGS:
+                self._standings.clear()
+            # Beside the lines that it names, so that no others can have their place.
+            found = self._standings[id(lines)] = _standing(self.side, lines)
+        return found
+
+
+def _standing(side: Side, lines: RegionPolicy) -> Standing:
+    pool = admission(side.age, lines)
+    at_home = pool if side.lines is lines else own_admission(side)
+    kind = (
+        id(side.lines),
+        pool,
+        at_home,
+        side.age.conflict,
+        side.age.probability_below(max(lines.adult_ages)) < _LIKELY,
+        side.age.informative_count == 0,
+        side.behaviour_known,
+        side.age.verified_live_years if lines.close_in_age_max_gap_years else None,
+    )
+    return Standing(lines, _own_bits(side, lines, at_home), pool, at_home, kind)
+
+
+def _own_bits(side: Side, lines: RegionPolicy, at_home: Admission) -> int:
+    """Return what forbids any pair of a participant, but for what it adds to its exposure."""
+    bits = 0
+    for code in held_reasons(side.kept.held_for):
+        bits |= block(code)
+    if at_home is Admission.BARRED:
+        bits |= block(ReasonCode.BELOW_MINIMUM_AGE)
+    refusals = conduct_refusals(lines, side.kept, own_pool=at_home, exposure=0.0)
+    if refusals:
+        own = conduct_refusals(side.lines, side.kept, own_pool=at_home, exposure=0.0)
+        for code in refusals:
+            if code is not ReasonCode.EXPOSURE_SPENT:
+                bits |= reroute(code if code in own else ReasonCode.POOLS_DIFFER)
+    return bits
+
+
 @dataclass(frozen=True, eq=False)
 class PoolFacts:
     """What is known of a pool, whatever the lines are.
 
     Attributes:
-        sides: Its members, as the rules see them.
+        members: Its members.
         risk: The risks of pairs.
         readable: Of each whether what is kept could be read, shape ``(n,)``.
         history_known: Of each whether the service's own counts are known.
@@ -63,7 +143,7 @@ class PoolFacts:
         acquaintances: What is between two members, by their places, the lower one first.
     """
 
-    sides: Sequence[Side]
+    members: Sequence[AssessedMember]
     risk: PoolRisk
     readable: Mask
     history_known: Mask
@@ -73,14 +153,14 @@ class PoolFacts:
 
     @cached_property
     def _acquainted(self) -> Bits:
-        size = len(self.sides)
+        size = len(self.members)
         return np.array(sorted(a * size + b for a, b in self.acquaintances), dtype=np.int64)
 
     def between(self, first: Places, second: Places) -> Iterator[tuple[int, Acquaintance]]:
         """Return what is between those of the pairs who know each other, by place."""
         if not self.acquaintances:
             return
-        size = len(self.sides)
+        size = len(self.members)
         keys = np.minimum(first, second) * size + np.maximum(first, second)
         places = np.searchsorted(self._acquainted, keys)
         places[places == self._acquainted.size] = 0
@@ -95,13 +175,13 @@ class PoolLines:
     def __init__(self, pool: PoolFacts, lines: RegionPolicy) -> None:
         self._pool = pool
         self._lines = lines
-        size = len(pool.sides)
+        size = len(pool.members)
         self._looked_at = np.zeros(size, dtype=np.bool_)
         self._own_bits: Bits = np.zeros(size, dtype=np.int64)
         self._kinds: Places = np.zeros(size, dtype=np.intp)
         self._own_most_exposure = np.zeros(size)
         self._examples: list[tuple[Side, Admission, Admission]] = []
-        self._known_kinds: dict[object, int] = {}
+        self._known_kinds: dict[Hashable, int] = {}
         self._forget_looked_up()
 
     def _forget_looked_up(self) -> None:
@@ -116,34 +196,25 @@ class PoolLines:
         unseen[first] = True
         unseen[second] = True
         unseen &= ~self._looked_at
+        places = np.flatnonzero(unseen)
+        found = [self._pool.members[place] for place in places.tolist()]
+        standings = [member.standing(self._lines) for member in found]
         before = len(self._examples)
-        below = self._pool.risk.below(max(self._lines.adult_ages))
-        for place in np.flatnonzero(unseen).tolist():
-            self._look_at_one(place, below.item(place))
+        self._kinds[places] = [
+            self._kind(member, standing) for member, standing in zip(found, standings, strict=True)
+        ]
+        self._own_bits[places] = [each.own_bits for each in standings]
+        self._own_most_exposure[places] = [each.side.lines.max_exposure_per_day for each in found]
         self._looked_at |= unseen
         if len(self._examples) > before:
             self._forget_looked_up()  # they stand by the number of kinds
 
-    def _look_at_one(self, place: int, below: float) -> None:
-        lines, side = self._lines, self._pool.sides[place]
-        pool_here = admission(side.age, lines)
-        at_home = pool_here if side.lines is lines else own_admission(side)
-        self._own_bits[place] = self._own(side, at_home)
-        self._own_most_exposure[place] = side.lines.max_exposure_per_day
-        kind = (
-            id(side.lines),
-            pool_here,
-            at_home,
-            side.age.conflict,
-            below < _LIKELY,
-            side.age.informative_count == 0,
-            side.behaviour_known,
-            side.age.verified_live_years if lines.close_in_age_max_gap_years else None,
-        )
-        number = self._known_kinds.setdefault(kind, len(self._examples))
+    def _kind(self, member: AssessedMember, standing: Standing) -> int:
+        """Return the number of a member's kind, and keep the first of each as an example."""
+        number = self._known_kinds.setdefault(standing.kind, len(self._examples))
         if number == len(self._examples):
-            self._examples.append((side, pool_here, at_home))
-        self._kinds[place] = number
+            self._examples.append((member.side, standing.admission, standing.own_admission))
+        return number
 
     def pairs(self, first: Places, second: Places, risk: RiskColumns) -> PairColumns:
         """Judge pairs of these risks, of members whose lines these are."""
@@ -166,21 +237,6 @@ class PoolLines:
         self._add_exposures(found, risk, first, second)
         self._add_thresholds(found, risk, close_in_age, first, second)
         return columns_of(found, allowed_as, risk, close_in_age)
-
-    def _own(self, side: Side, at_home: Admission) -> int:
-        """Return what forbids any pair of a participant, but for what it adds to its exposure."""
-        bits = 0
-        for code in held_reasons(side.kept.held_for):
-            bits |= block(code)
-        if at_home is Admission.BARRED:
-            bits |= block(ReasonCode.BELOW_MINIMUM_AGE)
-        refusals = conduct_refusals(self._lines, side.kept, own_pool=at_home, exposure=0.0)
-        if refusals:
-            own = conduct_refusals(side.lines, side.kept, own_pool=at_home, exposure=0.0)
-            for code in refusals:
-                if code is not ReasonCode.EXPOSURE_SPENT:
-                    bits |= reroute(code if code in own else ReasonCode.POOLS_DIFFER)
-        return bits
 
     def _by_kinds(self, first: Places, second: Places) -> tuple[Bits, Places]:
         """Return what the rules about pools find, and the reason to allow."""
@@ -207,11 +263,11 @@ class PoolLines:
 
     def _add_gaps(self, found: Bits, allowed_as: Places, first: Places, second: Places) -> None:
         """Add the pairs of minors whose ages may lie too far apart."""
-        lines, sides = self._lines, self._pool.sides
+        lines, members = self._lines, self._pool.members
         if not lines.minors_may_meet:
             return
         for pair in np.flatnonzero(allowed_as == PLACES[ReasonCode.MINORS_MEET]).tolist():
-            ages = sides[first[pair]].age, sides[second[pair]].age
+            ages = members[first[pair]].side.age, members[second[pair]].side.age
             too_wide = probability_gap_above(*ages, lines.minors_max_age_gap_years)
             if not too_wide <= lines.minors_max_probability_gap:
                 found[pair] |= reroute(ReasonCode.AGE_GAP_TOO_WIDE)

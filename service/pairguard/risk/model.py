@@ -76,7 +76,7 @@ class _Kept:
     def holds(self, participant: Participant, now: float) -> bool:
         """Return whether it is what a new assessment of the same content would be now."""
         if self.during is None:
-            self.during = _unchanged_during(participant, self.made_time)
+            self.during = assessed_alike_during(participant, self.made_time)
         first, last = self.during
         return first <= now <= last
 
@@ -326,10 +326,15 @@ class RiskModel:
         return pair_risk(minor_adult, harm, raw_score)
 
 
-def _unchanged_during(participant: Participant, made_time: float) -> tuple[float, float]:
-    """Return a first and a last time between which no moment of a participant's evidence changes.
+def assessed_alike_during(participant: Participant, made_time: float) -> tuple[float, float]:
+    """Return a first and a last time between which an assessment is the same, to the bit.
 
-    Around a time at which it was assessed; empty where that is too near to a change to tell.
+    No moment of the participant's evidence changes between them.
+
+    Args:
+        participant: Who was assessed.
+        made_time: When, seconds since 1970, which lies between the two; where that is too near to a
+            change to tell, no time does.
     """
     device_since = participant.device_since(made_time)
     times = [

@@ -16,16 +16,15 @@ from pairguard.v1 import assessment_pb2, journal_pb2
 # Beliefs are kept beside an assessment under these names.
 _WHOLE: Final = object()
 _SHORT: Final = object()
-_BYTES: Final = object()
 
 _BELIEF: Final = tag(journal_pb2.ParticipantRecord, "assessment")
 _AGES: Final = tag(journal_pb2.ParticipantRecord, "age_probabilities")
 
 
-def belief_record(
+def belief_bytes(
     age: AgeAssessment, adult_age: int, pool: Admission, *, whole: bool = True
-) -> journal_pb2.ParticipantRecord:
-    """Return a record of what was believed, to be copied and not to be changed.
+) -> bytes:
+    """Return what was believed, as fields of a ``ParticipantRecord``.
 
     Args:
         age: The belief.
@@ -34,28 +33,15 @@ def belief_record(
         whole: With the probability of each single year, which can be computed again.
     """
     asked, place = (adult_age, pool), _WHOLE if whole else _SHORT
-    kept: tuple[object, journal_pb2.ParticipantRecord] | None = age.conclusion(place)
-    if kept is not None and kept[0] == asked:
-        return kept[1]
-    record = journal_pb2.ParticipantRecord(
-        age_probabilities=age.probabilities.tolist() if whole else ()
-    )
-    _write(record.assessment, age, adult_age, pool)
-    age.conclude(place, (asked, record))
-    return record
-
-
-def belief_bytes(age: AgeAssessment, adult_age: int, pool: Admission) -> bytes:
-    """Return the whole of ``belief_record`` as bytes, fields of a ``ParticipantRecord``."""
-    asked = (adult_age, pool)
-    kept: tuple[object, bytes] | None = age.conclusion(_BYTES)
+    kept: tuple[object, bytes] | None = age.conclusion(place)
     if kept is not None and kept[0] == asked:
         return kept[1]
     belief = assessment_pb2.AgeAssessment()
     _write(belief, age, adult_age, pool)
     written = enclosed(_BELIEF, belief.SerializeToString())
-    written += enclosed(_AGES, age.probabilities.astype("<f4").tobytes())
-    age.conclude(_BYTES, (asked, written))
+    if whole:
+        written += enclosed(_AGES, age.probabilities.astype("<f4").tobytes())
+    age.conclude(place, (asked, written))
     return written
 
 

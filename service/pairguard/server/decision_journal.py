@@ -77,7 +77,7 @@ class DecisionJournal:
                 + between_bytes(known.state),
             )
 
-        position = self._records.write_bytes(
+        position = self._records.write(
             request,
             subject,
             decision_id=scored.decision_id,

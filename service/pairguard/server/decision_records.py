@@ -1,13 +1,12 @@
 """Records of decisions as they are written down, whatever was decided.
 
-Owns what stands in every record (what was asked, by whom, under which versions), the inputs of a
-participant, and that a record which cannot be written is counted and holds up no answer.
+Owns what stands in every record (what was asked, by whom, under which versions), and that a record
+which cannot be written is counted and holds up no answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from time import perf_counter
 from typing import Final, Protocol
 
@@ -15,13 +14,12 @@ from pairguard.errors import StoreUnavailable
 from pairguard.server.call_facts import calling
 from pairguard.server.current_hashing import CurrentHashing
 from pairguard.server.generation import Generation
-from pairguard.server.kept_participants import KeptParticipants, KnownParticipant
+from pairguard.server.kept_participants import KeptParticipants
 from pairguard.server.metrics import Metrics
 from pairguard.server.participant_writing import ParticipantWriting
-from pairguard.server.record_hashing import RecordHashing, add_kept
 from pairguard.server.response_conversion import set_time
 from pairguard.store.segments.framing import Position
-from pairguard.v1 import journal_pb2, pair_risk_service_pb2, participant_pb2
+from pairguard.v1 import journal_pb2, pair_risk_service_pb2
 
 DECISION_NOT_JOURNALED: Final = "DECISION_NOT_JOURNALED"
 """The decision could not be recorded: it is missing in the journal, and its exposure is counted by
@@ -70,41 +68,6 @@ class DecisionRecords:
         self._heads: dict[tuple[str, str, str, str], bytes] = {}
 
     def write(
-        self,
-        request: _Request,
-        fill: Callable[[journal_pb2.DecisionRecord, RecordHashing], None],
-        *,
-        decision_id: str,
-        decision_time: float,
-        generation: Generation,
-        received: float,
-    ) -> Position | None:
-        """Write a record down, its subject as a message; see ``write_bytes``.
-
-        Args:
-            request: What was asked.
-            fill: Adds what was decided, and on what.
-            decision_id: Id of the decision.
-            decision_time: When it was made, seconds since 1970.
-            generation: What judged.
-            received: ``perf_counter`` when the request came.
-        """
-
-        def subject(writing: ParticipantWriting) -> bytes:
-            record = journal_pb2.DecisionRecord()
-            fill(record, writing.hashing)
-            return record.SerializeToString()
-
-        return self.write_bytes(
-            request,
-            subject,
-            decision_id=decision_id,
-            decision_time=decision_time,
-            generation=generation,
-            received=received,
-        )
-
-    def write_bytes(
         self,
         request: _Request,
         subject: Callable[[ParticipantWriting], bytes],
@@ -160,27 +123,3 @@ class DecisionRecords:
                 self._heads.clear()
             self._heads[of] = head
         return head
-
-
-def write_inputs(
-    sent: participant_pb2.Participant,
-    known: KnownParticipant,
-    *,
-    into: journal_pb2.ParticipantRecord,
-) -> None:
-    """Write what was known of a participant.
-
-    Args:
-        sent: What was sent, fit to be kept.
-        known: All that is known.
-        into: Where to.
-    """
-    kept = known.kept_evidence
-    into.participant.CopyFrom(sent)
-    add_kept(into.participant, known.summary.signals, [_message_of(each.content) for each in kept])
-    into.linked_evidence_ids.extend([each.evidence.hex() for each in kept if not each.own])
-
-
-@lru_cache(maxsize=4_096)
-def _message_of(content: bytes) -> participant_pb2.AgeEvidence:
-    return participant_pb2.AgeEvidence.FromString(content)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 from pairguard.errors import StoreUnavailable
 from pairguard.history.kept_evidence import KeptItem
@@ -88,6 +87,18 @@ class ReadParticipant:
     recent: Amounts | None
 
 
+class Fetched(NamedTuple):
+    """What was found of a participant, as it is kept.
+
+    Attributes:
+        recent: What this process decided and the store does not count yet.
+        kept: Its rows and holds; None: they cannot be read.
+    """
+
+    recent: Amounts | None
+    kept: KeptParticipant | None
+
+
 class KeptParticipants:
     """Reads what is kept.
 
@@ -150,31 +161,46 @@ class KeptParticipants:
             return KnownPair(unread_a.known, unread_b.known, state)
         return KnownPair(read_a.known, read_b.known, state)
 
-    def read_each(
-        self, participants: Sequence[Participant], now: float
-    ) -> list[ReadParticipant | None]:
-        """Return many participants with what is kept, in one trip; None: it cannot be read.
+    def fetch_each(self, ids: Sequence[tuple[bytes, ...]], now: float) -> list[Fetched]:
+        """Return what is kept of many participants, in one trip.
 
         Where some cannot be read because what is kept of them is damaged, the others are read in
         halves, within a bounded number of trips.
+
+        Args:
+            ids: Hashes of the ids of each, under all keys.
+            now: Seconds since 1970.
         """
+        # Before the store: what is imported between the two counts twice then, and never not.
+        recent = [self._recent.of(each) for each in ids]
+        return [*map(Fetched, recent, self._kept_of_each(ids, now))]
+
+    def put_together(
+        self,
+        participant: Participant,
+        ids: Sequence[str],
+        all_ids: tuple[bytes, ...],
+        fetched: Fetched,
+        now: float,
+    ) -> ReadParticipant | None:
+        """Return a participant with what was fetched; None: that cannot be read.
+
+        Args:
+            participant: As sent; its ids are not looked at.
+            ids: They.
+            all_ids: Hashes of them under all keys.
+            fetched: What is kept.
+            now: Seconds since 1970.
+        """
+        if fetched.kept is None:
+            return None
+        recent, own = fetched.recent, all_ids[: len(ids)]
         try:
-            keys = self.keys
+            return _put_together(
+                participant, own, all_ids, recent, fetched.kept, keys=self.keys, now=now
+            )
         except StoreUnavailable:
-            return [None] * len(participants)
-        raw = [(each.participant_id, *each.linked_ids) for each in participants]
-        hashed = [keys.hashes(ids) for ids in raw]
-        recent = [self._recent.of(ids) for ids in hashed]
-        found: list[ReadParticipant | None] = []
-        for participant, all_ids, amounts, kept in zip(
-            participants, hashed, recent, self._kept_of_each(hashed, now), strict=True
-        ):
-            read = None
-            if kept is not None:
-                with suppress(StoreUnavailable):
-                    read = _put_together(participant, all_ids, amounts, kept, keys=keys, now=now)
-            found.append(read)
-        return found
+            return None
 
     def _kept_of_each(
         self, hashed: Sequence[Sequence[bytes]], now: float
@@ -218,9 +244,11 @@ class KeptParticipants:
         # Before the store: what is imported between the two counts twice then, and never not.
         recent = [self._recent.of(ids) for ids in hashed]
         return [
-            _put_together(participant, all_ids, amounts, kept, keys=keys, now=now)
-            for participant, all_ids, amounts, kept in zip(
-                participants, hashed, recent, self._store.read(hashed, now=now), strict=True
+            _put_together(
+                participant, all_ids[: len(ids)], all_ids, amounts, kept, keys=keys, now=now
+            )
+            for participant, ids, all_ids, amounts, kept in zip(
+                participants, raw, hashed, recent, self._store.read(hashed, now=now), strict=True
             )
         ]
 
@@ -277,6 +305,7 @@ def between(a: ReadParticipant, b: ReadParticipant, now: float) -> tuple[bool, f
 
 def _put_together(
     participant: Participant,
+    ids: tuple[bytes, ...],
     all_ids: tuple[bytes, ...],
     recent: Amounts | None,
     kept: KeptParticipant,
@@ -290,7 +319,6 @@ def _put_together(
         StoreUnavailable: That is damaged.
     """
     summary = summary_of(kept.rows, now)
-    ids = all_ids[: 1 + len(participant.linked_ids)]
     if summary is NOTHING_KEPT:
         return ReadParticipant(KnownParticipant(participant, ids, kept.holds), all_ids, recent)
     evidence = participant.age_evidence
@@ -320,7 +348,12 @@ def summary_of(rows: tuple[bytes, ...], now: float) -> Summary:
     Raises:
         StoreUnavailable: A row is damaged, which is as good as unread.
     """
-    return _summary_of_minute(rows, int(now // _MINUTE)) if rows else NOTHING_KEPT
+    return _summary_of_minute(rows, minute_of(now)) if rows else NOTHING_KEPT
+
+
+def minute_of(now: float) -> int:
+    """Return the minute, since 1970, in which a summary says the same at any time."""
+    return int(now // _MINUTE)
 
 
 def open_chats_of(rows: tuple[bytes, ...], now: float) -> tuple[OpenChat, ...]:

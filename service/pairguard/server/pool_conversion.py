@@ -16,7 +16,7 @@ import numpy as np
 from pairguard.risk.participant import Participant
 from pairguard.risk.pool_harm import Places
 from pairguard.server.field_limits import TOO_LONG, too_long
-from pairguard.server.pool_memory import PoolMemory, Remembered
+from pairguard.server.pool_memory import PoolMemory, PoolPerson, not_remembered
 from pairguard.server.request_conversion import check_context, read_participant
 from pairguard.server.violations import NOT_FINITE, REQUIRED, RefusedItem, Violations
 from pairguard.v1 import pair_risk_service_pb2, participant_pb2
@@ -26,6 +26,8 @@ MAX_POOL: Final = 2_000
 MAX_PAIRS: Final = 500_000
 
 _MOST_NAMED: Final = 10
+_NOBODY: Final = PoolPerson(("",), not_remembered(Participant(""), 0.0))
+"""Stands for whoever was not sent, which refuses the request or the candidate."""
 _SHARED_ID: Final = "must share no id, own or linked, with another participant of the request"
 
 
@@ -35,15 +37,13 @@ class CandidateCall:
 
     Attributes:
         index: Place in the request's ``candidates``.
-        participant: Who.
+        person: Who.
         affinity: As sent; None: none was.
-        remembered: What is remembered of the participant's message.
     """
 
     index: int
-    participant: Participant
+    person: PoolPerson
     affinity: float | None
-    remembered: Remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,13 @@ class RankCandidatesCall:
 
     Attributes:
         seeker: Who looks for a partner.
-        seeker_remembered: What is remembered of its message.
         candidates: Those who can be judged, in the order of the request.
         invalid: Those who cannot, by their place in the request's ``candidates``.
         request_id: The caller's id of the request; "": none.
         max_results: Most candidates to return; None: all.
     """
 
-    seeker: Participant
-    seeker_remembered: Remembered
+    seeker: PoolPerson
     candidates: tuple[CandidateCall, ...]
     invalid: tuple[tuple[int, RefusedItem], ...]
     request_id: str
@@ -77,7 +75,7 @@ class ScorePairsCall:
         second: Place of the other.
     """
 
-    participants: tuple[Participant, ...]
+    participants: tuple[PoolPerson, ...]
     first: Places
     second: Places
 
@@ -98,10 +96,9 @@ def read_rank_candidates(
         InvalidInput: With every violation found but those of single candidates.
     """
     violations, memory = Violations(), memory or PoolMemory()
-    seeker = Participant("")
-    seeker_remembered = Remembered(seeker, now, 0)
+    seeker = _NOBODY
     if request.HasField("seeker"):
-        seeker, seeker_remembered = _remembered(request.seeker, "seeker", now, violations, memory)
+        seeker = _person(request.seeker, "seeker", now, violations, memory)
     else:
         violations.add("seeker", REQUIRED)
     if not 1 <= len(request.candidates) <= MAX_CANDIDATES:
@@ -113,67 +110,61 @@ def read_rank_candidates(
     if not 0 <= request.max_results <= MAX_CANDIDATES:
         violations.add("max_results", f"must be 0-{MAX_CANDIDATES:,}")
     violations.refuse_if_any()
-    seen = {seeker.participant_id, *seeker.linked_ids}
+    seen = set(seeker.ids)
     candidates: list[CandidateCall] = []
     invalid: list[tuple[int, RefusedItem]] = []
     for index, message in enumerate(request.candidates):
-        read = _read_candidate(index, message, now, seen, memory)
-        if isinstance(read, RefusedItem):
-            invalid.append((index, read))
+        violations = Violations()
+        read = _read_candidate(index, message, violations, seen, now=now, memory=memory)
+        if len(violations):
+            invalid.append((index, violations.refused_item()))
         else:
             candidates.append(read)
     return RankCandidatesCall(
-        seeker,
-        seeker_remembered,
-        tuple(candidates),
-        tuple(invalid),
-        request.request_id,
-        request.max_results or None,
+        seeker, tuple(candidates), tuple(invalid), request.request_id, request.max_results or None
     )
 
 
 def _read_candidate(
     index: int,
     message: pair_risk_service_pb2.Candidate,
-    now: float,
+    violations: Violations,
     seen: set[str],
+    *,
+    now: float,
     memory: PoolMemory,
-) -> CandidateCall | RefusedItem:
-    violations = Violations()
-    affinity = message.affinity if message.HasField("affinity") else None
-    participant = Participant("")
-    remembered = Remembered(participant, now, 0)
+) -> CandidateCall:
+    person, affinity = _NOBODY, None
     if message.HasField("participant"):
-        participant, remembered = _remembered(
-            message.participant, "participant", now, violations, memory
-        )
-        if _takes_seen_id(participant, seen):
+        person = _person(message.participant, "participant", now, violations, memory)
+        if _takes_seen_id(person.ids, seen):
             violations.add("participant.participant_id", _SHARED_ID)
     else:
         violations.add("participant", REQUIRED)
-    if affinity is not None and not isfinite(affinity):
-        violations.add("affinity", NOT_FINITE)
-    if len(violations):
-        return violations.refused_item()
-    return CandidateCall(index, participant, affinity, remembered)
+    if message.HasField("affinity"):
+        affinity = message.affinity
+        if not isfinite(affinity):
+            violations.add("affinity", NOT_FINITE)
+    return CandidateCall(index, person, affinity)
 
 
-def _remembered(
+def _person(
     message: participant_pb2.Participant,
     place: str,
     now: float,
     violations: Violations,
     memory: PoolMemory,
-) -> tuple[Participant, Remembered]:
-    """Return a participant, read or remembered, and what is remembered of its message."""
+) -> PoolPerson:
+    """Return a participant, read or remembered."""
+    ids = (message.participant_id, *message.linked_ids)
     content, remembered = memory.find(message, now)
-    if remembered is not None:
-        return remembered.named(message), remembered
-    before = len(violations)
-    participant = read_participant(message, place, now=now, violations=violations)
-    if len(violations) > before:
-        return participant, Remembered(participant, now, 0)
-    return participant, memory.keep(content, message, participant, now)
+    if remembered is None:
+        before = len(violations)
+        participant = read_participant(message, place, now=now, violations=violations)
+        if len(violations) > before:
+            return PoolPerson(ids, not_remembered(participant, now))
+        remembered = memory.keep(content, message, participant, now)
+    return PoolPerson(ids, remembered)
 
 
 def read_score_pairs(
@@ -192,14 +183,16 @@ def read_score_pairs(
         check_context(request.context, violations)
     first, second = _selected(request, violations)
     violations.refuse_if_any()
-    participants: list[Participant] = []
+    participants: list[PoolPerson] = []
     seen: set[str] = set()
     for index, message in enumerate(request.participants):
         place = f"participants[{index}]"
         participant = read_participant(message, place, now=now, violations=violations)
-        if _takes_seen_id(participant, seen):
+        ids = (message.participant_id, *message.linked_ids)
+        if _takes_seen_id(ids, seen):
             violations.add(f"{place}.participant_id", _SHARED_ID)
-        participants.append(participant)
+        # All of a large pool would drive out whoever is ranked again and again.
+        participants.append(PoolPerson(ids, not_remembered(participant, now)))
     violations.refuse_if_any()
     return ScorePairsCall(tuple(participants), first, second)
 
@@ -242,9 +235,8 @@ def _check_places(places: Places, field: str, count: int, violations: Violations
         violations.add(f"{field}[{place}]", "must be the place of a participant, from 0")
 
 
-def _takes_seen_id(participant: Participant, seen: set[str]) -> bool:
+def _takes_seen_id(ids: Sequence[str], seen: set[str]) -> bool:
     """Return whether somebody before had one of the ids, and take note of all of them."""
-    ids: Sequence[str] = (participant.participant_id, *participant.linked_ids)
-    shares = not seen.isdisjoint(each for each in ids if each)
+    shares = not seen.isdisjoint([each for each in ids if each])
     seen.update(ids)
     return shares

@@ -1,17 +1,19 @@
-"""What is remembered of those who are proposed again: how their message was read and is recorded.
+"""What is remembered of those who are proposed again: how their message was read, and their seat.
 
 Owns the memory, its bound, and for how long a reading holds. It must not know what is read or
-written. Whoever waits for a partner is proposed again and again with the same message; to read it
-and to make it fit to be kept costs more than all that is judged.
+judged. Whoever waits for a partner is proposed again and again with the same message; to read it,
+to put it together with what is kept and to make it fit to be recorded costs more than all that is
+judged.
 
 Nothing here tells who somebody is: a message is found by 16 bytes that a key of this process makes
-of it, a reading is kept without ids, and a record holds the hashes that the journal holds.
+of it, a reading is kept without ids, and a seat holds the hashes that the store holds.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,7 +21,8 @@ from typing import Final
 
 from pairguard.age.recent import Recent
 from pairguard.risk.participant import Participant
-from pairguard.server.record_hashing import RecordHashing
+from pairguard.server.pool_seat import Seat
+from pairguard.store.identity import IdentityKeys
 from pairguard.v1 import participant_pb2
 
 _KEPT_BYTES: Final = 6_000_000
@@ -30,7 +33,7 @@ _TIMES_LONGER: Final = 10
 _DAY_SECONDS: Final = 86_400
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Remembered:
     """What came of one message.
 
@@ -38,42 +41,40 @@ class Remembered:
         reading: The participant, without ids.
         read_time: When it was read, seconds since 1970.
         year: The calendar year then, which birth years are checked against.
-        record: How it is recorded and by what that was made; None: it has not been yet.
+        seat: The last seat that was made of it; None: none that could be taken again.
     """
 
     reading: Participant
     read_time: float
     year: int
-    record: tuple[RecordHashing, participant_pb2.Participant] | None = None
+    seat: Seat | None = None
+    _hashes: tuple[IdentityKeys, tuple[bytes, ...]] | None = None
 
-    def named(self, message: participant_pb2.Participant) -> Participant:
-        """Return the participant that a message is of."""
-        reading = self.reading
-        return Participant(
-            participant_id=message.participant_id,
-            linked_ids=tuple(message.linked_ids),
-            age_evidence=reading.age_evidence,
-            signals=reading.signals,
-            attributes=reading.attributes,
-            interests=reading.interests,
-            region=reading.region,
-            language=reading.language,
-            entry_path=reading.entry_path,
-        )
+    def hashes(self, ids: Sequence[str], keys: IdentityKeys) -> tuple[bytes, ...]:
+        """Return the hashes of the ids in the message, under all keys."""
+        hashes = self._hashes  # read once: another thread may write it
+        if hashes is None or hashes[0] is not keys:
+            self._hashes = hashes = keys, keys.hashes(ids)
+        return hashes[1]
 
-    def recorded(
-        self, message: participant_pb2.Participant, hashing: RecordHashing
-    ) -> participant_pb2.Participant:
-        """Return what may be kept of the message alone, to be copied and not to be changed.
 
-        Args:
-            message: What was sent.
-            hashing: What makes it fit to be kept.
-        """
-        record = self.record  # read once: another thread may write it
-        if record is None or record[0] is not hashing:
-            self.record = record = hashing, hashing.participant(message)
-        return record[1]
+@dataclass(frozen=True, slots=True)
+class PoolPerson:
+    """One of a pool as it was sent.
+
+    Attributes:
+        ids: Its own id and the linked ones, in the order of the message.
+        remembered: What is remembered of the message, the ids in it among all else.
+    """
+
+    ids: tuple[str, ...]
+    remembered: Remembered
+
+    @property
+    def named(self) -> Participant:
+        """The participant with its ids."""
+        own, *linked = self.ids
+        return replace(self.remembered.reading, participant_id=own, linked_ids=tuple(linked))
 
 
 class PoolMemory:
@@ -120,6 +121,11 @@ class PoolMemory:
         size = _SIZE_BYTES + _TIMES_LONGER * message.ByteSize()
         self._recent.keep(content, remembered, size_bytes=size, now=now)
         return remembered
+
+
+def not_remembered(read: Participant, now: float) -> Remembered:
+    """Return what is made of a message that is read once; its participant may have ids."""
+    return Remembered(read, now, _year(now))
 
 
 @lru_cache(maxsize=8)

@@ -1,37 +1,53 @@
 """How the pairs of a pool are scored: read what is kept of all in one trip, judge by columns.
 
-Owns that order, and that what cannot be read makes the answer more cautious. Nothing is written
-and nobody is held here. A pair is judged as ``ScorePair`` judges it at the same time: where what is
-kept of one of the two cannot be read, that of the other is not looked at either.
+Owns that order, who is seated anew, and that what cannot be read makes the answer more cautious.
+Nothing is written and nobody is held here. A pair is judged as ``ScorePair`` judges it at the same
+time: where what is kept of one of the two cannot be read, that of the other is not looked at
+either.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from pairguard.history.acquaintance import may_name, possibly_acquainted
-from pairguard.history.contacts import PREFIX_BYTES
+from pairguard.errors import StoreUnavailable
+from pairguard.history.acquaintance import possibly_acquainted, possibly_acquainted_with
+from pairguard.policy.judgement import Judge
 from pairguard.policy.pair_columns import PairColumns
-from pairguard.policy.pool_judgement import PoolJudgement, PoolMember
+from pairguard.policy.pool_judgement import PoolJudgement, PoolMember, assess_members
 from pairguard.policy.pool_lines import Acquaintance
 from pairguard.policy.state import StoredState
 from pairguard.risk.model import ParticipantAssessment
-from pairguard.risk.participant import Participant
 from pairguard.risk.pool_harm import Places
 from pairguard.server.generation import Generation, GenerationSlot
 from pairguard.server.kept_participants import (
+    Fetched,
     KeptParticipants,
     KnownPair,
     KnownParticipant,
     ReadParticipant,
     between,
+    minute_of,
 )
 from pairguard.server.metrics import Metrics
+from pairguard.server.pool_memory import PoolPerson
+from pairguard.server.pool_seat import Seat, SeatBasis
+from pairguard.store.identity import IdentityKeys
 
 _Acquaintances = dict[tuple[int, int], Acquaintance]
+
+
+class _Found(NamedTuple):
+    """One of a pool, the hashes of its ids, and what is kept under them."""
+
+    person: PoolPerson
+    hashed: tuple[bytes, ...]
+    fetched: Fetched
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,22 +57,27 @@ class ReadPool:
     Attributes:
         generation: What judges.
         now: The time of all judgements, seconds since 1970.
-        known: Each participant with what is kept, or as sent where that cannot be read.
-        readable: Of each whether it could be read.
+        people: The participants, as they were sent.
+        seats: Each of them with what is kept, or as sent where that cannot be read.
         judgement: What judges its pairs.
     """
 
     generation: Generation
     now: float
-    known: tuple[KnownParticipant, ...]
-    readable: tuple[bool, ...]
+    people: Sequence[PoolPerson]
+    seats: Sequence[Seat]
     judgement: PoolJudgement
     _as_sent: Places
 
+    @property
+    def readable(self) -> list[bool]:
+        """Of each participant whether what is kept of it could be read."""
+        return [seat.member.readable for seat in self.seats]
+
     def pairs(self, first: Places, second: Places) -> PairColumns:
         """Judge pairs of places in the pool."""
-        if not all(self.readable):
-            readable = np.array(self.readable)
+        readable = np.array(self.readable)
+        if not readable.all():
             both = readable[first] & readable[second]
             first = np.where(both, first, self._as_sent[first])
             second = np.where(both, second, self._as_sent[second])
@@ -64,7 +85,7 @@ class ReadPool:
 
     def known_pair(self, first: int, second: int) -> KnownPair | None:
         """Return two of the pool as one pair; None: what is kept of one could not be read."""
-        if not (self.readable[first] and self.readable[second]):
+        if not (self.seats[first].member.readable and self.seats[second].member.readable):
             return None
         sides = self.judgement.sides
         acquaintance = self.judgement.acquaintance(first, second)
@@ -74,12 +95,18 @@ class ReadPool:
             personal_block=acquaintance.personal_block,
             seconds_since_last_met=acquaintance.seconds_since_last_met,
         )
-        return KnownPair(self.known[first], self.known[second], state)
+        return KnownPair(self._named(first), self._named(second), state)
+
+    def _named(self, place: int) -> KnownParticipant:
+        """Return what is known of a participant with its ids, which are not remembered."""
+        known, (own, *linked) = self.seats[place].known, self.people[place].ids
+        named = replace(known.participant, participant_id=own, linked_ids=tuple(linked))
+        return replace(known, participant=named)
 
     @property
     def assessed(self) -> list[ParticipantAssessment]:
         """What is believed of each participant."""
-        return self.judgement.assessed[: len(self.known)]
+        return self.judgement.assessed[: len(self.seats)]
 
     @property
     def unknown_names(self) -> list[str]:
@@ -109,12 +136,13 @@ class PoolScoring:
         self._kept = kept
         self._metrics = metrics
         self._clock = clock
+        self._basis: SeatBasis | None = None
 
-    def read(self, participants: Sequence[Participant], *, around: int | None = None) -> ReadPool:
+    def read(self, people: Sequence[PoolPerson], *, around: int | None = None) -> ReadPool:
         """Read and assess a pool.
 
         Args:
-            participants: The pool, no id twice.
+            people: The pool, no id twice.
             around: The place of the only participant whose pairs with the others will be asked
                 for; None: any may be.
 
@@ -122,60 +150,92 @@ class PoolScoring:
             BundleRefused: No bundle is loaded yet.
         """
         generation = self._generations.current
+        judge = generation.judge
         now = self._clock()
-        reads = self._kept.read_each(participants, now)
-        acquaintances = self._acquaintances(reads, around, now)
-        readable = tuple([read is not None for read in reads])
-        if not all(readable):
-            self._metrics.count_store_error("read")
-        members, known = [], []
-        for read, participant in zip(reads, participants, strict=True):
-            used = self._kept.unread(participant) if read is None else read
-            known.append(used.known)
-            members.append(self._member(used, readable=read is not None))
+        seats = self._seats(people, judge, now)
+        unreadable = [not seat.member.readable for seat in seats]
+        members = [seat.member for seat in seats]
         as_sent = np.arange(len(members))
-        if any(readable) and not all(readable):
-            for place, participant in enumerate(participants):
-                if readable[place]:
-                    as_sent[place] = len(members)
-                    members.append(self._member(self._kept.unread(participant), readable=False))
-        judgement = PoolJudgement(generation.judge, members, now=now, acquaintances=acquaintances)
-        return ReadPool(generation, now, tuple(known), readable, judgement, as_sent)
+        if any(unreadable):
+            self._metrics.count_store_error("read")
+            readable = [place for place, is_not in enumerate(unreadable) if not is_not]
+            as_sent[readable] = np.arange(len(members), len(members) + len(readable))
+            further = [self._unread(people[place]) for place in readable]
+            members += assess_members(judge, [member for _, member in further], now=now)
+        judgement = PoolJudgement(judge, members, acquaintances=_acquaintances(seats, around, now))
+        return ReadPool(generation, now, people, seats, judgement, as_sent)
 
-    def _member(self, read: ReadParticipant, *, readable: bool) -> PoolMember:
-        return PoolMember(read.known.participant, self._kept.state(read), readable)
+    def _seats(self, people: Sequence[PoolPerson], judge: Judge, now: float) -> list[Seat]:
+        """Return the seat of each, the last one where it still holds."""
+        try:
+            keys = self._kept.keys
+        except StoreUnavailable:
+            found = [_Found(each, (), Fetched(None, None)) for each in people]
+            return self._new_seats(found, judge, None, now)
+        basis = self._current_basis(judge, keys, now)
+        hashed = [each.remembered.hashes(each.ids, keys) for each in people]
+        fetched = self._kept.fetch_each(hashed, now)
+        seats: list[Seat | None] = []
+        for person, each in zip(people, fetched, strict=True):
+            seat = person.remembered.seat
+            seats.append(seat if seat is not None and seat.holds(basis, each, now) else None)
+        missing = [place for place, seat in enumerate(seats) if seat is None]
+        found = [_Found(people[place], hashed[place], fetched[place]) for place in missing]
+        for place, seat in zip(missing, self._new_seats(found, judge, basis, now), strict=True):
+            seats[place] = seat
+            if seat.basis is not None:
+                people[place].remembered.seat = seat
+        return [seat for seat in seats if seat is not None]
 
-    def _acquaintances(
-        self, reads: list[ReadParticipant | None], around: int | None, now: float
-    ) -> _Acquaintances:
-        """Return what is between each two who may know each other."""
-        found: _Acquaintances = {}
-        for place, other in sorted(_possible(reads, around)):
-            one, two = reads[place], reads[other]
-            if one is None or two is None:
-                continue
-            blocked, since = between(one, two, now)
-            if blocked or since is not None:
-                found[place, other] = Acquaintance(blocked, since)
-        return found
+    def _current_basis(self, judge: Judge, keys: IdentityKeys, now: float) -> SeatBasis:
+        current = SeatBasis(weakref.ref(judge), keys, minute_of(now), self._kept.chats_are_reported)
+        last = self._basis
+        if last == current:  # that one is what most seats rest on
+            return last
+        self._basis = current
+        return current
+
+    def _new_seats(
+        self, found: Sequence[_Found], judge: Judge, basis: SeatBasis | None, now: float
+    ) -> list[Seat]:
+        """Put people together with what is kept, and assess them."""
+        read = [self._put_together(each, now) for each in found]
+        members = assess_members(judge, [member for _, member in read], now=now)
+        return [
+            Seat(known, member, basis if member.readable else None, each.fetched, now)
+            for (known, _), member, each in zip(read, members, found, strict=True)
+        ]
+
+    def _put_together(self, found: _Found, now: float) -> tuple[ReadParticipant, PoolMember]:
+        person, hashed, fetched = found
+        reading = person.remembered.reading
+        read = self._kept.put_together(reading, person.ids, hashed, fetched, now)
+        if read is None:
+            return self._unread(person)
+        return read, PoolMember(read.known.participant, self._kept.state(read))
+
+    def _unread(self, person: PoolPerson) -> tuple[ReadParticipant, PoolMember]:
+        read = self._kept.unread(person.named)
+        return read, PoolMember(read.known.participant, self._kept.state(read), readable=False)
 
 
-def _possible(reads: list[ReadParticipant | None], around: int | None) -> set[tuple[int, int]]:
+def _acquaintances(seats: Sequence[Seat], around: int | None, now: float) -> _Acquaintances:
+    """Return what is between each two who may know each other."""
+    rows = [seat.known.rows if seat.member.readable else () for seat in seats]
+    ids = [seat.read.all_ids if seat.member.readable else () for seat in seats]
     if around is None:
-        rows = [() if read is None else read.known.rows for read in reads]
-        ids = [() if read is None else read.all_ids for read in reads]
-        return possibly_acquainted(rows, ids)
-    centre = reads[around]
-    if centre is None:
-        return set()
-    here = [each[:PREFIX_BYTES] for each in centre.all_ids]
-    return {
-        (min(around, place), max(around, place))
-        for place, read in enumerate(reads)
-        if place != around
-        and read is not None
-        and (
-            may_name(read.known.rows, here)
-            or may_name(centre.known.rows, [each[:PREFIX_BYTES] for each in read.all_ids])
-        )
-    }
+        possible = sorted(possibly_acquainted(rows, ids))
+    else:
+        possible = [
+            (min(around, place), max(around, place))
+            for place in possibly_acquainted_with(around, rows, ids)
+        ]
+    found: _Acquaintances = {}
+    for place, other in possible:
+        one, two = seats[place], seats[other]
+        if not (one.member.readable and two.member.readable):
+            continue
+        blocked, since = between(one.read, two.read, now)
+        if blocked or since is not None:
+            found[place, other] = Acquaintance(blocked, since)
+    return found

@@ -93,7 +93,7 @@ class RankCandidates:
     ) -> tuple[RankCandidatesResponse, Ranking]:
         ranking = self._ranking.rank(call.seeker, call.candidates, max_results=call.max_results)
         response = ranking_response(ranking, call.invalid)
-        if not self._journal.keep(request, call, ranking, received=received):
+        if not self._journal.keep(request, ranking, received=received):
             degrade(response, DECISION_NOT_JOURNALED)
         self._observe(call, ranking, tuple(response.degradations))
         self._show(ranking)
@@ -142,7 +142,8 @@ class RankCandidates:
         metrics.observe_ranking(
             ranking.columns, offered=len(ranking.offered), invalid=len(call.invalid)
         )
-        metrics.count_evidence((call.seeker, *(each.participant for each in call.candidates)))
+        people = [call.seeker, *[each.person for each in call.candidates]]
+        metrics.count_evidence([each.remembered.reading for each in people])
         metrics.count_unknown_signals(ranking.pool.assessed)
         metrics.count_degradations(degradations)
 

@@ -23,10 +23,10 @@ from pairguard.policy.pools import Side
 from pairguard.policy.reasons import ReasonCode
 from pairguard.policy.regions import joined_edges
 from pairguard.policy.standing import own_refusals
-from pairguard.risk.participant import Participant
 from pairguard.server.decision_ids import new_ranking_id
 from pairguard.server.model_certificate import CERTIFICATE_NOT_USABLE
 from pairguard.server.pool_conversion import CandidateCall
+from pairguard.server.pool_memory import PoolPerson
 from pairguard.server.pool_scoring import PoolScoring, ReadPool
 from pairguard.server.scoring import HARM_MODEL_UNAVAILABLE, STORE_UNAVAILABLE
 
@@ -94,7 +94,7 @@ class CandidateRanking:
 
     def rank(
         self,
-        seeker: Participant,
+        seeker: PoolPerson,
         candidates: tuple[CandidateCall, ...],
         *,
         max_results: int | None = None,
@@ -109,9 +109,7 @@ class CandidateRanking:
         Raises:
             BundleRefused: No bundle is loaded yet.
         """
-        pool = self._scoring.read(
-            [seeker, *(each.participant for each in candidates)], around=_SEEKER
-        )
+        pool = self._scoring.read([seeker, *[each.person for each in candidates]], around=_SEEKER)
         others = np.arange(1, len(candidates) + 1)
         columns = pool.pairs(np.zeros_like(others), others)
         bands = self._bands(pool, columns)
@@ -171,7 +169,7 @@ def _seeker_reasons(pool: ReadPool) -> tuple[ReasonCode, ...]:
 
 def _seeker_plan(pool: ReadPool) -> CheckPlan | None:
     """Return what the seeker is asked for, which no candidate has any part in."""
-    side, seeker = pool.judgement.sides[_SEEKER], pool.known[_SEEKER].participant
+    side, seeker = pool.judgement.sides[_SEEKER], pool.seats[_SEEKER].known.participant
     plan = pool.generation.judge.planner.plan(seeker.located_region, side.age)
     # Whoever is held for more than an age is not asked: no check would end that hold.
     if plan.admission not in (Admission.UNKNOWN, Admission.BARRED):

@@ -47,7 +47,7 @@ def warm_up(judge: Judge, *, now: float) -> None:
         other = people[place - 1]
         judge.judge_pair(participant, other, now=now, state=StoredState())
     members = [PoolMember(participant, NOTHING_KEPT) for participant in people]
-    pool = PoolJudgement(judge, members, now=now, acquaintances={})
+    pool = PoolJudgement.of(judge, members, now=now, acquaintances={})
     first, second = np.triu_indices(len(people), 1)
     pool.pairs(first, second)
 

@@ -60,13 +60,6 @@ def counts_bytes(kept: KeptState) -> bytes:
     return enclosed(_COUNTS, _counts(kept))
 
 
-def write_counts(message: journal_pb2.KeptCounts, kept: KeptState) -> None:
-    """Write what is kept of one participant."""
-    message.SetInParent()
-    if kept is not NOTHING_KEPT:
-        message.MergeFromString(_counts(kept))
-
-
 def _counts(kept: KeptState) -> bytes:
     others = journal_pb2.KeptCounts(
         chats_counted=kept.chats_counted,

@@ -100,8 +100,9 @@ def test_those_who_are_as_in_the_training_are_left_in_peace(tmp_path: Path) -> N
     with watching(tmp_path, document) as (server, _):
         like_the_reference(server, 150)
 
-        assert drift(server, "counted", unit="participant") == 300
-        assert drift(server, "counted", unit="pair") == 150
+        # Places are a million: two of 300 share one in 4 of 100 runs, four pairs of them never.
+        assert 297 <= drift(server, "counted", unit="participant") <= 300
+        assert 148 <= drift(server, "counted", unit="pair") <= 150
         for verdict in ("small", "moderate", "large"):
             for window in ("hour", "day"):
                 assert drift(server, "variables", window, verdict=verdict) == 0

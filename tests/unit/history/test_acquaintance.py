@@ -5,9 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairguard.history.acquaintance import may_name, possibly_acquainted
+from pairguard.history.acquaintance import possibly_acquainted, possibly_acquainted_with
 from pairguard.history.changes import Blocked, Change, ChatStarted
-from pairguard.history.contacts import PREFIX_BYTES
 from pairguard.history.row import Row
 from pairguard.history.summary import blocks, last_met, may_block, may_have_met
 
@@ -54,16 +53,18 @@ def test_those_who_know_each_other_are_found(happened: list[tuple[int, int, str]
         )
     }
     assert known <= found
-    for a, b in known:
-        assert any(
-            may_name(written[one], [each[:PREFIX_BYTES] for each in PEOPLE[two]])
-            for one, two in ((a, b), (b, a))
-        )
+    for one in range(6):
+        of_one = possibly_acquainted_with(one, written, PEOPLE)
+        assert {(min(one, each), max(one, each)) for each in of_one} >= {
+            pair for pair in known if one in pair
+        }
+        assert one not in of_one
     assert found <= {(min(a, b), max(a, b)) for a, b, _ in happened}
 
 
 def test_a_pool_of_whom_nothing_is_kept_knows_nobody() -> None:
     assert possibly_acquainted([(), ()], PEOPLE[:2]) == set()
+    assert possibly_acquainted_with(0, [(), ()], PEOPLE[:2]) == []
 
 
 @given(happenings)
@@ -84,7 +85,16 @@ def test_what_a_search_of_whole_rows_rules_out_is_not_there(
 def test_rows_that_know_others_do_not_name_a_stranger() -> None:
     row = Row()
     row.apply(change("met", 1, PEOPLE[1]))
-    written = [row.written()]
-    assert may_name(written, [PEOPLE[1][1][:PREFIX_BYTES]])
-    assert not may_name(written, [each[:PREFIX_BYTES] for each in PEOPLE[2]])
-    assert not may_name([], [PEOPLE[1][1][:PREFIX_BYTES]])
+    people = PEOPLE[1:5]  # zeros, the ids of the first, may be anywhere
+    rows = [[], [], [row.written()], []]
+    assert possibly_acquainted_with(0, rows, people) == [2]
+    assert possibly_acquainted_with(2, rows, people) == [0]
+    assert possibly_acquainted_with(1, rows, people) == []
+
+
+def test_a_row_of_blocks_may_name_anybody() -> None:
+    row = Row()
+    row.apply(change("was blocked", 1, PEOPLE[1]))
+    rows = [[row.written()] if place == 3 else [] for place in range(6)]
+    assert possibly_acquainted_with(3, rows, PEOPLE) == [0, 1, 2, 4, 5]
+    assert possibly_acquainted_with(2, rows, PEOPLE) == [3]

@@ -471,7 +471,7 @@ def test_a_verified_mixed_pair_is_never_allowed_whatever_the_certificate_says(
     judge = Judge(MODEL, policy)
 
     judged = judge.judge_pair(*pair, now=NOW, state=StoredState())
-    pool = PoolJudgement(
+    pool = PoolJudgement.of(
         judge, [PoolMember(each, KeptState()) for each in pair], now=NOW, acquaintances={}
     )
     columns = pool.pairs(np.array([0]), np.array([1]))

@@ -209,7 +209,7 @@ def test_a_pool_is_judged_as_its_pairs_are_alone(
     judged_by = judge(policy)
     first, second = all_pairs(len(pool))
 
-    columns = PoolJudgement(judged_by, pool, now=NOW, acquaintances=known).pairs(first, second)
+    columns = PoolJudgement.of(judged_by, pool, now=NOW, acquaintances=known).pairs(first, second)
 
     for place, pair in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
         assert_same(columns, place, alone(judged_by, pool, pair, known))
@@ -221,7 +221,7 @@ def test_a_pool_large_enough_for_its_own_trees_is_judged_as_its_pairs_are_alone(
 ) -> None:
     judged_by, pool = judge(policy), [_drawn(seed) for seed in range(60)]
     first, second = all_pairs(len(pool))
-    judgement = PoolJudgement(judged_by, pool, now=NOW, acquaintances={})
+    judgement = PoolJudgement.of(judged_by, pool, now=NOW, acquaintances={})
 
     columns = judgement.pairs(first, second)
 
@@ -239,7 +239,7 @@ def test_a_pool_without_a_harm_model_is_judged_as_its_pairs_are(pool: list[PoolM
     judged_by = judge("little is asked", models=False)
     first, second = all_pairs(len(pool))
 
-    columns = PoolJudgement(judged_by, pool, now=NOW, acquaintances={}).pairs(second, first)
+    columns = PoolJudgement.of(judged_by, pool, now=NOW, acquaintances={}).pairs(second, first)
 
     for place, pair in enumerate(zip(second.tolist(), first.tolist(), strict=True)):
         assert_same(columns, place, alone(judged_by, pool, pair, {}))
@@ -286,7 +286,7 @@ def test_those_who_are_assessed_together_are_believed_what_they_are_alone(
 def test_who_meets_nobody_for_itself_is_allowed_with_nobody(
     policy: str, pool: list[PoolMember]
 ) -> None:
-    judgement = PoolJudgement(judge(policy), pool, now=NOW, acquaintances={})
+    judgement = PoolJudgement.of(judge(policy), pool, now=NOW, acquaintances={})
     first, second = all_pairs(len(pool))
     columns = judgement.pairs(first, second)
 
@@ -299,7 +299,9 @@ def test_no_pairs_are_no_columns() -> None:
     pool = [PoolMember(Participant("a"), KeptState())]
     nobody = np.zeros(0, dtype=np.intp)
 
-    columns = PoolJudgement(judge("lenient"), pool, now=NOW, acquaintances={}).pairs(nobody, nobody)
+    columns = PoolJudgement.of(judge("lenient"), pool, now=NOW, acquaintances={}).pairs(
+        nobody, nobody
+    )
 
     assert columns.kinds.size == 0
 
@@ -311,7 +313,7 @@ def test_the_random_pools_reach_every_reason_of_a_pair() -> None:
         pool = [_drawn(seed) for seed in range(120)]
         known = {(0, 119): Acquaintance(personal_block=True, seconds_since_last_met=5.0)}
         first, second = all_pairs(len(pool))
-        columns = PoolJudgement(judge(policy), pool, now=NOW, acquaintances=known).pairs(
+        columns = PoolJudgement.of(judge(policy), pool, now=NOW, acquaintances=known).pairs(
             first, second
         )
         for bits in np.unique(columns.found).tolist():

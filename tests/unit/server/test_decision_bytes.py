@@ -21,7 +21,7 @@ from pairguard.policy.state import NOTHING_KEPT, NOTHING_KEPT_OF_CHATS, KeptStat
 from pairguard.risk.model import RiskModel
 from pairguard.risk.participant import Participant
 from pairguard.server.assessing import AssessedAge
-from pairguard.server.belief_record import belief_bytes, belief_record
+from pairguard.server.belief_record import belief_bytes
 from pairguard.server.generation import Generation
 from pairguard.server.kept_participants import KnownPair, KnownParticipant
 from pairguard.server.pair_answer import pair_answer
@@ -32,7 +32,12 @@ from pairguard.server.scoring import HeldParty, ScoredPair
 from pairguard.server.violations import Violations
 from pairguard.store.kept_state import between_bytes, counts_bytes, read_kept
 from pairguard.v1 import journal_pb2, participant_pb2
-from pairguard.v1.assessment_pb2 import PairAssessment
+from pairguard.v1.assessment_pb2 import (
+    ADMISSION_ADULTS,
+    ADMISSION_UNKNOWN,
+    AgeAssessment,
+    PairAssessment,
+)
 from tests.domain import NOW, TABLES, default_policy_document, verified
 from tests.unit.server.requests import ADULT, CHILD, FACE, evidence, pair_request
 from tests.unit.server.test_record_hashing import HASHING, KEY, KNOWN, MARK, filled, texts
@@ -139,18 +144,31 @@ MODEL = RiskModel(TABLES, default_catalogue(), None, None)
 JUDGE = Judge(MODEL, Policy.from_mapping(default_policy_document()))
 
 
-def test_a_belief_is_written_whole_and_anew_for_other_lines() -> None:
+def test_a_belief_is_written_whole_or_short_and_anew_for_other_lines() -> None:
     age = MODEL.assess_participant(Participant("a", age_evidence=(verified(30),)), NOW).age
 
-    for adult_age, pool in (
-        (18, Admission.ADULTS),
-        (21, Admission.UNKNOWN),
-        (18, Admission.ADULTS),
+    for adult_age, pool, as_written in (
+        (18, Admission.ADULTS, ADMISSION_ADULTS),
+        (21, Admission.UNKNOWN, ADMISSION_UNKNOWN),
+        (18, Admission.ADULTS, ADMISSION_ADULTS),
     ):
-        written = journal_pb2.ParticipantRecord.FromString(belief_bytes(age, adult_age, pool))
+        whole, short = (
+            journal_pb2.ParticipantRecord.FromString(
+                belief_bytes(age, adult_age, pool, whole=is_whole)
+            )
+            for is_whole in (True, False)
+        )
 
-        assert written == belief_record(age, adult_age, pool)
-        assert len(written.age_probabilities) == 101
+        assert whole.assessment == AgeAssessment(
+            probability_minor=age.probability_below(adult_age),
+            adult_age_years=adult_age,
+            admission=as_written,
+            entropy_nats=age.entropy_nats,
+            conflict=age.conflict,
+        )
+        assert list(whole.age_probabilities) == age.probabilities.astype("f4").tolist()
+        assert short.assessment == whole.assessment
+        assert not short.age_probabilities
 
 
 counts = st.builds(

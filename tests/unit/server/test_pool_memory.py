@@ -1,4 +1,4 @@
-"""Who is proposed again is read and recorded as the first time, and nobody is told apart by it."""
+"""Who is proposed again is read as the first time, and nobody is told apart by it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairguard.risk.participant import Participant
-from pairguard.server.known_names import KnownNames
 from pairguard.server.pool_conversion import RankCandidatesCall, read_rank_candidates
 from pairguard.server.pool_memory import PoolMemory
-from pairguard.server.record_hashing import RecordHashing
+from pairguard.store.identity import IdentityKey, IdentityKeys
 from pairguard.v1 import pair_risk_service_pb2, participant_pb2
 from tests.domain import NOW
 
@@ -50,10 +49,6 @@ def read(memory: PoolMemory, *candidates: bytes, now: float = NOW) -> RankCandid
     return read_rank_candidates(asked(*candidates), now, memory)
 
 
-def hashing() -> RecordHashing:
-    return RecordHashing(lambda text: text.encode()[:16].ljust(16, b"."), KnownNames())
-
-
 @given(
     calls=st.lists(
         st.tuples(
@@ -69,32 +64,29 @@ def hashing() -> RecordHashing:
 def test_what_is_remembered_is_what_is_read_anew(
     calls: list[tuple[list[int], float]], age: float
 ) -> None:
-    memory, hashes = PoolMemory(), hashing()
+    memory = PoolMemory()
     for numbers, later in calls:
         people = [message(each, age=age) for each in numbers]
         remembered, anew = (read(each, *people, now=NOW + later) for each in (memory, PoolMemory()))
-        assert [each.participant for each in remembered.candidates] == [
-            each.participant for each in anew.candidates
+        assert [each.person.named for each in remembered.candidates] == [
+            each.person.named for each in anew.candidates
         ]
         assert remembered.invalid == anew.invalid
-        for candidate in remembered.candidates:
-            sent = asked(*people).candidates[candidate.index].participant
-            assert candidate.remembered.recorded(sent, hashes) == hashes.participant(sent)
 
 
 def test_who_is_proposed_again_is_not_read_again() -> None:
     memory = PoolMemory()
     first, again = (read(memory, message(1)).candidates[0] for _ in range(2))
-    assert again.participant == first.participant
-    assert again.remembered is first.remembered
-    assert again.participant.age_evidence is first.participant.age_evidence
+    assert again == first
+    assert again.person.remembered is first.person.remembered
 
 
 def test_one_changed_number_is_somebody_to_be_read() -> None:
     memory = PoolMemory()
     read(memory, message(1))
     changed = read(memory, message(1, age=17.0)).candidates[0]
-    assert changed.participant == read(PoolMemory(), message(1, age=17.0)).candidates[0].participant
+    anew = read(PoolMemory(), message(1, age=17.0)).candidates[0]
+    assert changed.person.named == anew.person.named
 
 
 def test_what_lies_in_the_future_of_a_clock_that_went_back_is_refused() -> None:
@@ -113,21 +105,23 @@ def test_what_is_wrong_is_refused_each_time() -> None:
         assert len(call.invalid) == 1
 
 
-def test_another_key_or_bundle_makes_another_record() -> None:
+def test_ids_are_hashed_once_for_one_set_of_keys() -> None:
     memory = PoolMemory()
-    candidate = read(memory, message(1)).candidates[0]
-    sent = asked(message(1)).candidates[0].participant
-    first = candidate.remembered.recorded(sent, hashing())
-    other = RecordHashing(lambda _: b"another key.....", KnownNames())
-    assert candidate.remembered.recorded(sent, other) == other.participant(sent)
-    assert candidate.remembered.recorded(sent, other) != first
+    old, new = IdentityKey(b"o" * 32), IdentityKey(b"n" * 32)
+    before, rotated = IdentityKeys([old]), IdentityKeys([new, old])
+    person = read(memory, message(1)).candidates[0].person
+
+    first = person.remembered.hashes(person.ids, before)
+    assert first == before.hashes(("somebody-1", "device-1"))
+    assert person.remembered.hashes(person.ids, before) is first
+    assert person.remembered.hashes(person.ids, rotated) == rotated.hashes(person.ids)
 
 
 def test_no_id_is_remembered() -> None:
     memory = PoolMemory()
     candidate = read(memory, message(1)).candidates[0]
-    candidate.remembered.recorded(asked(message(1)).candidates[0].participant, hashing())
-    reading = candidate.remembered.reading
+    assert candidate.person.ids == ("somebody-1", "device-1")
+    reading = candidate.person.remembered.reading
     assert reading == Participant(
         "",
         age_evidence=reading.age_evidence,

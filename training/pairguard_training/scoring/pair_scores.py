@@ -70,7 +70,7 @@ def _scored(judge: Judge, reader: SnapshotReader, pairs: pl.DataFrame) -> pl.Dat
         for side in ("snapshot_a", "snapshot_b")
     )
     people = reader.participants([name for name, _ in members])
-    pool = PoolJudgement(
+    pool = PoolJudgement.of(
         judge,
         [PoolMember(person, NOTHING_KEPT) for person in people],
         now=[time for _, time in members],
