@@ -13,24 +13,19 @@ from pairguard.policy.state import StoredState
 from pairguard.risk.model import RiskModel
 from pairguard.risk.participant import Participant
 from pairguard_training.assessing import assess_snapshots
-from pairguard_training.bundle_build import write_fit
 from pairguard_training.fitting import Fit
 from pairguard_training.harm_labels import newest_time
 from pairguard_training.pair_rows import pair_rows
 from pairguard_training.tables.participants import participants
 from pairguard_training.tables.reading import Tables
-from tests.unit.training.small_world import default_policy, fit_directory, write_small_world
+from tests.unit.training.small_world import default_policy
 
 PAIRS = 200
 
 
 @pytest.fixture(scope="module")
-def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tables, Fit, RiskModel]:
-    directory = tmp_path_factory.mktemp("golden")
-    tables, fit = fit_directory(write_small_world(directory / "tables"))
-    bundle: Path = directory / "bundle"
-    write_fit(bundle, fit, created=newest_time(tables), data_hash=tables.data_hash, seed=1)
-    return tables, fit, load_bundle(bundle).model
+def fitted(small_fit: tuple[Tables, Fit], small_bundle: Path) -> tuple[Tables, Fit, RiskModel]:
+    return *small_fit, load_bundle(small_bundle).model
 
 
 def sides(tables: Tables) -> tuple[list[str], list[str]]:

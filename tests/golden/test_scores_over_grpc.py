@@ -13,12 +13,12 @@ from pairguard.policy.regions import Policy
 from pairguard.policy.state import StoredState
 from pairguard.v1.assessment_pb2 import Decision
 from pairguard.v1.pair_risk_service_pb2 import ScorePairRequest
-from pairguard_training.bundle_build import write_fit
+from pairguard_training.fitting import Fit
 from pairguard_training.harm_labels import newest_time
 from pairguard_training.tables.participants import participants
+from pairguard_training.tables.reading import Tables
 from tests.golden.wire_messages import participant_message
 from tests.integration.server.running_server import TIMEOUT_SECONDS, lenient_policy, serving
-from tests.unit.training.small_world import fit_directory, write_small_world
 
 PAIRS = 300
 
@@ -27,10 +27,10 @@ def bits(*values: float) -> tuple[bytes, ...]:
     return tuple(struct.pack("<d", value) for value in values)
 
 
-def test_a_served_answer_and_an_offline_judgement_are_the_same_bits(tmp_path: Path) -> None:
-    tables, fit = fit_directory(write_small_world(tmp_path / "tables"))
-    bundle = tmp_path / "bundle"
-    write_fit(bundle, fit, created=newest_time(tables), data_hash=tables.data_hash, seed=1)
+def test_a_served_answer_and_an_offline_judgement_are_the_same_bits(
+    small_fit: tuple[Tables, Fit], small_bundle: Path, tmp_path: Path
+) -> None:
+    tables, _ = small_fit
     now = newest_time(tables).timestamp() + 3_600.0
     pairs = tables.pairs.tail(PAIRS)
     # History is the service's own: a caller cannot send it.
@@ -39,9 +39,9 @@ def test_a_served_answer_and_an_offline_judgement_are_the_same_bits(tmp_path: Pa
         for column in ("snapshot_a", "snapshot_b")
     ]
     policy = lenient_policy()
-    judge = Judge(load_bundle(bundle).model, Policy.from_mapping(tomllib.loads(policy)))
+    judge = Judge(load_bundle(small_bundle).model, Policy.from_mapping(tomllib.loads(policy)))
     decisions = set()
-    with serving(bundle, tmp_path, policy=policy, clock=lambda: now) as running:
+    with serving(small_bundle, tmp_path, policy=policy, clock=lambda: now) as running:
         for a, b in zip(*sides, strict=True):
             request = ScorePairRequest(
                 participant_a=participant_message(a), participant_b=participant_message(b)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import islice
 from typing import cast
 
 from hypothesis import given
@@ -27,8 +28,8 @@ class Numbers:
     ) -> tuple[KeptRecord, ...]:
         self.reads += 1
         start = bisect_right(self._numbers, int(after or -1))
-        kept = (self._record(number) for number in self._numbers[start:])
-        return tuple([r for r in kept if kinds is None or r.kind in kinds][:limit])
+        kept = map(self._record, islice(self._numbers, start, None))
+        return tuple(islice((r for r in kept if kinds is None or r.kind in kinds), limit))
 
     def records(self) -> list[KeptRecord]:
         return [self._record(number) for number in self._numbers]
