@@ -25,10 +25,12 @@ from pairguard.server.pool_seat import Seat
 from pairguard.store.identity import IdentityKeys
 from pairguard.v1 import participant_pb2
 
-_KEPT_BYTES: Final = 6_000_000
+_KEPT_BYTES: Final = 10_000_000
 _KEPT_SECONDS: Final = 600.0
-_SIZE_BYTES: Final = 2_000
-"""Of an entry, beside ten times the length of its message: half as much again as was measured."""
+_SIZE_BYTES: Final = 10_000
+"""Of an entry with its seat, beside ten times the length of its message: more than was measured."""
+_MOST_ROW_BYTES: Final = 4_096
+"""Whoever has longer rows is seated anew each time: they would take the place of several others."""
 _TIMES_LONGER: Final = 10
 _DAY_SECONDS: Final = 86_400
 
@@ -49,6 +51,11 @@ class Remembered:
     year: int
     seat: Seat | None = None
     _hashes: tuple[IdentityKeys, tuple[bytes, ...]] | None = None
+
+    def keep_seat(self, seat: Seat) -> None:
+        """Keep a seat that was made of the message, if it may be taken again and is not large."""
+        is_large = sum(map(len, seat.known.rows)) > _MOST_ROW_BYTES
+        self.seat = None if seat.basis is None or is_large else seat
 
     def hashes(self, ids: Sequence[str], keys: IdentityKeys) -> tuple[bytes, ...]:
         """Return the hashes of the ids in the message, under all keys."""

@@ -183,8 +183,7 @@ class PoolScoring:
         found = [_Found(people[place], hashed[place], fetched[place]) for place in missing]
         for place, seat in zip(missing, self._new_seats(found, judge, basis, now), strict=True):
             seats[place] = seat
-            if seat.basis is not None:
-                people[place].remembered.seat = seat
+            people[place].remembered.keep_seat(seat)
         return [seat for seat in seats if seat is not None]
 
     def _current_basis(self, judge: Judge, keys: IdentityKeys, now: float) -> SeatBasis:

@@ -328,6 +328,19 @@ def test_who_cannot_be_read_keeps_no_seat() -> None:
     ]
 
 
+def test_whoever_has_long_rows_keeps_no_seat() -> None:
+    platform = Platform()
+    for number in range(200):
+        other = (OLD.hash(f"other-{number}"),)
+        platform.happen(
+            "p1", ChatStarted(platform.now - 60, f"{number:032x}", other, "", b"s" * 64)
+        )
+    platform.rank(0, platform.memory)
+
+    assert platform.remembered(1).seat is None
+    assert platform.remembered(2).seat is not None
+
+
 def test_no_id_is_remembered() -> None:
     platform = Platform()
     ranking, _ = platform.rank(0, platform.memory)
