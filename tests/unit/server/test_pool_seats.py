@@ -374,3 +374,49 @@ def test_a_seat_does_not_keep_what_serves_no_more() -> None:
 
     assert platform.remembered(1).seat is not None
     assert before() is None
+
+
+@pytest.mark.parametrize("policy", ["lenient", "regions differ"])
+def test_a_record_is_of_the_lines_of_the_pair_whoever_seeks(policy: str) -> None:
+    platform = Platform()
+    platform.serve(policy)
+    ages = set()
+    for seeker in [*range(len(PEOPLE)), *range(len(PEOPLE))]:
+        remembered = platform.rank(seeker, platform.memory)
+        same(remembered, platform.rank(seeker, PoolMemory()))
+        candidates = remembered[1].ranking.candidates
+        ages |= {each.participant.assessment.adult_age_years for each in candidates}
+    assert len(ages) > 1
+
+
+@pytest.mark.parametrize("damaged", ["p0", "p3"])
+def test_a_record_does_not_tell_of_a_pair_what_its_rules_were_not_told(damaged: str) -> None:
+    platform = Platform()
+    for of_whom in ("", damaged, damaged, "", ""):
+        platform.store.damaged = of_whom
+        remembered = platform.rank(0, platform.memory)
+        same(remembered, platform.rank(0, PoolMemory()))
+        told = {
+            order: (each.HasField("kept_between"), each.participant.HasField("kept_counts"))
+            for order, each in enumerate(remembered[1].ranking.candidates, start=1)
+        }
+        unread = {"": [], "p0": [1, 2, 3, 4], "p3": [3]}[of_whom]
+        assert told == {order: (order not in unread,) * 2 for order in range(1, 5)}
+
+
+def test_an_item_that_comes_to_another_day_within_the_minute_is_weighed_anew() -> None:
+    platform = Platform()
+    sent = Participant()
+    sent.CopyFrom(PEOPLE[1])
+    platform.now = platform.now // 60 * 60 + 10
+    for each in sent.age_evidence:
+        each.observed_time.FromSeconds(int(platform.now) + 2 - 7 * int(DAY))
+    asked = RankCandidatesRequest(seeker=PEOPLE[0], candidates=[Candidate(participant=sent)])
+    seats = []
+    for later in (0, 0.5, 5.0):
+        platform.now += later
+        call = read_rank_candidates(asked, platform.now, platform.memory)
+        seats.append(platform.ranking.rank(call.seeker, call.candidates).pool.seats[1])
+
+    assert seats[1] is seats[0]
+    assert seats[2] is not seats[1]
