@@ -99,7 +99,13 @@ def _concluded(
             tables,
             one,
             together,
-            Belief(bases[row], probabilities[row], cumulative[row], by_evidence[row]),
+            # Copies: a row of an array would keep all the others in memory, for whoever is kept.
+            Belief(
+                bases[row],
+                probabilities[row].copy(),
+                cumulative[row].copy(),
+                by_evidence[row].copy(),
+            ),
             prior=case.prior,
             now=case.now,
         )

@@ -146,18 +146,24 @@ class KeptParticipants:
             b: The other.
             now: Seconds since 1970.
         """
+        # Once for both: it may change meanwhile.
+        chats_counted = self.chats_are_reported
         try:
             read_a, read_b = self._read((a, b), now)
             personal_block, seconds_since_last_met = between(read_a, read_b, now)
             state = StoredState(
-                a=self.state(read_a),
-                b=self.state(read_b),
+                a=self.state(read_a, chats_counted=chats_counted),
+                b=self.state(read_b, chats_counted=chats_counted),
                 personal_block=personal_block,
                 seconds_since_last_met=seconds_since_last_met,
             )
         except StoreUnavailable:
             unread_a, unread_b = self.unread(a), self.unread(b)
-            state = StoredState(readable=False, a=self.state(unread_a), b=self.state(unread_b))
+            state = StoredState(
+                readable=False,
+                a=self.state(unread_a, chats_counted=chats_counted),
+                b=self.state(unread_b, chats_counted=chats_counted),
+            )
             return KnownPair(unread_a.known, unread_b.known, state)
         return KnownPair(read_a.known, read_b.known, state)
 
@@ -260,12 +266,18 @@ class KeptParticipants:
         known = KnownParticipant(participant, hashed[: len(ids)])
         return ReadParticipant(known, hashed, self._recent.of(hashed))
 
-    def state(self, read: ReadParticipant) -> KeptState:
-        """Return what the rules are told of one participant."""
+    @staticmethod
+    def state(read: ReadParticipant, *, chats_counted: bool) -> KeptState:
+        """Return what the rules are told of one participant.
+
+        Args:
+            read: All that is known.
+            chats_counted: ``chats_are_reported``, as it was read once for all who are judged.
+        """
         summary, holds = read.known.summary, read.known.holds
         recent = read.recent
         if recent is None and summary is NOTHING_KEPT and not holds:
-            return NOTHING_KEPT_OF_CHATS if self.chats_are_reported else NOTHING_KEPT_STATE
+            return NOTHING_KEPT_OF_CHATS if chats_counted else NOTHING_KEPT_STATE
         decisions, allowed = summary.decisions_24h, summary.allowed_24h
         refused, exposure = summary.refused_24h, summary.exposure_24h
         partner_minor = (summary.partner_minor_mean_24h or 0.0) * decisions
@@ -277,7 +289,7 @@ class KeptParticipants:
             partner_minor += recent.partner_minor
         return KeptState(
             held_for=tuple(hold.reason for hold in holds),
-            chats_counted=self.chats_are_reported,
+            chats_counted=chats_counted,
             decisions_24h=decisions,
             allowed_24h=allowed,
             reroutes_24h=max(refused, 0.0),

@@ -25,10 +25,11 @@ from pairguard.server.pool_seat import Seat
 from pairguard.store.identity import IdentityKeys
 from pairguard.v1 import participant_pb2
 
-_KEPT_BYTES: Final = 10_000_000
+_KEPT_BYTES: Final = 16_000_000
 _KEPT_SECONDS: Final = 600.0
-_SIZE_BYTES: Final = 10_000
-"""Of an entry with its seat, beside ten times the length of its message: more than was measured."""
+_SIZE_BYTES: Final = 25_000
+"""Of an entry with its seat, beside ten times the length of its message: more than was measured of
+any, though most of it is what the model and the summaries keep, too."""
 _MOST_ROW_BYTES: Final = 4_096
 """Whoever has longer rows is seated anew each time: they would take the place of several others."""
 _TIMES_LONGER: Final = 10

@@ -42,6 +42,14 @@ from pairguard.store.identity import IdentityKeys
 _Acquaintances = dict[tuple[int, int], Acquaintance]
 
 
+class _Moment(NamedTuple):
+    """What is read once for a whole pool, since it may change meanwhile."""
+
+    judge: Judge
+    now: float
+    chats_counted: bool
+
+
 class _Found(NamedTuple):
     """One of a pool, the hashes of its ids, and what is kept under them."""
 
@@ -150,9 +158,9 @@ class PoolScoring:
             BundleRefused: No bundle is loaded yet.
         """
         generation = self._generations.current
-        judge = generation.judge
-        now = self._clock()
-        seats = self._seats(people, judge, now)
+        moment = _Moment(generation.judge, self._clock(), self._kept.chats_are_reported)
+        judge, now, _ = moment
+        seats = self._seats(people, moment)
         unreadable = [not seat.member.readable for seat in seats]
         members = [seat.member for seat in seats]
         as_sent = np.arange(len(members))
@@ -160,19 +168,19 @@ class PoolScoring:
             self._metrics.count_store_error("read")
             readable = [place for place, is_not in enumerate(unreadable) if not is_not]
             as_sent[readable] = np.arange(len(members), len(members) + len(readable))
-            further = [self._unread(people[place]) for place in readable]
+            further = [self._unread(people[place], moment) for place in readable]
             members += assess_members(judge, [member for _, member in further], now=now)
         judgement = PoolJudgement(judge, members, acquaintances=_acquaintances(seats, around, now))
         return ReadPool(generation, now, people, seats, judgement, as_sent)
 
-    def _seats(self, people: Sequence[PoolPerson], judge: Judge, now: float) -> list[Seat]:
+    def _seats(self, people: Sequence[PoolPerson], moment: _Moment) -> list[Seat]:
         """Return the seat of each, the last one where it still holds."""
         try:
             keys = self._kept.keys
         except StoreUnavailable:
             found = [_Found(each, (), Fetched(None, None)) for each in people]
-            return self._new_seats(found, judge, None, now)
-        basis = self._current_basis(judge, keys, now)
+            return self._new_seats(found, moment, None)
+        basis, now = self._current_basis(moment, keys), moment.now
         hashed = [each.remembered.hashes(each.ids, keys) for each in people]
         fetched = self._kept.fetch_each(hashed, now)
         seats: list[Seat | None] = []
@@ -181,13 +189,14 @@ class PoolScoring:
             seats.append(seat if seat is not None and seat.holds(basis, each, now) else None)
         missing = [place for place, seat in enumerate(seats) if seat is None]
         found = [_Found(people[place], hashed[place], fetched[place]) for place in missing]
-        for place, seat in zip(missing, self._new_seats(found, judge, basis, now), strict=True):
+        for place, seat in zip(missing, self._new_seats(found, moment, basis), strict=True):
             seats[place] = seat
             people[place].remembered.keep_seat(seat)
         return [seat for seat in seats if seat is not None]
 
-    def _current_basis(self, judge: Judge, keys: IdentityKeys, now: float) -> SeatBasis:
-        current = SeatBasis(weakref.ref(judge), keys, minute_of(now), self._kept.chats_are_reported)
+    def _current_basis(self, moment: _Moment, keys: IdentityKeys) -> SeatBasis:
+        judge, now, chats_counted = moment
+        current = SeatBasis(weakref.ref(judge), keys, minute_of(now), chats_counted)
         last = self._basis
         if last == current:  # that one is what most seats rest on
             return last
@@ -195,27 +204,30 @@ class PoolScoring:
         return current
 
     def _new_seats(
-        self, found: Sequence[_Found], judge: Judge, basis: SeatBasis | None, now: float
+        self, found: Sequence[_Found], moment: _Moment, basis: SeatBasis | None
     ) -> list[Seat]:
         """Put people together with what is kept, and assess them."""
-        read = [self._put_together(each, now) for each in found]
+        judge, now, _ = moment
+        read = [self._put_together(each, moment) for each in found]
         members = assess_members(judge, [member for _, member in read], now=now)
         return [
             Seat(known, member, basis if member.readable else None, each.fetched, now)
             for (known, _), member, each in zip(read, members, found, strict=True)
         ]
 
-    def _put_together(self, found: _Found, now: float) -> tuple[ReadParticipant, PoolMember]:
+    def _put_together(self, found: _Found, moment: _Moment) -> tuple[ReadParticipant, PoolMember]:
         person, hashed, fetched = found
         reading = person.remembered.reading
-        read = self._kept.put_together(reading, person.ids, hashed, fetched, now)
+        read = self._kept.put_together(reading, person.ids, hashed, fetched, moment.now)
         if read is None:
-            return self._unread(person)
-        return read, PoolMember(read.known.participant, self._kept.state(read))
+            return self._unread(person, moment)
+        state = self._kept.state(read, chats_counted=moment.chats_counted)
+        return read, PoolMember(read.known.participant, state)
 
-    def _unread(self, person: PoolPerson) -> tuple[ReadParticipant, PoolMember]:
+    def _unread(self, person: PoolPerson, moment: _Moment) -> tuple[ReadParticipant, PoolMember]:
         read = self._kept.unread(person.named)
-        return read, PoolMember(read.known.participant, self._kept.state(read), readable=False)
+        state = self._kept.state(read, chats_counted=moment.chats_counted)
+        return read, PoolMember(read.known.participant, state, readable=False)
 
 
 def _acquaintances(seats: Sequence[Seat], around: int | None, now: float) -> _Acquaintances:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,6 +91,16 @@ def test_rows_that_know_others_do_not_name_a_stranger() -> None:
     assert possibly_acquainted_with(0, rows, people) == [2]
     assert possibly_acquainted_with(2, rows, people) == [0]
     assert possibly_acquainted_with(1, rows, people) == []
+
+
+@pytest.mark.parametrize("link", [0, 1])
+def test_whoever_is_named_by_one_id_alone_is_found(link: int) -> None:
+    people = PEOPLE[1:4]
+    row = Row()
+    row.apply(change("met", 1, (people[0][link],)))
+    rows = [[], [row.written()], []]
+    assert possibly_acquainted_with(0, rows, people) == [1]
+    assert possibly_acquainted_with(1, rows, people) == [0]
 
 
 def test_a_row_of_blocks_may_name_anybody() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import pickle
+import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,6 +26,7 @@ from pairguard.history.changes import (
     ReviewResult,
 )
 from pairguard.policy.judgement import Judge
+from pairguard.risk.model import RiskModel
 from pairguard.server.current_hashing import CurrentHashing
 from pairguard.server.decision_records import DecisionRecords
 from pairguard.server.generation import Generation, GenerationSlot
@@ -364,16 +366,18 @@ def test_no_id_is_remembered() -> None:
 
 def test_a_seat_does_not_keep_what_serves_no_more() -> None:
     platform = Platform()
-    model = judge("lenient").model
+    kept = judge("lenient").model
+    model = RiskModel(kept.tables, kept.catalogue, kept.behaviour, kept.harm)
     platform.slot.put(Generation("b", "p", Judge(model, judge("lenient").policy), platform.now))
-    before = weakref.ref(platform.slot.current.judge)
+    before: list[weakref.ref[Any]] = [weakref.ref(platform.slot.current.judge), weakref.ref(model)]
+    del model
     platform.rank(0, platform.memory)
     platform.serve("regions differ")
     platform.rank(0, PoolMemory())
     gc.collect()
 
     assert platform.remembered(1).seat is not None
-    assert before() is None
+    assert [each() for each in before] == [None, None]
 
 
 @pytest.mark.parametrize("policy", ["lenient", "regions differ"])
@@ -413,10 +417,82 @@ def test_an_item_that_comes_to_another_day_within_the_minute_is_weighed_anew() -
         each.observed_time.FromSeconds(int(platform.now) + 2 - 7 * int(DAY))
     asked = RankCandidatesRequest(seeker=PEOPLE[0], candidates=[Candidate(participant=sent)])
     seats = []
-    for later in (0, 0.5, 5.0):
+    for later in (0.0, 0.5, 4.5, -4.0):
         platform.now += later
         call = read_rank_candidates(asked, platform.now, platform.memory)
         seats.append(platform.ranking.rank(call.seeker, call.candidates).pool.seats[1])
 
     assert seats[1] is seats[0]
     assert seats[2] is not seats[1]
+    assert seats[3] is not seats[2]
+
+
+@pytest.mark.parametrize(("at", "then"), [((0.0,), 15.0), ((2.0, 15.0), 5.0)])
+def test_evidence_that_expires_within_the_minute_counts_no_longer(
+    monkeypatch: pytest.MonkeyPatch, at: tuple[float, ...], then: float
+) -> None:
+    people = _people()
+    for each in people[4].age_evidence:
+        each.expire_time.FromSeconds(int(START) + 10)
+    monkeypatch.setattr(sys.modules[__name__], "PEOPLE", people)
+    platform = Platform()
+    for seconds in at:
+        platform.now = START + seconds
+        platform.rank(0, platform.memory)
+    platform.now = START + then
+    assert platform.now // 60 == START // 60
+    for seeker in (0, 4):
+        same(platform.rank(seeker, platform.memory), platform.rank(seeker, PoolMemory()))
+
+
+class Flickering(KeptParticipants):
+    """Of which whether chats are reported is another each time that it is asked."""
+
+    answers: Iterator[bool] = iter(())
+
+    @property
+    def chats_are_reported(self) -> bool:
+        return next(self.answers)
+
+    @chats_are_reported.setter
+    def chats_are_reported(self, value: bool) -> None:
+        pass
+
+
+def test_whether_chats_are_reported_is_read_once_for_a_pool() -> None:
+    platform = Platform()
+    kept = Flickering(cast("ParticipantStore", platform.store), platform.recent)
+    scoring = PoolScoring(
+        platform.slot, kept, Metrics(CollectorRegistry()), clock=lambda: platform.now
+    )
+    people = [participant(f"new-{number}", more=ADULT) for number in range(3)]
+    asked = RankCandidatesRequest(seeker=people[0])
+    for each in people[1:]:
+        asked.candidates.add(participant=each)
+    call = read_rank_candidates(asked, platform.now, platform.memory)
+    pool = [call.seeker, *[each.person for each in call.candidates]]
+    for first, second in ((True, False), (False, True)):
+        kept.answers = iter([first] + [second] * 9)
+        seats = scoring.read(pool, around=0).seats
+        assert [seat.member.side.kept.chats_counted for seat in seats] == [first] * 3
+
+
+def test_hashes_of_a_record_are_those_of_the_current_key() -> None:
+    platform = Platform()
+    platform.store.key = "rotated"
+    ranking, record = platform.rank(0, platform.memory)
+
+    assert ranking.pool.seats[1].known.ids == (NEW.hash("p1"), NEW.hash("device"))
+    written = record.ranking.candidates[0].participant.participant
+    assert written.participant_id == NEW.hash("p1").hex()
+    assert list(written.linked_ids) == [NEW.hash("device").hex()]
+
+
+@pytest.mark.parametrize("reported", [False, True])
+def test_a_ranking_charges_its_seeker_only_where_no_chats_are_reported(reported: bool) -> None:
+    platform = Platform()
+    platform.kept.chats_are_reported = reported
+    ranking, record = platform.rank(0, platform.memory)
+
+    assert ranking.offered
+    assert record.ranking.HasField("exposure") is not reported

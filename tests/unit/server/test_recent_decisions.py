@@ -45,6 +45,16 @@ def test_several_ids_together_have_done_no_less_than_each_of_them(
         assert together.exposure >= sum(exposure for _, _, exposure, _ in alone) - 1e-9
 
 
+def test_what_was_decided_under_a_linked_id_alone_counts() -> None:
+    recent = RecentDecisions()
+    recent.add([IDS[1]], allowed=True, exposure=0.4, partner_minor=0.9, position=None, now=0.0)
+    for ids in (IDS[:2], IDS[1:2], [IDS[1], IDS[0]]):
+        found = recent.of(ids)
+        assert found is not None
+        assert found.exposure == 0.4
+    assert recent.of(IDS[:1]) is None
+
+
 def test_what_was_refused_under_one_id_is_not_made_up_for_by_what_was_allowed_under_another() -> (
     None
 ):
