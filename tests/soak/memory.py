@@ -83,13 +83,13 @@ class _Traffic:
             self._known.append(name)
         self.people += 1
         since = datetime.now(UTC) - timedelta(seconds=draw.uniform(60.0, 1e7))
-        age = draw.gauss(27.0, 6.0)
+        age = max(draw.gauss(27.0, 6.0), 5.0)  # of a million somebody would not be born yet
         evidence = [
             self_declared(
                 age_years=float(round(age)), evidence_id=f"d-{name}", observed_time=since
             ),
             facial_age_estimate(
-                mean_years=max(age + draw.gauss(0.0, 2.0), 5.0),
+                mean_years=max(age + draw.gauss(0.0, 2.0), 1.0),
                 evidence_id=f"f-{name}",
                 observed_time=since,
             ),

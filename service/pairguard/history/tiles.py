@@ -208,9 +208,16 @@ def window_sums(blocks: Sequence[bytes], now: float) -> Sums:
     if not read:
         return np.zeros((len(_WINDOWS), COUNTERS))
     keys, values = read[0] if len(read) == 1 else _merged(read)
-    starts = [_key(level, (now - span) // _LEVELS[level][0]) for level, span in _WINDOWS]
-    reached = (keys >= np.array(starts, np.uint32)[:, None]) & (keys < _ENDS)
+    reached = (keys >= _starts(now)) & (keys < _ENDS)
     return reached.astype(np.float64) @ values[:, :COUNTERS]
+
+
+# Whoever is asked of within one minute is asked of at one time.
+@lru_cache(maxsize=16)
+def _starts(now: float) -> NDArray[np.uint32]:
+    """Return the first key that each window reaches, shape ``(4, 1)``."""
+    starts = [_key(level, (now - span) // _LEVELS[level][0]) for level, span in _WINDOWS]
+    return np.array(starts, np.uint32)[:, None]
 
 
 def _keys(time: float) -> tuple[int, ...]:

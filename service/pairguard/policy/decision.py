@@ -30,6 +30,7 @@ from pairguard.policy.conduct import conduct_refusals, met_recently
 from pairguard.policy.document import RegionPolicy
 from pairguard.policy.pools import Pools, Side, own_pools, pool_rules
 from pairguard.policy.reasons import HOLD_REASONS, Party, Reason, ReasonCode
+from pairguard.policy.state import KeptState
 from pairguard.risk.pair import PairRisk
 
 
@@ -182,6 +183,27 @@ def _allowed(
     else:
         kind = DecisionKind.ALLOW
     return Decision(kind, (reason,), risk, *pools, allow_probability=1.0 - share)
+
+
+def is_no_reason(
+    policy: RegionPolicy, kept: KeptState, *, own_pool: Admission, risk: PairRisk
+) -> bool:
+    """Return whether nothing that is kept of one participant is a reason against a pair.
+
+    Then the pair is decided on as if nothing were kept, provided that both could be read and that
+    there is nothing between the two.
+
+    Args:
+        policy: The lines of the pair.
+        kept: What is kept of the participant.
+        own_pool: The participant's pool under the lines of its own region.
+        risk: The pair's risk under the lines of the pair.
+    """
+    # A harm that was upheld is no reason by itself: it makes a BLOCK of what is one.
+    if kept.held_for or kept.upheld_harm:
+        return False
+    exposure = _exposure_if_allowed(policy, risk)
+    return not conduct_refusals(policy, kept, own_pool=own_pool, exposure=exposure)
 
 
 def held_reasons(held_for: tuple[str, ...]) -> list[ReasonCode]:

@@ -13,12 +13,12 @@ from typing import TypeVar
 
 from pairguard.age.admission import Admission, admission
 from pairguard.policy.checks import CheckPlan, CheckPlanner
-from pairguard.policy.decision import Decision, DecisionKind, decide
+from pairguard.policy.decision import Decision, DecisionKind, decide, is_no_reason
 from pairguard.policy.document import RegionPolicy
-from pairguard.policy.pools import Side
+from pairguard.policy.pools import Pools, Side
 from pairguard.policy.reasons import Party, ReasonCode
 from pairguard.policy.regions import Policy
-from pairguard.policy.state import NOTHING_KEPT, NOTHING_KEPT_OF_CHATS, KeptState, StoredState
+from pairguard.policy.state import KeptState, StoredState
 from pairguard.risk.model import ParticipantAssessment, RiskModel
 from pairguard.risk.pair import PairRisk
 from pairguard.risk.participant import Participant
@@ -29,6 +29,7 @@ _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 _Assessed = tuple[ParticipantAssessment, ParticipantAssessment]
 _MOST_KEPT = 256
+_NEW = StoredState()
 
 _AGE_HOLD = frozenset({ReasonCode.BELOW_MINIMUM_AGE.value})
 
@@ -52,6 +53,32 @@ class Judgement:
     checks: tuple[tuple[Party, CheckPlan], ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Strangers:
+    """Two of whom nothing was said and nothing is kept, and what is decided on them.
+
+    Attributes:
+        judgement: It.
+        own_pools: The pool of each under the lines of its own region.
+        regions: The lines of both; beside all that names them, so that no others can have their
+            place.
+    """
+
+    judgement: Judgement
+    own_pools: Pools
+    regions: tuple[RegionPolicy, RegionPolicy]
+
+    def stand_for(self, state: StoredState) -> bool:
+        """Return whether two of whom this is kept are judged alike: it holds no reason."""
+        if not state.readable or state.personal_block or state.seconds_since_last_met is not None:
+            return False
+        lines, risk = self.judgement.lines, self.judgement.decision.risk
+        pool_a, pool_b = self.own_pools
+        return is_no_reason(lines, state.a, own_pool=pool_a, risk=risk) and is_no_reason(
+            lines, state.b, own_pool=pool_b, risk=risk
+        )
+
+
 class Judge:
     """Judge pairs with one model under one policy, swapped together as one generation."""
 
@@ -59,7 +86,7 @@ class Judge:
         self.model = model
         self.policy = policy
         self.planner = CheckPlanner(model.tables, policy)
-        self._newcomers: dict[tuple[int, ...], tuple[Judgement, RegionPolicy, RegionPolicy]] = {}
+        self._strangers: dict[tuple[int, ...], _Strangers] = {}
         self._unsaid: dict[tuple[int, int, frozenset[int]], tuple[_Assessed, PairRisk]] = {}
 
     def judge_pair(
@@ -73,8 +100,8 @@ class Judge:
     ) -> Judgement:
         """Judge one proposed pair at a time in seconds since 1970; ``draw`` as in ``decide``.
 
-        Two of whom nothing was said and nothing is kept are told from others by their regions and
-        ways in alone, at any time: they are judged once.
+        Two of whom nothing was said are told from others by their regions and ways in alone, at any
+        time: they are judged once, and again where what is kept of them may be a reason.
         """
         lines = (
             self.policy.for_participant(a.located_region),
@@ -82,16 +109,29 @@ class Judge:
         )
         assessed = self.model.assess_participant(a, now), self.model.assess_participant(b, now)
         unsaid = _is_unsaid(a) and _is_unsaid(b)
-        if not unsaid or draw is not None or not _is_new(state):
-            return self._judged((a, b), assessed, lines, state, draw=draw, unsaid=unsaid)
-        key = (*map(id, assessed), *map(id, lines), id(state.a), id(state.b))
-        found = self._newcomers.get(key)
+        if unsaid and draw is None:
+            strangers = self._strangers_like((a, b), assessed, lines)
+            if strangers.stand_for(state):
+                return strangers.judgement
+        return self._judged((a, b), assessed, lines, state, draw=draw, unsaid=unsaid)
+
+    def _strangers_like(
+        self,
+        pair: tuple[Participant, Participant],
+        assessed: _Assessed,
+        lines: tuple[RegionPolicy, RegionPolicy],
+    ) -> _Strangers:
+        key = (*map(id, assessed), *map(id, lines))
+        found = self._strangers.get(key)
         if found is None:
-            judgement = self._judged((a, b), assessed, lines, state, draw=None, unsaid=True)
-            # Kept beside all that the key names, so that nothing else can have their place.
-            found = (judgement, *lines)
-            _keep(self._newcomers, key, found)
-        return found[0]
+            judgement = self._judged(pair, assessed, lines, _NEW, draw=None, unsaid=True)
+            own_pools = (
+                admission(assessed[0].age, lines[0]),
+                admission(assessed[1].age, lines[1]),
+            )
+            found = _Strangers(judgement, own_pools, lines)
+            _keep(self._strangers, key, found)
+        return found
 
     def _judged(
         self,
@@ -183,20 +223,6 @@ def _is_unsaid(participant: Participant) -> bool:
         or participant.attributes
         or participant.interests
         or participant.history
-    )
-
-
-def _is_new(state: StoredState) -> bool:
-    """Return whether nothing is kept of two participants, and that could be read.
-
-    Told by what stands for nothing, so that no count has to be compared.
-    """
-    return (
-        state.readable
-        and not state.personal_block
-        and state.seconds_since_last_met is None
-        and (state.a is NOTHING_KEPT or state.a is NOTHING_KEPT_OF_CHATS)
-        and (state.b is NOTHING_KEPT or state.b is NOTHING_KEPT_OF_CHATS)
     )
 
 

@@ -218,8 +218,8 @@ class Metrics:
 
     def count_evidence(self, participants: Iterable[Participant]) -> None:
         """Count the items that were sent of participants by their fields in the contract."""
-        kinds = Counts([item.kind for each in participants for item in each.age_evidence])
-        for kind, count in kinds.items():
+        kinds = [item.kind for each in participants for item in each.age_evidence]
+        for kind, count in Counts(kinds).items() if kinds else ():
             self._evidence[kind].inc(count)
 
     def count_unknown_signals(self, assessed: Iterable[ParticipantAssessment]) -> None:

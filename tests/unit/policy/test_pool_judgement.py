@@ -78,6 +78,10 @@ POLICIES: Mapping[str, Mapping[str, Any]] = {
             "GB": {"unknown_may_meet": "ADULTS", "reports": {"min_reporters": 2}},
         },
     },
+    "gates differ": {
+        "default": LENIENT,
+        "regions": {"US": {"gates": {"adults_max_probability_minor": 0.0}}},
+    },
 }
 
 

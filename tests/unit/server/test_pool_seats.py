@@ -380,17 +380,20 @@ def test_a_seat_does_not_keep_what_serves_no_more() -> None:
     assert [each() for each in before] == [None, None]
 
 
-@pytest.mark.parametrize("policy", ["lenient", "regions differ"])
-def test_a_record_is_of_the_lines_of_the_pair_whoever_seeks(policy: str) -> None:
+@pytest.mark.parametrize(
+    ("policy", "follows"), [("regions differ", "adult_age_years"), ("gates differ", "admission")]
+)
+def test_a_record_is_of_the_lines_of_the_pair_whoever_seeks(policy: str, follows: str) -> None:
     platform = Platform()
     platform.serve(policy)
-    ages = set()
+    told = set()
     for seeker in [*range(len(PEOPLE)), *range(len(PEOPLE))]:
         remembered = platform.rank(seeker, platform.memory)
         same(remembered, platform.rank(seeker, PoolMemory()))
-        candidates = remembered[1].ranking.candidates
-        ages |= {each.participant.assessment.adult_age_years for each in candidates}
-    assert len(ages) > 1
+        for candidate in remembered[1].ranking.candidates:
+            who = (seeker + 1 + candidate.candidate_index) % len(PEOPLE)
+            told.add((who, getattr(candidate.participant.assessment, follows)))
+    assert len(told) > len(PEOPLE)  # the partner's lines made a difference
 
 
 @pytest.mark.parametrize("damaged", ["p0", "p3"])
