@@ -89,7 +89,7 @@ class _Traffic:
                 age_years=float(round(age)), evidence_id=f"d-{name}", observed_time=since
             ),
             facial_age_estimate(
-                mean_years=max(age + draw.gauss(0.0, 2.0), 1.0),
+                mean_years=max(age + draw.gauss(0.0, 2.0), 5.0),
                 evidence_id=f"f-{name}",
                 observed_time=since,
             ),

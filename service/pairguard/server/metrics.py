@@ -219,7 +219,9 @@ class Metrics:
     def count_evidence(self, participants: Iterable[Participant]) -> None:
         """Count the items that were sent of participants by their fields in the contract."""
         kinds = [item.kind for each in participants for item in each.age_evidence]
-        for kind, count in Counts(kinds).items() if kinds else ():
+        if not kinds:  # as of strangers; making a counter of nothing costs more than looking
+            return
+        for kind, count in Counts(kinds).items():
             self._evidence[kind].inc(count)
 
     def count_unknown_signals(self, assessed: Iterable[ParticipantAssessment]) -> None:

@@ -381,7 +381,12 @@ def test_a_seat_does_not_keep_what_serves_no_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "follows"), [("regions differ", "adult_age_years"), ("gates differ", "admission")]
+    ("policy", "follows"),
+    [
+        ("lenient", "adult_age_years"),
+        ("regions differ", "adult_age_years"),
+        ("gates differ", "admission"),
+    ],
 )
 def test_a_record_is_of_the_lines_of_the_pair_whoever_seeks(policy: str, follows: str) -> None:
     platform = Platform()
