@@ -179,8 +179,15 @@ class EventRecording:
     def _known(
         self, participants: Sequence[tuple[Ids, ...]], now: float
     ) -> dict[bytes, KeptParticipant]:
-        """Return what is kept of everybody in the events, by their own id."""
-        people = {ids[0]: ids for of_one in participants for ids in of_one}
+        """Return what is kept of everybody in the events, by their own id.
+
+        Of somebody whom several name that is what is kept under any of the ids named with it: one
+        that names fewer hides nothing from the others.
+        """
+        people: dict[bytes, Ids] = {}
+        for of_one in participants:
+            for ids in of_one:
+                people[ids[0]] = tuple(dict.fromkeys((*people.get(ids[0], ()), *ids)))
         read: Sequence[KeptParticipant]
         try:
             read = self._store.read([*people.values()], now=now)

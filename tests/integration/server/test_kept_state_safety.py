@@ -84,6 +84,32 @@ def test_a_verdict_of_one_request_ends_no_hold_of_another_verdict_in_it(
         assert history_of(server, "p")["history.upheld_harm_365d"] == 1
 
 
+@pytest.mark.parametrize("freed_by", ["review_verdict", "appeal_outcome"])
+def test_an_event_that_names_no_linked_id_hides_none_from_the_others_of_its_request(
+    bundle: Path, tmp_path: Path, clock: Clock, freed_by: str
+) -> None:
+    with serving(bundle, tmp_path, policy=lenient_policy(), clock=clock) as server:
+        made = int(clock.now)
+        clock.now += 3600
+        upheld = {"old": UPHELD_FIRST}
+        if freed_by == "review_verdict":
+            upheld["p"] = UPHELD_SECOND
+        for who, verdict in upheld.items():
+            event = about("review_verdict", f"v-{who}", who, verdict)
+            event.review_verdict.participant.linked_ids.append("phone")
+            happened(server, event)
+        clock.now += 60
+        if freed_by == "review_verdict":
+            freeing = about(freed_by, "f", "p", "verdict: VERDICT_CLEARED report_event_ids: 'r2'")
+        else:
+            freeing = about(freed_by, "f", "p", f"{OVERTURNED} appeal_time {{ seconds: {made} }}")
+        getattr(freeing, freed_by).participant.linked_ids.append("phone")
+        happened(server, freeing, block("b", "z", "p"))
+        for who in ("p", "fresh"):
+            answer = decide(server, pair(participant(who, "phone"), "next"))
+            assert [held.reason.code for held in answer.held_participants] == ["UPHELD_HARM"]
+
+
 def test_a_harm_that_one_request_upholds_and_clears_holds_nobody(
     bundle: Path, tmp_path: Path, clock: Clock
 ) -> None:
