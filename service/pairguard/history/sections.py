@@ -19,6 +19,9 @@ TIMES, TILES, CONTACTS, DEVICES, EVIDENCE, LEDGER, CHATS = 1, 2, 3, 4, 5, 6, 7
 
 Ledger = dict[str, Any]
 
+DAMAGE: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error)
+"""What reading bytes that are no row raises."""
+
 _CHECK = struct.Struct("<I")
 _SECTION = struct.Struct("<BI")
 _TIMES = struct.Struct("<6d")

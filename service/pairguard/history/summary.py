@@ -24,6 +24,7 @@ from pairguard.history.reports import counted_reports
 from pairguard.history.sections import (
     CHATS,
     CONTACTS,
+    DAMAGE,
     DEVICES,
     EVIDENCE,
     LEDGER,
@@ -219,6 +220,18 @@ def blocks(rows: Iterable[bytes], ids: Sequence[bytes]) -> bool:
             if is_blocked(ledger, [each.hex() for each in ids]):
                 return True
     return False
+
+
+def may_have_upheld_harm(row: bytes, now: float) -> bool:
+    """Return whether a review upheld a harm within a year and none took it back.
+
+    True also of a row that is damaged.
+    """
+    try:
+        ledger = ledger_of(sections_of(row).get(LEDGER))
+        return counted_reports((ledger,), now).upheld > 0
+    except DAMAGE:
+        return True
 
 
 def open_chats(rows: Sequence[bytes], now: float) -> tuple[OpenChat, ...]:

@@ -154,10 +154,18 @@ class Effect:
         if ids:
             self.holds.append(HoldChange(ids, Hold(reason, self.time, expire_time)))
 
-    def release(self, ids: Ids, reasons: frozenset[str] | None) -> None:
+    def release(
+        self, ids: Ids, reasons: frozenset[str] | None, *, unless_upheld: bool = False
+    ) -> None:
         """End the holds of these ids, those with these reasons; None is every reason."""
         if ids and (reasons is None or reasons):
-            self.holds.append(HoldChange(ids, ended_reasons=reasons))
+            self.holds.append(HoldChange(ids, ended_reasons=reasons, unless_upheld=unless_upheld))
+
+    def release_found(self, ids: Ids) -> None:
+        """End the holds that the service found to end; those for conduct unless a harm stands."""
+        ended = frozenset(self.message.ended_hold_reasons)
+        self.release(ids, ended & {BELOW_MINIMUM_AGE})
+        self.release(ids, ended - {BELOW_MINIMUM_AGE}, unless_upheld=True)
 
 
 def _chat_started(effect: Effect) -> None:
@@ -229,7 +237,7 @@ def _review_verdict(effect: Effect) -> None:
     if message.HasField("hold_duration"):
         length = seconds(message.hold_duration)
         effect.hold(ids, UPHELD_HARM, effect.time + length)
-    effect.release(ids, frozenset(message.ended_hold_reasons))
+    effect.release_found(ids)
     if content.HasField("confirmed_age"):
         item = participant_pb2.AgeEvidence(
             evidence_id=event.event_id,
@@ -284,7 +292,7 @@ def _appeal_outcome(effect: Effect) -> None:
         # An appeal over an age says nothing of a harm.
         if ended - {BELOW_MINIMUM_AGE} or until is not None:
             effect.change(ids, Exonerated(effect.time, until))
-        effect.release(ids, ended)
+        effect.release_found(ids)
 
 
 def _nothing(_effect: Effect) -> None:

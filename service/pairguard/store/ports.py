@@ -64,11 +64,15 @@ class HoldChange:
         ids: Hashes of the participant.
         hold: The hold that begins; None: holds end.
         ended_reasons: Without ``hold``: the reasons of the holds that end; None: all but the legal.
+        unless_upheld: Without ``hold``: nothing ends on an id whose row, with this record in it,
+            says that a harm stands upheld, or cannot be read. Whoever made the record read the row
+            before it was appended, and another may have been upheld in between.
     """
 
     ids: tuple[bytes, ...]
     hold: Hold | None = None
     ended_reasons: frozenset[str] | None = None
+    unless_upheld: bool = False
 
 
 LEGAL_HOLD = "LEGAL_HOLD"

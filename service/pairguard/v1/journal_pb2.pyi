@@ -737,7 +737,9 @@ class EventRecord(_message.Message):
 
     @_builtins.property
     def ended_hold_reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Reasons of the service's own holds that this review or appeal ended, sorted. Empty: none."""
+        """Reasons of the service's own holds that this review or appeal ends, sorted. Empty: none. Where a
+        harm stands upheld once the event is applied, only that for an age ends.
+        """
 
     @_builtins.property
     def exonerated_until_time(self) -> _timestamp_pb2.Timestamp:

@@ -12,8 +12,17 @@ from hypothesis import strategies as st
 
 from pairguard.store.ports import LEGAL_HOLD, Hold, KeptParticipant, ParticipantStore, Retention
 from tests.contract.store.adapters import Harness, opened
-from tests.contract.store.told import held
-from tests.integration.store.meetings import NOON, ended, hashed, placed, started
+from tests.contract.store.told import held, summary
+from tests.integration.store.meetings import (
+    NOON,
+    ended,
+    hashed,
+    overturned,
+    placed,
+    released,
+    reviewed,
+    started,
+)
 
 FOREVER = Retention(1e9, 1e9, 1e9, 1e9)
 REVIEW, BARRED = frozenset({"REVIEW"}), frozenset({"AGE_BARRED"})
@@ -155,6 +164,40 @@ def test_records_begin_and_end_holds(store: ParticipantStore) -> None:
     assert held(store, "a", now=NOON + 1.0) == expected
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_a_review_ends_no_hold_for_a_harm_that_it_could_not_have_seen(
+    store: ParticipantStore, *, together: bool
+) -> None:
+    records = [
+        reviewed("1", ["a", "device"], upheld=True, report="1", time=NOON),
+        # Upheld while the next was already prepared.
+        reviewed("2", ["a", "phone"], upheld=True, report="2", time=NOON + 1),
+        reviewed("3", ["a", "device", "phone"], upheld=False, report="1", time=NOON + 2),
+    ]
+    for part in [records] if together else [[each] for each in records]:
+        store.append(part)
+    later = NOON + 3.0
+    assert held(store, "a", now=later)
+    assert held(store, "phone", now=later)
+    assert not held(store, "device", now=later)
+    store.append([reviewed("4", ["a"], upheld=False, report="2", time=NOON + 4)])
+    assert not held(store, "a", now=NOON + 5.0)
+
+
+def test_an_appeal_ends_no_hold_for_a_harm_upheld_after_it(store: ParticipantStore) -> None:
+    store.append([reviewed("1", ["a"], upheld=True, report="1", time=NOON + 10)])
+    store.append([overturned("1", ["a"], until=NOON, time=NOON + 20)])
+    assert held(store, "a", now=NOON + 30.0)
+    store.append([overturned("2", ["a"], until=NOON + 10, time=NOON + 40)])
+    assert not held(store, "a", now=NOON + 50.0)
+
+
+def test_a_platform_s_release_ends_the_hold_for_an_upheld_harm(store: ParticipantStore) -> None:
+    store.append([reviewed("1", ["a"], upheld=True, report="1")])
+    store.append([released("1", ["a"], time=NOON + 100)])
+    assert not held(store, "a", now=NOON + 200.0)
+
+
 def test_a_record_that_comes_again_holds_nobody_again(store: ParticipantStore) -> None:
     hold = placed("1", ["a"], legal=False)
     store.append([hold])
@@ -278,6 +321,46 @@ def test_threads_share_one_store(store: ParticipantStore) -> None:
 
 # Examples share a store, so each has ids of its own.
 RUNS = itertools.count()
+REVIEWS = st.lists(
+    st.tuples(
+        st.sampled_from(["upheld", "cleared", "overturned"]),
+        st.permutations("abc").flatmap(lambda names: st.integers(1, 3).map(lambda n: names[:n])),
+        st.sampled_from("rst"),
+        st.booleans(),
+    ),
+    max_size=8,
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(reviews=REVIEWS)
+def test_whoever_stands_upheld_is_held_whatever_else_was_being_reviewed(
+    store: ParticipantStore, reviews: list[tuple[str, list[str], str, bool]]
+) -> None:
+    run = next(RUNS)
+    waiting = []
+    for place, (kind, names, report, at_once) in enumerate(reviews):
+        own, named = f"{run}-{place}", [f"{run}-{name}" for name in names]
+        time = NOON + place
+        if kind == "overturned":
+            waiting.append(overturned(own, named, until=time - 2, time=time))
+        else:
+            subject = f"{run}-{report}"
+            upheld = kind == "upheld"
+            waiting.append(reviewed(own, named, upheld=upheld, report=subject, time=time))
+        if at_once:
+            store.append(waiting)
+            waiting = []
+    if waiting:
+        store.append(waiting)
+    for name in "abc":
+        each = f"{run}-{name}"
+        if summary(store, each).upheld_harm:
+            assert [hold.reason for hold in held(store, each, now=NOON + 60.0)] == ["UPHELD_HARM"]
+
+
 TIMES = st.integers(min_value=0, max_value=20).map(float)
 NAMES = st.sets(st.sampled_from("abc"), min_size=1).map(sorted)
 REASONS = st.sampled_from(["REVIEW", "AGE_BARRED"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from pairguard.history.kept_evidence import MAX_ITEMS
+from pairguard.store.ports import JournalRecord
+from pairguard.store.sqlite import SqliteStore
 from pairguard.v1.assessment_pb2 import DECISION_ALLOW, DECISION_BLOCK, DECISION_REROUTE
 from pairguard.v1.feedback_service_pb2 import Event
 from pairguard.v1.participant_pb2 import CHECK_RESULT_UNDER
@@ -80,6 +83,38 @@ def test_a_verdict_of_one_request_ends_no_hold_of_another_verdict_in_it(
             about("review_verdict", "v2", "p", UPHELD_SECOND),
             about("review_verdict", "v3", "p", CLEARED_FIRST),
         )
+        assert held_for(server) == ["UPHELD_HARM"]
+        assert history_of(server, "p")["history.upheld_harm_365d"] == 1
+
+
+class Interleaved(SqliteStore):
+    """Lets another call be served between what the next one reads and what it writes."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def append(self, records: Sequence[JournalRecord]) -> tuple[bool, ...]:
+        other, self.meanwhile = self.meanwhile, None
+        if other is not None:
+            other()
+        return super().append(records)
+
+
+@pytest.mark.parametrize("freed_by", ["review_verdict", "appeal_outcome"])
+def test_a_harm_upheld_while_another_is_taken_back_holds(
+    bundle: Path, tmp_path: Path, clock: Clock, freed_by: str
+) -> None:
+    store = Interleaved(tmp_path / "interleaved.sqlite3")
+    with serving(bundle, tmp_path, policy=lenient_policy(), clock=clock, store=store) as server:
+        reported_twice(server)
+        made = int(clock.now)
+        clock.now += 60
+        upheld = about("review_verdict", "v2", "p", UPHELD_SECOND)
+        store.meanwhile = lambda: happened(server, upheld)
+        if freed_by == "review_verdict":
+            happened(server, about(freed_by, "f", "p", CLEARED_FIRST))
+        else:
+            text = f"{OVERTURNED} appeal_time {{ seconds: {made} }}"
+            happened(server, about(freed_by, "f", "p", text))
         assert held_for(server) == ["UPHELD_HARM"]
         assert history_of(server, "p")["history.upheld_harm_365d"] == 1
 

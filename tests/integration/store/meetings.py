@@ -72,6 +72,46 @@ def placed(
     return event_record(message)
 
 
+def released(name: str, a: Sequence[str], *, time: int = NOON) -> JournalRecord:
+    """Return the platform's release of all holds."""
+    message = _event("release", name, time)
+    _fill(message.event.hold_released.participant, a)
+    return event_record(message)
+
+
+def reviewed(
+    name: str, ids: Sequence[str], *, upheld: bool, report: str, time: int = NOON + 90
+) -> JournalRecord:
+    """Return a review of a report: one that upholds holds for a day.
+
+    One that clears was prepared by somebody who knew of no other harm, and ends that hold.
+    """
+    message = _event("review", name, time)
+    content = message.event.review_verdict
+    _fill(content.participant, ids)
+    content.report_event_ids.append(hashed(f"report {report}").hex())
+    if upheld:
+        content.verdict = feedback_service_pb2.VERDICT_UPHELD
+        message.hold_duration.FromSeconds(86_400)
+    else:
+        content.verdict = feedback_service_pb2.VERDICT_CLEARED
+        message.ended_hold_reasons.append("UPHELD_HARM")
+    return event_record(message)
+
+
+def overturned(
+    name: str, ids: Sequence[str], *, until: int | None = None, time: int = NOON + 95
+) -> JournalRecord:
+    """Return an appeal that takes back what was upheld until a time, prepared like a review."""
+    message = _event("appeal", name, time)
+    _fill(message.event.appeal_outcome.participant, ids)
+    message.event.appeal_outcome.result = feedback_service_pb2.APPEAL_RESULT_OVERTURNED
+    message.ended_hold_reasons.append("UPHELD_HARM")
+    if until is not None:
+        message.exonerated_until_time.seconds = until
+    return event_record(message)
+
+
 def _event(kind: str, name: str, time: int) -> journal_pb2.EventRecord:
     message = journal_pb2.EventRecord(record_version=1)
     message.event.event_id = hashed(f"{kind} {name}").hex()

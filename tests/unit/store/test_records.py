@@ -336,7 +336,19 @@ def test_a_review_releases_the_holds_that_it_ended_and_no_others() -> None:
     (change,) = record.changes[ANN[0]]
     assert isinstance(change, Reviewed)
     assert change.result is ReviewResult.CLEARED
-    assert record.holds == (HoldChange(ANN, ended_reasons=frozenset({"HARM", "UPHELD_HARM"})),)
+    reasons = frozenset({"HARM", "UPHELD_HARM"})
+    assert record.holds == (HoldChange(ANN, ended_reasons=reasons, unless_upheld=True),)
+
+
+def test_only_a_hold_for_an_age_ends_whatever_harm_stands_upheld() -> None:
+    def add(message: journal_pb2.EventRecord) -> None:
+        message.ended_hold_reasons.extend(["BELOW_MINIMUM_AGE", "UPHELD_HARM"])
+
+    record = happened(add, review_verdict=review(feedback_service_pb2.VERDICT_CLEARED))
+    assert record.holds == (
+        HoldChange(ANN, ended_reasons=frozenset({"BELOW_MINIMUM_AGE"})),
+        HoldChange(ANN, ended_reasons=frozenset({"UPHELD_HARM"}), unless_upheld=True),
+    )
 
 
 @pytest.mark.parametrize(
@@ -436,7 +448,8 @@ def test_only_an_overturned_appeal_exonerates() -> None:
 
     record = happened(add, appeal_outcome=every_event()["appeal_outcome"])
     assert record.changes == dict.fromkeys(ANN, (Exonerated(NOON),))
-    assert record.holds == (HoldChange(ANN, ended_reasons=frozenset({"HARM"})),)
+    harm = HoldChange(ANN, ended_reasons=frozenset({"HARM"}), unless_upheld=True)
+    assert record.holds == (harm,)
     # One over an age says nothing of a harm.
     record = happened(over_an_age, appeal_outcome=every_event()["appeal_outcome"])
     assert record.changes == {}

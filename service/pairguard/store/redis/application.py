@@ -18,11 +18,13 @@ from typing import Final
 from pairguard.errors import StoreUnavailable
 from pairguard.history.changes import Change, Unlinked
 from pairguard.history.folding import Folding, folded
+from pairguard.history.sections import DAMAGE
+from pairguard.history.summary import may_have_upheld_harm
 from pairguard.store.identity import HASH_BYTES
 from pairguard.store.ports import JournalRecord, RecordKind
 from pairguard.store.records import record_of
 from pairguard.store.redis.cell_storage import CellStorage, Replacement
-from pairguard.store.redis.cells import DAMAGE, NEVER, Cell, with_hold, without_holds
+from pairguard.store.redis.cells import NEVER, Cell, with_hold, without_holds
 from pairguard.store.redis.connections import Connections
 from pairguard.store.redis.entries import Entry
 from pairguard.store.redis.journal import Appended, Journal, Unfinished
@@ -269,7 +271,7 @@ def _with_holds(each: bytes, cell: Cell, record: JournalRecord) -> Cell:
             continue
         if change.hold is not None:
             cell = with_hold(cell, change.hold)
-        else:
+        elif not (change.unless_upheld and may_have_upheld_harm(cell.row, record.time)):
             cell, _ = without_holds(cell, record.time, change.ended_reasons)
     return cell
 

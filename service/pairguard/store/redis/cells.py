@@ -16,12 +16,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pairguard.history.sections import TIMES, Times, sections_of
+from pairguard.history.sections import DAMAGE, TIMES, Times, sections_of
 from pairguard.store.ports import LEGAL_HOLD, Hold
 
 NEVER: Final = -math.inf
-DAMAGE: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error)
-"""What reading bytes that are no row raises."""
 
 # Form, version, base, time of the erasure, time when last seen, applied records, holds, row bytes.
 _HEAD = struct.Struct("<B8sQddIHI")

@@ -16,13 +16,13 @@ from typing import Final
 from pairguard.errors import StoreUnavailable
 from pairguard.history.changes import Unlinked
 from pairguard.history.contacts import PREFIX_BYTES, prefixes_of
-from pairguard.history.sections import CONTACTS, LEDGER, ledger_of, sections_of
+from pairguard.history.sections import CONTACTS, DAMAGE, LEDGER, ledger_of, sections_of
 from pairguard.store.identity import HASH_BYTES
 from pairguard.store.ports import LEGAL_HOLD, Erasure, ErasureStatus, Hold
 from pairguard.store.records import record_of
 from pairguard.store.redis.application import Application
 from pairguard.store.redis.cell_storage import CellStorage, Replacement
-from pairguard.store.redis.cells import DAMAGE, Cell, is_active, is_kept_for_law
+from pairguard.store.redis.cells import Cell, is_active, is_kept_for_law
 from pairguard.store.redis.connections import Connections, command
 from pairguard.store.redis.entries import Entry
 from pairguard.store.redis.journal import Journal

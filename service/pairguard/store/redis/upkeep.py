@@ -15,14 +15,13 @@ from typing import Final
 
 from pairguard.errors import StoreUnavailable
 from pairguard.history.blocks import any_block
-from pairguard.history.sections import LEDGER, ledger_of, sections_of
+from pairguard.history.sections import DAMAGE, LEDGER, ledger_of, sections_of
 from pairguard.store.ports import PurgeReport, RecordKind, Retention, StoreStatistics
 from pairguard.store.records import record_of
 from pairguard.store.redis.answers import Answers
 from pairguard.store.redis.application import Application
 from pairguard.store.redis.cell_storage import CellStorage, Replacement
 from pairguard.store.redis.cells import (
-    DAMAGE,
     NEVER,
     Cell,
     is_active,

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from pairguard.store.ports import LEGAL_HOLD, Hold, HoldChange
+from pairguard.store.sqlite import rows
 from pairguard.store.sqlite.batches import Selection
 
 _WRITE: Final = """
@@ -53,8 +54,8 @@ def write(connection: sqlite3.Connection, ids: Collection[bytes], hold: Hold) ->
     """Put a hold on ids, or extend the one of its reason."""
     start_time = float(hold.start_time)
     expire_time = None if hold.expire_time is None else float(hold.expire_time)
-    rows = [(each, hold.reason, start_time, expire_time) for each in ids]
-    connection.executemany(_WRITE, rows)
+    written = [(each, hold.reason, start_time, expire_time) for each in ids]
+    connection.executemany(_WRITE, written)
 
 
 def release(
@@ -63,8 +64,8 @@ def release(
     """End holds on ids and return how many; without reasons all but legal ones."""
     each_once = sorted(set(ids))
     if reasons is None:
-        rows = [{"id_hash": each, "now": now} for each in each_once]
-        return connection.executemany(_RELEASE_ALL, rows).rowcount
+        whole = [{"id_hash": each, "now": now} for each in each_once]
+        return connection.executemany(_RELEASE_ALL, whole).rowcount
     named = [
         {"id_hash": each, "now": now, "reason": reason}
         for each in each_once
@@ -78,7 +79,10 @@ def apply(connection: sqlite3.Connection, change: HoldChange, time: float) -> No
     if change.hold is not None:
         write(connection, change.ids, change.hold)
     else:
-        release(connection, change.ids, time, change.ended_reasons)
+        ids: Collection[bytes] = change.ids
+        if change.unless_upheld:
+            ids = rows.without_upheld_harm(connection, ids, time)
+        release(connection, ids, time, change.ended_reasons)
 
 
 def active(connection: sqlite3.Connection, ids: Collection[bytes], now: float) -> frozenset[Hold]:

@@ -84,11 +84,13 @@ def append(connection: sqlite3.Connection, records: Sequence[JournalRecord]) -> 
             else:
                 earlier += of_one
                 days[id_hash] = max(days[id_hash], day)
-        for each in record.holds:
-            holds.apply(connection, each, record.time)
     connection.executemany(_INSERT, inserted)
     connection.executemany("INSERT INTO record_participants VALUES (?, ?)", sorted(participants))
     rows.change(connection, changes, days)
+    # After the rows, which may say that a hold goes on.
+    for record in fresh:
+        for each in record.holds:
+            holds.apply(connection, each, record.time)
     return new
 
 

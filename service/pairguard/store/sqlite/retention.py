@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pairguard.history.blocks import any_block
-from pairguard.history.sections import LEDGER, TIMES, Times, ledger_of, sections_of
+from pairguard.history.sections import DAMAGE, LEDGER, TIMES, Times, ledger_of, sections_of
 from pairguard.store.ports import RecordKind
 from pairguard.store.sqlite import holds, rows
 from pairguard.store.sqlite.batches import split
@@ -97,7 +97,7 @@ def purge_rows(connection: sqlite3.Connection, *, now: float, before: float, pla
                 sections = sections_of(row)
                 last_seen = Times(sections.get(TIMES)).last_seen
                 has_blocks = any_block(ledger_of(sections.get(LEDGER)))
-            except rows.DAMAGE:
+            except DAMAGE:
                 continue
             if last_seen <= before:
                 (for_good if has_blocks else gone).append((number,))

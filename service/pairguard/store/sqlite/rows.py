@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import math
 import sqlite3
-import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from pairguard.errors import StoreUnavailable
 from pairguard.history.changes import Change
 from pairguard.history.folding import Folding, folded
+from pairguard.history.sections import DAMAGE
+from pairguard.history.summary import may_have_upheld_harm
 from pairguard.store.ports import LEGAL_HOLD, Hold, KeptParticipant
 from pairguard.store.sqlite.batches import Selection
 
@@ -55,9 +56,6 @@ _READ_FEW: Final = {count: _read_few(count) for count in range(1, _FEW + 1)}
 _LOAD: Final = Selection(
     "SELECT id_hash, number, row, last_day FROM participant_rows WHERE id_hash IN ({})"
 )
-# What reading bytes that are no row raises. Mistakes of the program raise the same: they are told
-# apart below by the same changes on an empty row.
-DAMAGE: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error)
 
 
 def read(
@@ -147,7 +145,8 @@ def change(
         try:
             written = folding.folded(row, of_one)
         except DAMAGE:
-            # What an empty row does not take either is a mistake of the record and not of the row.
+            # What an empty row does not take either is a mistake of the record, or of the program,
+            # and not of the row.
             folded(b"", of_one)
             damaged.append((id_hash, row, number))
             continue
@@ -178,6 +177,19 @@ def change(
 def _number(of_statement: tuple[Any, ...]) -> int:
     number: int = of_statement[-1]
     return number
+
+
+def without_upheld_harm(
+    connection: sqlite3.Connection, ids: Collection[bytes], now: float
+) -> list[bytes]:
+    """Return those ids whose row can be read and says that no harm stands upheld."""
+    kept = {id_hash: row for id_hash, _number, row, _day in _LOAD.rows(connection, [*ids])}
+    without = []
+    for each in ids:
+        row = kept.get(each, b"")
+        if row is not None and not may_have_upheld_harm(row, now):
+            without.append(each)
+    return without
 
 
 def day_of(time: float) -> int:

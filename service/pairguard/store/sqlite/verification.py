@@ -19,6 +19,7 @@ from typing import Any, Final
 from pairguard.history.changes import Change
 from pairguard.history.folding import folded
 from pairguard.history.sections import (
+    DAMAGE,
     LEDGER,
     TILES,
     TIMES,
@@ -141,7 +142,7 @@ def _verify(
     row, not_from_journal = stored or (b"", False)
     try:
         kept = _comparable(row) if row is not None else None
-    except rows.DAMAGE:
+    except DAMAGE:
         kept = None
     if kept is None:
         found.damaged.append(id_hash)
@@ -190,7 +191,7 @@ def _repair(id_hash: bytes, accept_incomplete: bool, session: Session) -> bool: 
 def _is_whole(row: bytes | None) -> bool:
     try:
         return row is not None and bool(_comparable(row))
-    except rows.DAMAGE:
+    except DAMAGE:
         return False
 
 
