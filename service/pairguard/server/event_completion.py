@@ -2,12 +2,13 @@
 
 Owns how long a chat was, how old its two were taken to be, what a review or an appeal does to
 holds, whether a start agrees with its decision. It must not know how anything is kept or found.
-What is kept of somebody and damaged is unknown here: the event stands all the same.
+What is kept of somebody and cannot be read is unknown here: the event stands all the same, and
+ends no hold for conduct.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from math import nan
@@ -37,20 +38,24 @@ class EventCompletion:
     """Adds to the events of one request what only the service knows.
 
     Args:
-        known: What is kept of everybody in them, by their own id.
+        known: What is kept of everybody in them, by their own id; None: that cannot be read.
         decisions: The decisions that they name, by id.
         now: Seconds since 1970.
+        age_held: Who is held for an age under an id of its own, by own id.
     """
 
     def __init__(
         self,
-        known: Mapping[bytes, KeptParticipant],
+        known: Mapping[bytes, KeptParticipant | None],
         decisions: Mapping[str, journal_pb2.DecisionRecord],
         now: float,
+        *,
+        age_held: Container[bytes] = (),
     ) -> None:
         self._known = known
         self._decisions = decisions
         self._now = now
+        self._age_held = age_held
         self._starts: dict[str, float] = {}
         self._minors: dict[bytes, float | None] = {}
         self._said: list[tuple[Sequence[bytes], Reviewed | Exonerated]] = []
@@ -111,7 +116,7 @@ class EventCompletion:
         start = self._starts.get(message.event.chat_id)
         for ids in people:
             with suppress(StoreUnavailable):  # damaged, so unknown
-                for chat in open_chats_of(self._known[ids[0]].rows, self._now):
+                for chat in open_chats_of(self._rows(ids), self._now):
                     if start is None and chat.chat == message.event.chat_id:
                         start = chat.start_time
         length = nan if start is None else _event_seconds(message) - start
@@ -124,18 +129,19 @@ class EventCompletion:
     def _reported(self, message: journal_pb2.EventRecord, people: tuple[Ids, ...]) -> None:
         """Tell whether the two met, also where the reported has met too many since to show it."""
         reporter, reported = people
-        with suppress(ValueError):  # damaged, so unknown
+        with suppress(ValueError, StoreUnavailable):  # damaged, so unknown
             message.reporter_met_reported = (
-                last_met(self._known[reporter[0]].rows, reported) is not None
-                or last_met(self._known[reported[0]].rows, reporter) is not None
+                last_met(self._rows(reporter), reported) is not None
+                or last_met(self._rows(reported), reporter) is not None
             )
 
     def _reviewed(self, message: journal_pb2.EventRecord, ids: Ids, policy: Policy) -> None:
         content = message.event.review_verdict
         ended: set[str] = set()
-        if content.HasField("confirmed_age") and _confirmed_years(message) >= (
+        old_enough = content.HasField("confirmed_age") and _confirmed_years(message) >= (
             policy.for_participant("").minimum_age
-        ):
+        )
+        if old_enough and ids[0] in self._age_held:
             ended.add(ReasonCode.BELOW_MINIMUM_AGE)
         if content.verdict == feedback_service_pb2.VERDICT_UPHELD:
             hours = policy.upheld_hold_hours()
@@ -168,9 +174,12 @@ class EventCompletion:
             until = min(times)
             set_time(message.exonerated_until_time, until)
             self._say(ids, Exonerated(self._now, until))
-            with suppress(StoreUnavailable):  # damaged, so nothing is known to have been upheld
-                if self._upheld(ids):
-                    reasons -= _CONDUCT_HOLDS
+            try:
+                stands = self._upheld(ids)
+            except StoreUnavailable:
+                stands = True  # as far as anybody can tell
+            if stands:
+                reasons -= _CONDUCT_HOLDS
         message.ended_hold_reasons.extend(sorted(reasons))
 
     def _tell_ages(self, message: journal_pb2.EventRecord, people: tuple[Ids, ...]) -> None:
@@ -185,10 +194,21 @@ class EventCompletion:
         """Return P(minor) of a participant by the last decision; None: it is not known."""
         if own not in self._minors:
             minor = None
-            with suppress(ValueError):  # damaged, so unknown
-                minor = last_probability_minor(self._known[own].rows)
+            with suppress(ValueError, StoreUnavailable):  # damaged, so unknown
+                minor = last_probability_minor(self._rows((own,)))
             self._minors[own] = minor
         return self._minors[own]
+
+    def _rows(self, ids: Sequence[bytes]) -> tuple[bytes, ...]:
+        """Return what is kept of a participant.
+
+        Raises:
+            StoreUnavailable: It cannot be read.
+        """
+        kept = self._known[ids[0]]
+        if kept is None:
+            raise StoreUnavailable("what is kept of a participant cannot be read")
+        return kept.rows
 
     def _say(self, ids: Sequence[bytes], change: Reviewed | Exonerated) -> None:
         """Take note of what an event of this request says of a participant's conduct."""
@@ -200,7 +220,7 @@ class EventCompletion:
         Raises:
             StoreUnavailable: What is kept is damaged.
         """
-        kept = self._known[ids[0]].rows
+        kept = self._rows(ids)
         said = [change for others, change in self._said if not set(ids).isdisjoint(others)]
         if not said:
             return summary_of(kept, self._now).upheld_harm

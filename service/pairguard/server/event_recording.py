@@ -21,6 +21,7 @@ from pairguard.server.metrics import Metrics
 from pairguard.server.record_conversion import read_record_events, record_results
 from pairguard.server.response_conversion import set_time
 from pairguard.server.violations import RefusedItem
+from pairguard.store.effects import BELOW_MINIMUM_AGE
 from pairguard.store.identity import HASH_BYTES, IdentityKey
 from pairguard.store.ports import (
     JournalRecord,
@@ -153,7 +154,9 @@ class EventRecording:
         participants = [event_participants(message.event) for message in messages]
         # Decisions first: to find them may import them, and then they are known of everybody.
         decisions = self._decisions(messages)
-        EventCompletion(self._known(participants, now), decisions, now).complete(
+        known = self._known(participants, now)
+        age_held = self._age_held(events, participants, now)
+        EventCompletion(known, decisions, now, age_held=age_held).complete(
             messages, generation.judge.policy, participants
         )
         return [
@@ -178,8 +181,8 @@ class EventRecording:
 
     def _known(
         self, participants: Sequence[tuple[Ids, ...]], now: float
-    ) -> dict[bytes, KeptParticipant]:
-        """Return what is kept of everybody in the events, by their own id.
+    ) -> dict[bytes, KeptParticipant | None]:
+        """Return what is kept of everybody in the events, by their own id; None: unreadable.
 
         Of somebody whom several name that is what is kept under any of the ids named with it: one
         that names fewer hides nothing from the others.
@@ -188,7 +191,7 @@ class EventRecording:
         for of_one in participants:
             for ids in of_one:
                 people[ids[0]] = tuple(dict.fromkeys((*people.get(ids[0], ()), *ids)))
-        read: Sequence[KeptParticipant]
+        read: Sequence[KeptParticipant | None]
         try:
             read = self._store.read([*people.values()], now=now)
         except StoreUnavailable:
@@ -198,12 +201,32 @@ class EventRecording:
             read = [self._known_singly(ids, now) for ids in people.values()]
         return dict(zip(people, read, strict=True))
 
-    def _known_singly(self, ids: Sequence[bytes], now: float) -> KeptParticipant:
+    def _known_singly(self, ids: Sequence[bytes], now: float) -> KeptParticipant | None:
         try:
             (kept,) = self._store.read([ids], now=now)
         except StoreUnavailable:
-            return KeptParticipant()
+            self._metrics.count_store_error("read")
+            return None
         return kept
+
+    def _age_held(
+        self,
+        events: Sequence[feedback_service_pb2.Event],
+        participants: Sequence[tuple[Ids, ...]],
+        now: float,
+    ) -> frozenset[bytes]:
+        """Return who of those whose age was confirmed is held for an age under its own id.
+
+        Who shares a device with somebody held frees nobody.
+        """
+        found = set()
+        for event, people in zip(events, participants, strict=True):
+            if event.review_verdict.HasField("confirmed_age"):
+                own = self._kept.keys.hashes([event.review_verdict.participant.participant_id])
+                kept = self._known_singly(own, now)
+                if kept is not None and any(h.reason == BELOW_MINIMUM_AGE for h in kept.holds):
+                    found.add(people[0][0])
+        return frozenset(found)
 
     def _decisions(
         self, messages: Sequence[journal_pb2.EventRecord]

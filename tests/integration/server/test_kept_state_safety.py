@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pairguard.errors import StoreUnavailable
 from pairguard.history.kept_evidence import MAX_ITEMS
-from pairguard.store.ports import JournalRecord
+from pairguard.store.ports import JournalRecord, KeptParticipant
 from pairguard.store.sqlite import SqliteStore
 from pairguard.v1.assessment_pb2 import DECISION_ALLOW, DECISION_BLOCK, DECISION_REROUTE
 from pairguard.v1.feedback_service_pb2 import Event
@@ -42,6 +43,10 @@ CLEARED_FIRST = "verdict: VERDICT_CLEARED report_event_ids: 'r1'"
 UPHELD_FIRST = "verdict: VERDICT_UPHELD report_event_ids: 'r1'"
 UPHELD_SECOND = "verdict: VERDICT_UPHELD report_event_ids: 'r2'"
 OVERTURNED = "result: APPEAL_RESULT_OVERTURNED"
+FOUND_ADULT = (
+    "verdict: VERDICT_INCONCLUSIVE"
+    " confirmed_age { age_years: 40 method: VERIFICATION_METHOD_MODERATOR }"
+)
 UNDER = (
     "age_check { method: CHECK_METHOD_ID_DOCUMENT threshold_years: 18 result: CHECK_RESULT_UNDER }"
 )
@@ -117,6 +122,48 @@ def test_a_harm_upheld_while_another_is_taken_back_holds(
             happened(server, about(freed_by, "f", "p", text))
         assert held_for(server) == ["UPHELD_HARM"]
         assert history_of(server, "p")["history.upheld_harm_365d"] == 1
+
+
+class Forgetful(SqliteStore):
+    """Cannot read one participant for some reads."""
+
+    unreadable = b""
+    times = 0
+
+    def read(
+        self, participants: Sequence[Sequence[bytes]], *, now: float
+    ) -> tuple[KeptParticipant, ...]:
+        if self.times and any(self.unreadable in ids for ids in participants):
+            self.times -= 1
+            raise StoreUnavailable("timed out")
+        return super().read(participants, now=now)
+
+
+@pytest.mark.parametrize("freed_by", ["review_verdict", "appeal_outcome"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_takes_a_harm_back_ends_no_hold_while_nobody_can_tell_what_else_stands(
+    bundle: Path, tmp_path: Path, clock: Clock, freed_by: str, times: int
+) -> None:
+    store = Forgetful(tmp_path / "forgetful.sqlite3")
+    with serving(bundle, tmp_path, policy=lenient_policy(), clock=clock, store=store) as server:
+        made = int(clock.now)
+        clock.now += 3600
+        for who, verdict in (("p", UPHELD_FIRST), ("old", UPHELD_SECOND)):
+            upheld = about("review_verdict", f"v-{who}", who, verdict)
+            upheld.review_verdict.participant.linked_ids.append("phone")
+            happened(server, upheld)
+        clock.now += 60
+        store.unreadable, store.times = store.keys.hash("p"), times
+        if freed_by == "review_verdict":
+            freeing = about(freed_by, "f", "p", CLEARED_FIRST)
+        else:
+            freeing = about(freed_by, "f", "p", f"{OVERTURNED} appeal_time {{ seconds: {made} }}")
+        getattr(freeing, freed_by).participant.linked_ids.append("phone")
+        happened(server, freeing)
+        store.times = 0
+        assert held_for(server) == ["UPHELD_HARM"]
+        if times == 2:
+            assert server.metric("pairguard_store_errors_total", operation="read") == 1
 
 
 @pytest.mark.parametrize("freed_by", ["review_verdict", "appeal_outcome"])
@@ -297,15 +344,21 @@ def test_what_was_told_of_somebody_on_a_shared_device_admits_nobody_else_on_it(
         assert decide(server, pair(bare("cousin", "tablet"), "adult-5")).decision != DECISION_ALLOW
 
 
+@pytest.mark.parametrize("told_by", ["evidence", "review"])
 def test_an_adult_on_the_device_of_a_held_child_frees_neither_of_them(
-    bundle: Path, tmp_path: Path
+    bundle: Path, tmp_path: Path, told_by: str
 ) -> None:
     with serving(bundle, tmp_path, policy=lenient_policy()) as server:
         child = participant("child", "tablet", more="")
         child.age_evidence.append(verified("not kept", 8))
         assert decide(server, pair(child, "adult-1")).decision == DECISION_BLOCK
 
-        keep_evidence(server, reference("parent", "tablet"), verified("document", 40))
+        if told_by == "evidence":
+            keep_evidence(server, reference("parent", "tablet"), verified("document", 40))
+        else:
+            found = about("review_verdict", "v", "parent", FOUND_ADULT)
+            found.review_verdict.participant.linked_ids.append("tablet")
+            happened(server, found)
 
         for other in (bare("child"), bare("fresh session", "tablet")):
             answer = decide(server, pair(other, "adult-2"))
