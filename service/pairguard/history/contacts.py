@@ -104,7 +104,10 @@ def _move(contacts: bytearray, minute: int, prefixes: Sequence[bytes]) -> None:
 
 
 def last_contact(contacts: bytes | bytearray, ids: Iterable[bytes]) -> float | None:
-    """Return when any of these ids was met last, to the minute, in seconds since 1970; or None.
+    """Return when any of these ids was met last, in seconds since 1970; or None.
+
+    That is the end of the minute in which they met, which alone is kept: never longer ago than it
+    was.
 
     Raises:
         ValueError: The list is damaged.
@@ -112,7 +115,7 @@ def last_contact(contacts: bytes | bytearray, ids: Iterable[bytes]) -> float | N
     _check(contacts)
     places = [_find(contacts, each[:PREFIX_BYTES]) for each in ids]
     minutes = [_MINUTE.unpack_from(contacts, place)[0] for place in places if place >= 0]
-    return max(minutes) * 60.0 if minutes else None
+    return (max(minutes) + 1) * 60.0 if minutes else None
 
 
 def contact_count(lists: Sequence[bytes], now: float) -> int:

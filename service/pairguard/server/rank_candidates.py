@@ -129,6 +129,8 @@ class RankCandidates:
         if not offered:
             return True
         candidates = tuple([each for each in call.candidates if each.index in offered])
+        if len(candidates) < len(offered):
+            return False  # one of them cannot be judged any more, by a clock that went back
         return not _stopped(self._ranking.rank(call.seeker, candidates), offered)
 
     def _observe(

@@ -163,8 +163,9 @@ class RecentDecisions:
     def _forget(self, bucket: _Bucket) -> None:
         for each, gone in bucket.amounts.items():
             amounts = self._sums[each]
-            amounts.decisions -= gone.decisions
+            # ALLOWs first: who reads between the two finds more refused than there was, never less.
             amounts.allowed -= gone.allowed
+            amounts.decisions -= gone.decisions
             amounts.exposure = max(amounts.exposure - gone.exposure, 0.0)
             amounts.partner_minor = max(amounts.partner_minor - gone.partner_minor, 0.0)
             if amounts.decisions <= 0.0:

@@ -242,6 +242,25 @@ def test_an_invalid_candidate_is_marked_and_the_others_are_ranked(server: Runnin
     assert [each.candidate_index for each in record.candidates] == [0, 6]
 
 
+def test_an_answer_is_not_repeated_that_offers_somebody_who_cannot_be_judged_any_more(
+    bundle: Path, tmp_path: Path
+) -> None:
+    clock = Clock()
+    with serving(bundle, tmp_path, policy=lenient_policy(), clock=clock) as server:
+        ahead = participant("c0")
+        ahead.age_evidence[0].observed_time.seconds = int(clock.now) + 50
+        asked = request("seeker", ahead, "c1", request_id="r1")
+        assert sorted(order(rank(server, asked))) == [0, 1]
+        happened(
+            server, about("hold_placed", "h", "c0", "kind: HOLD_KIND_PAIRING reason_code: 'X'")
+        )
+        # Now its evidence lies too far in the future.
+        clock.now -= 20
+        again = rank(server, asked)
+        assert order(again) == [1]
+        assert [each.candidate_index for each in again.invalid_candidates] == [0]
+
+
 def test_with_nobody_who_can_be_judged_the_answer_is_empty(server: Running) -> None:
     answer = rank(server, request("seeker", Candidate()))
 

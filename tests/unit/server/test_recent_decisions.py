@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairguard.server.recent_decisions import RecentDecisions
+from pairguard.server import recent_decisions
+from pairguard.server.recent_decisions import Amounts, RecentDecisions
+from pairguard.store.segments.framing import Position
 
 IDS = (b"own", b"linked", b"other")
 DECISIONS = st.lists(
@@ -67,3 +70,34 @@ def test_what_was_refused_under_one_id_is_not_made_up_for_by_what_was_allowed_un
     found = recent.of(IDS[:2])
     assert found is not None
     assert found.refused == 10.0
+
+
+def test_while_a_decision_is_forgotten_no_less_is_refused_than_remains(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused: list[float] = []
+
+    class Watched(Amounts):
+        """Tells what another thread would find after each step."""
+
+        def __setattr__(self, name: str, value: float) -> None:
+            super().__setattr__(name, value)
+            if name in {"decisions", "allowed"} and hasattr(self, "allowed"):
+                refused.append(self.decisions - self.allowed)
+
+    recent = RecentDecisions()
+    monkeypatch.setattr(recent_decisions, "Amounts", Watched)
+    for second, allowed in ((0.0, True), (0.0, True), (1.0, False)):
+        position = Position(f"segment-{second}", 1)
+        recent.add(
+            IDS[:1],
+            allowed=allowed,
+            exposure=0.0,
+            partner_minor=0.0,
+            position=position,
+            now=second,
+        )
+    refused.clear()
+    recent.settle(lambda segment, _end: segment == "segment-0.0")
+    assert refused
+    assert min(refused) == 1.0
