@@ -63,6 +63,14 @@ def fit_calibration(
     return Calibration.from_mapping(mapping)
 
 
+def kind_of(calibration: Calibration) -> str:
+    """Return what was fitted: "spline", "beta", or "shift", which moves the level alone."""
+    mapping = calibration.to_mapping()
+    if mapping["kind"] == "beta" and mapping["a"] == mapping["b"] == 1.0:
+        return "shift"
+    return str(mapping["kind"])
+
+
 @dataclass(frozen=True, slots=True)
 class _Outcomes:
     """What happened, (n,) 0 or 1, and what each stands for."""

@@ -23,13 +23,14 @@ from pairguard_training.comparison import (
     JudgedPairs,
     compare,
 )
-from pairguard_training.harm_labels import HarmRows, harm_rows
-from pairguard_training.splitting import Part, Split
+from pairguard_training.harm_labels import HarmRows, harm_rows, newest_time
+from pairguard_training.splitting import LATER_SHARE, Part, Split
 from pairguard_training.tables.reading import Tables
 from pairguard_training.truth import Truth
 
 Array = NDArray[np.float64]
 
+_SECONDS_PER_DAY = 86_400.0
 FEWEST_REPORTED = 5
 """Harmed pairs below which reports as recorded are not measured."""
 FEWEST_POSITIVES = 20
@@ -63,6 +64,8 @@ def compare_harm(
             f"{int(harmed.sum())} harm reports in {harmed.size} held-out pairs whose report window "
             "has closed: reports as recorded not measured."
         )
+        if not harmed.size:
+            notes += _too_short(tables, split, settings.report_window_days)
         if not truth.label_chance or not pairs.ids:
             return []
     scores = {OURS: _harm_probabilities(model, tables, policy, pairs)}
@@ -100,6 +103,22 @@ def compare_harm(
             )
         )
     return comparisons
+
+
+def _too_short(tables: Tables, split: Split, window_days: float) -> list[str]:
+    """Return why no window has closed, where the time that is tested is shorter than one."""
+    if split.later_from is None or tables.pairs.is_empty() or tables.outcomes.is_empty():
+        return []
+    tested_days = (newest_time(tables).timestamp() - split.later_from) / _SECONDS_PER_DAY
+    if tested_days >= window_days:
+        return []
+    told = (
+        f"The time that is tested, the latest {LATER_SHARE:.0%} of the pairs, spans "
+        f"{tested_days:.1f} days and the report window {window_days:g}: no report of it can have "
+        f"come in. Give more days (over {window_days / LATER_SHARE:.0f} where pairs come evenly) "
+        "or fit with a shorter window."
+    )
+    return [told]
 
 
 def _harm_probabilities(

@@ -306,3 +306,23 @@ def test_pairs_keep_their_chance_of_being_allowed(tmp_path: Path) -> None:
     rows = rows_of(tmp_path, pairs, [])
     assert rows.allow_probability[0] == 0.25
     assert rows.allow_probability[1] != rows.allow_probability[1]
+
+
+def test_a_report_from_before_the_pair_is_not_about_it(tmp_path: Path) -> None:
+    hours = timedelta(hours=5)  # as by a clock of another zone
+    seconds = timedelta(seconds=20)
+    rows = rows_of(
+        tmp_path,
+        EVERYBODY,
+        [
+            report(1, "p1", "x", received_time=DAY_0 - hours, observed_time=DAY_0 - hours),
+            report(2, "p2", "x", received_time=DAY_0 - seconds, observed_time=DAY_0 - seconds),
+            report(3, "p3", "x", received_time=DAY_0 - hours, observed_time=DAY_0 - hours),
+            verdict(3, "x", "UPHELD"),
+        ],
+    )
+    harmed = {name for name, is_harmed in zip(rows.pair_ids, rows.harmed, strict=True) if is_harmed}
+    assert harmed == {"m2", "m3"}
+    # Whether that pair came to harm nobody knows.
+    assert rows.unknown_ids == ["m1"]
+    assert (rows.reports.early, rows.reports.set_aside) == (1, 1)

@@ -514,3 +514,24 @@ def test_labels_that_do_not_age_are_told(tmp_path: Path) -> None:
     silent = tables_of_rows(tmp_path / "two", snapshots=snapshots, age_labels=labels[1:]).warnings
     assert any("1 of 2 labels have none" in warning for warning in told)
     assert not any("verified_time" in warning for warning in silent)
+
+
+def test_labels_of_nobody_with_a_snapshot_are_told(tmp_path: Path) -> None:
+    labels = [
+        {"participant_id": each, "age_years": 17.0, "verified_time": NOW, "method": "ID_DOCUMENT"}
+        for each in ("x", "1001", "1002")
+    ]
+    told = tables_of_rows(tmp_path / "one", snapshots=[snapshot("x")], age_labels=labels).warnings
+    silent = tables_of_rows(tmp_path / "two", snapshots=[snapshot("x")], age_labels=labels[:1])
+    assert any("2 of 3 labelled people have no snapshot" in warning for warning in told)
+    assert not any("labelled people" in warning for warning in silent.warnings)
+
+
+def test_an_empty_table_of_snapshots_is_told_before_what_refers_to_it(tmp_path: Path) -> None:
+    tables = frames()
+    tables["snapshots"] = tables["snapshots"].clear()
+    write(tmp_path, tables)
+    with pytest.raises(TablesRefused) as refused:
+        read_tables(tmp_path)
+    assert refused.value.problems[0] == "snapshots: has no rows"
+    assert any("refers to nothing in snapshots" in line for line in refused.value.problems)

@@ -10,13 +10,20 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pairguard_training.harm_labels import REPORT_WINDOW_DAYS
+
 
 def add_tables(parser: argparse.ArgumentParser) -> None:
     """Declare where the data is and how it is read."""
     parser.add_argument("--tables", type=Path, required=True, help="folder of the five tables")
     add_policy(parser)
     add_missing(parser)
-    parser.add_argument("--report-window-days", type=positive_number, default=14.0)
+    parser.add_argument(
+        "--report-window-days",
+        type=positive_number,
+        default=REPORT_WINDOW_DAYS,
+        help="how long after the proposal a report counts; a bundle is judged by that of its fit",
+    )
     parser.add_argument(
         "--threads",
         type=positive,

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import polars as pl
 
-from pairguard.bundle.defaults import default_catalogue
 from pairguard_training.catalogue_choice import read_catalogue_file
 from pairguard_training.commands.arguments import add_missing, utc_time_argument
 from pairguard_training.commands.inputs import Say, missing_codes, say_tables
@@ -45,7 +44,8 @@ def run(arguments: Namespace, say: Say) -> None:
     """Tell every problem of tables at once, or what is in them."""
     beside: Path = arguments.tables / CATALOGUE_FILE
     path: Path | None = arguments.catalogue or (beside if beside.is_file() else None)
-    catalogue = default_catalogue() if path is None else read_catalogue_file(path)
+    # Without one a fit makes its own of the columns, and none is outside it.
+    catalogue = None if path is None else read_catalogue_file(path)
     tables = read_tables(
         arguments.tables,
         catalogue=catalogue,

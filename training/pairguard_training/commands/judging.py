@@ -18,6 +18,7 @@ from pairguard_training.commands.arguments import add_tables, positive
 from pairguard_training.commands.inputs import Say, read_policy, told_tables
 from pairguard_training.comparison import EvaluationSettings
 from pairguard_training.evaluation import Evaluation, evaluate_model
+from pairguard_training.harm_labels import REPORT_WINDOW_DAYS
 from pairguard_training.held_out import judging_split
 from pairguard_training.tables.reading import Tables
 from pairguard_training.truth import read_truth
@@ -83,9 +84,14 @@ def judge(arguments: Namespace, say: Say) -> Judged:
         champion, split = meet_champion(bundle, serving, tables, split, unseen=arguments.unseen)
         for note in champion.notes:
             say(f"note: {note}")
-    window = manifest.metrics.get("harm", {}).get(
-        "report_window_days", arguments.report_window_days
-    )
+    window = manifest.metrics.get("harm", {}).get("report_window_days")
+    if window is None:
+        window = arguments.report_window_days
+    elif arguments.report_window_days not in {window, REPORT_WINDOW_DAYS}:
+        told = f"the bundle was fitted with a window of {window:g} days, and is judged by it"
+        raise ConfigurationRefused([f"--report-window-days: {told}; leave it out"])
+    elif window != arguments.report_window_days:
+        say(f"note: reports count for {window:g} days, as in the fit of the bundle")
     evaluation = evaluate_model(
         bundle.model,
         tables,

@@ -103,13 +103,19 @@ class HarmClassifier(EventClassifier):
         """
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
         self.classes_, harmed = two_classes(y)
+        constraints = tuple(self.monotone_constraints or (0,) * X.shape[1])
+        if len(constraints) != X.shape[1] or not {-1, 0, 1}.issuperset(constraints):
+            raise ValueError(
+                f"monotone_constraints should be {X.shape[1]} numbers, one for each column of X, "
+                "each -1, 0 or 1"
+            )
         names = groups_of(groups, len(harmed))
         groups_of_rows = np.unique(names, return_inverse=True)[1].astype(np.intp)
         found = fit_rows(
             LabelledRows(
                 table=X,
                 features=_Columns(
-                    tuple(self.monotone_constraints or (0,) * X.shape[1]),
+                    constraints,
                     tuple(self.categorical_columns),
                 ),
                 harmed=harmed,

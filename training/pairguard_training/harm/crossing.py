@@ -24,7 +24,7 @@ from pairguard.risk.catalogue import SignalCatalogue
 from pairguard.risk.harm import HarmModel
 from pairguard.risk.trees import TreeModel
 from pairguard_training.boosting import Compute, model_text
-from pairguard_training.calibration_fit import fit_calibration
+from pairguard_training.calibration_fit import fit_calibration, kind_of
 from pairguard_training.harm.pairs import AnyLabelled, Labelled, MetPairs
 from pairguard_training.harm.settings import MOST_TREES, HarmSettings
 from pairguard_training.harm.teaching import Trained, TreeTrainer
@@ -151,7 +151,7 @@ def fit_crossed(
         notes=calibration_notes(calibrated_on),
     )
     stood_for = float(calibrated_on.weights @ calibrated_on.harmed)
-    map_kind = calibration.to_mapping()["kind"]
+    map_kind = kind_of(calibration)
     figures: dict[str, Any] = {
         "training_pairs": pairs.count,
         "training_positives": pairs.positives,

@@ -100,6 +100,7 @@ class HarmLesson:
                 "dismissed": reports.dismissed,
                 "set_aside": {
                     "not_of_the_pair": reports.strangers,
+                    "before_the_pair": reports.early,
                     "of_those_who_report_nearly_everybody": reports.prolific,
                     "about_those_only_ever_cleared": reports.cleared_before,
                     "inconclusive": reports.inconclusive,

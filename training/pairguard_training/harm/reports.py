@@ -28,6 +28,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pairguard_training.tables.relations import CLOCK_TOLERANCE_SECONDS
 from pairguard_training.tables.schema import REPORT_CATEGORIES
 
 NO_HARM_CATEGORIES = frozenset({"SPAM", "UNDERAGE"})
@@ -38,6 +39,7 @@ REPORTED_SHARE = 0.5
 """Share of the people met from which on a reporter reports nearly everybody."""
 FEWEST_CLEARED = 2
 
+_CLOCK_TOLERANCE = pl.duration(seconds=CLOCK_TOLERANCE_SECONDS)
 _HARM = tuple(name for name in REPORT_CATEGORIES if name not in NO_HARM_CATEGORIES)
 _VERDICTS = ("UPHELD", "CLEARED", "INCONCLUSIVE")
 
@@ -54,6 +56,7 @@ class ReportCounts:
         dismissed: Of those in time, cleared by a review.
         strangers: Set aside: the reporter or the reported was not in the pair.
         prolific: Set aside: not reviewed, of somebody who reports nearly everybody.
+        early: Set aside: received before the pair was proposed, so that it cannot be about it.
         cleared_before: Set aside: not reviewed, about somebody whom reviews only ever cleared.
         inconclusive: Set aside: reviewed, and it could not be told.
         answering: Of a harmed pair, but not by the one whom it names: not reviewed, made by
@@ -66,6 +69,7 @@ class ReportCounts:
     dismissed: int
     strangers: int
     prolific: int
+    early: int
     cleared_before: int
     inconclusive: int
     answering: int
@@ -73,7 +77,7 @@ class ReportCounts:
     @property
     def set_aside(self) -> int:
         """Reports that say neither harm nor none."""
-        return self.strangers + self.prolific + self.cleared_before + self.inconclusive
+        return self.strangers + self.prolific + self.early + self.cleared_before + self.inconclusive
 
 
 def judged_reports(pairs: pl.DataFrame, outcomes: pl.DataFrame, window: pl.Expr) -> pl.DataFrame:
@@ -87,9 +91,9 @@ def judged_reports(pairs: pl.DataFrame, outcomes: pl.DataFrame, window: pl.Expr)
 
     Returns:
         ``pair_id``, ``reporter_id``, ``reported_id`` (null: not told), ``standing``: ``late``,
-        ``late_cleared``, ``upheld``, ``dismissed``, ``stranger``, ``inconclusive``, ``prolific``,
-        ``cleared_before``, ``answering`` or ``unreviewed``. ``unreported`` is no report, but that
-        a review looked at somebody of the pair and did not clear it.
+        ``late_cleared``, ``early``, ``upheld``, ``dismissed``, ``stranger``, ``inconclusive``,
+        ``prolific``, ``cleared_before``, ``answering`` or ``unreviewed``. ``unreported`` is no
+        report, but that a review looked at somebody of the pair and did not clear it.
     """
     known = outcomes.join(pairs, on="pair_id", how="inner", maintain_order="left")
     reports = known.filter(
@@ -114,6 +118,8 @@ def judged_reports(pairs: pl.DataFrame, outcomes: pl.DataFrame, window: pl.Expr)
         .then(pl.when(~pl.col("stands")).then(pl.lit("late_cleared")).otherwise(pl.lit("late")))
         .when(pl.col("at_fault"))
         .then(pl.lit("upheld"))
+        .when(pl.col("received") < pl.col("proposed_time") - _CLOCK_TOLERANCE)
+        .then(pl.lit("early"))
         .when(pl.col("stranger"))
         .then(pl.lit("stranger"))
         .when(pl.col("stands"))
@@ -149,6 +155,7 @@ def report_counts(judged: pl.DataFrame) -> ReportCounts:
         dismissed=of("dismissed"),
         strangers=of("stranger"),
         prolific=of("prolific"),
+        early=of("early"),
         cleared_before=of("cleared_before"),
         inconclusive=of("inconclusive"),
         answering=of("answering"),

@@ -69,13 +69,26 @@ def catalogue_advice(snapshots: pl.DataFrame, catalogue: SignalCatalogue) -> lis
     return warnings
 
 
-def label_advice(labels: pl.DataFrame) -> list[str]:
-    """Return a warning about age labels that do not age."""
-    untimed = labels["verified_time"].null_count()
-    if not untimed:
-        return []
-    told = "each is taken for the age at every snapshot, and somebody may be a minor for too long"
-    return [f"age_labels.verified_time: {untimed} of {labels.height} labels have none; {told}"]
+def label_advice(labels: pl.DataFrame, people: pl.Series) -> list[str]:
+    """Return warnings about age labels that do not age, or are of nobody with a snapshot.
+
+    Args:
+        labels: The checked table.
+        people: ``participant_id`` of the snapshots.
+    """
+    warnings = []
+    if untimed := labels["verified_time"].null_count():
+        told = "each is taken for the age at every snapshot: somebody may be a minor for too long"
+        warnings.append(
+            f"age_labels.verified_time: {untimed} of {labels.height} labels have none; {told}"
+        )
+    labelled = labels["participant_id"].unique()
+    if strangers := int((~labelled.is_in(people.unique().implode())).sum()):
+        warnings.append(
+            f"age_labels.participant_id: {strangers} of {len(labelled)} labelled people have no "
+            "snapshot, and teach nothing"
+        )
+    return warnings
 
 
 def _code_advice(name: str, values: pl.Series) -> list[str]:

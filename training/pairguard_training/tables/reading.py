@@ -92,12 +92,12 @@ def read_tables(
     for schema in TABLES:
         reading.read(schema)
     frames, problems, warnings = reading.frames, reading.all_problems(), reading.warnings
-    if frames["snapshots"].is_empty() and not problems:
-        problems.append("snapshots: has no rows")
+    if frames["snapshots"].is_empty() and reading.is_whole("snapshots"):
+        problems.insert(0, "snapshots: has no rows")
     if problems:
         raise TablesRefused(problems)
     warnings += signal_advice(frames["snapshots"], frozenset(missing_codes or {}))
-    warnings += label_advice(frames["age_labels"])
+    warnings += label_advice(frames["age_labels"], frames["snapshots"]["participant_id"])
     if catalogue is not None:
         warnings += catalogue_advice(frames["snapshots"], catalogue)
     return Tables(
@@ -144,6 +144,10 @@ class _Reading:
     def all_problems(self) -> list[str]:
         """Return a line for each problem of what was read."""
         return [*self._of_files, *self._of_codes, *self._of_tables]
+
+    def is_whole(self, name: str) -> bool:
+        """Return whether a table was read without a problem of its files."""
+        return name not in self._unread
 
     def read(self, schema: TableSchema) -> None:
         """Read and check the next table."""
