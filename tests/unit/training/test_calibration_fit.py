@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pairguard_training.calibration_fit import fit_calibration
+from pairguard_training.calibration_fit import fit_calibration, kind_of
 
 Array = NDArray[np.float64]
 
@@ -31,6 +31,16 @@ def test_a_map_undoes_a_wrong_level_and_slope(count: int, level: float, kind: st
     at = np.linspace(-5.0, -1.0, 20)
     wanted = 1.0 / (1.0 + np.exp(-(level + 0.7 * at)))
     assert calibration.probabilities(at) == pytest.approx(wanted, rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("positives", "kind"), [(5, "shift"), (100, "beta"), (2_000, "logit_spline")]
+)
+def test_it_is_told_what_was_fitted(positives: int, kind: str) -> None:
+    raw = np.random.default_rng(1).normal(-3.0, 1.5, 20_000)
+    labels = np.zeros(20_000, dtype=np.bool_)
+    labels[np.argsort(raw + np.random.default_rng(2).normal(size=20_000))[-positives:]] = True
+    assert kind_of(fit_calibration(raw, labels)) == kind
 
 
 @pytest.mark.parametrize("count", [300, 3_000, 20_000, 120_000])

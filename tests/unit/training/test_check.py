@@ -96,5 +96,7 @@ def test_tables_without_a_problem_are_told_with_their_days(
     assert "no problem was found" in said
     assert f"snapshots: from {DAY_0:%Y-%m-%d}" in said
     assert "no harm model" in said
+    # Without a catalogue a fit makes one, and no signal is outside it.
+    assert "outside the catalogue" not in said
     before = ["--as-of", f"{DAY_0 - timedelta(days=1):%Y-%m-%d}"]
     assert main(["check", "--tables", str(tmp_path / "tables"), *before]) == EXIT_REFUSED

@@ -161,6 +161,14 @@ def test_unseen_people_cannot_be_those_of_the_fit(
     assert "these very tables" in refused([*arguments, "--unseen"], capsys)
 
 
+def test_a_bundle_is_judged_by_the_report_window_of_its_fit(
+    small_world: Path, small_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["evaluate", "--tables", str(small_world), "--bundle", str(small_bundle)]
+    told = refused([*arguments, "--report-window-days", "7"], capsys)
+    assert "fitted with a window of 14 days" in told
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

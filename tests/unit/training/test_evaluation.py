@@ -35,7 +35,12 @@ SETTINGS = EvaluationSettings(
 
 
 def evaluated(
-    tables: Tables, truth: Truth, bundle: Path, *, champion: Champion | None = None
+    tables: Tables,
+    truth: Truth,
+    bundle: Path,
+    *,
+    champion: Champion | None = None,
+    report_window_days: float = 14.0,
 ) -> Evaluation:
     return evaluate_model(
         load_bundle(bundle).model,
@@ -43,7 +48,7 @@ def evaluated(
         truth,
         policy=default_policy(),
         split=split_tables(tables, seed=1),
-        settings=SETTINGS,
+        settings=replace(SETTINGS, report_window_days=report_window_days),
         say=lambda _: None,
         champion=champion,
     )
@@ -210,6 +215,19 @@ def test_of_a_few_labels_it_is_said_what_they_cannot_tell(few_labels: Evaluation
     assert any("mixed pairs not measured" in note for note in few_labels.notes)
     assert any("error rates not measured" in note for note in few_labels.notes)
     assert few_labels.exposure is None or few_labels.exposure.true is None
+
+
+def test_a_test_time_shorter_than_the_report_window_is_told(
+    small_fit: tuple[Tables, Fit], small_bundle: Path, tmp_path: Path
+) -> None:
+    tables, _ = small_fit
+    truth = read_truth(tmp_path, tables)
+    long = evaluated(tables, truth, small_bundle, report_window_days=60.0)
+    assert any("the report window 60" in note for note in long.notes)
+    assert any("(over 200 where" in note for note in long.notes)
+    assert not any(
+        "report window 1" in note for note in evaluated(tables, truth, small_bundle).notes
+    )
 
 
 def test_a_champion_is_judged_on_the_same_pairs_and_draws(

@@ -158,3 +158,12 @@ def test_estimators_go_into_the_tools_of_scikit_learn() -> None:
     X, y = events(4_000, seed=1)
     chances = cross_val_predict(HarmClassifier(), X, y, cv=3, method="predict_proba")
     assert roc_auc_score(y, chances[:, 1]) > 0.8
+
+
+@pytest.mark.parametrize("constraints", [(1,), (1, 0, 0), (1, 2), (1, 0.5)])
+def test_constraints_that_fit_no_column_are_refused(constraints: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(500, 2))
+    y = rng.random(500) < 0.3
+    with pytest.raises(ValueError, match="monotone_constraints should be 2 numbers"):
+        HarmClassifier(monotone_constraints=constraints).fit(X, y)
