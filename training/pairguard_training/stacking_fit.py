@@ -1,7 +1,8 @@
 """Whether a model stacked on top of the posterior would know better, and what of it is served.
 
-Owns the challengers, their judgement on people left out, and the one weight that may be served. It
-must not know how the behaviour model or the tables were fitted.
+Owns the challengers, their judgement on people left out, the one weight that may be served, and
+whether the posterior with it means what it says. It must not know how the behaviour model or the
+tables were fitted.
 
 The posterior adds the rows of behaviour and of evidence as if nothing but an age tied them
 together. If they repeat each other, or one of them claims too much, weights would tell. Four
@@ -35,7 +36,7 @@ from sklearn.linear_model import LogisticRegression
 from pairguard.risk.behaviour import CLIP_NATS
 from pairguard_training.boosting import Compute, Rows, raw_scores, train
 from pairguard_training.evidence_rows import GROUPS, EvidenceRows
-from pairguard_training.line_calibration import ADULT_AGE_YEARS
+from pairguard_training.line_calibration import ADULT_AGE_YEARS, line_calibration
 from pairguard_training.manifest_figures import figure
 from pairguard_training.resampling import Estimate, Resamples
 from pairguard_training.splitting import hash_fraction
@@ -54,6 +55,7 @@ FEWEST_PEOPLE = 200
 FEWEST_OF_EITHER_SIDE = 25
 FOLDS = 5
 RESAMPLES = 1_000
+SLOPE_RESAMPLES = 200
 WEIGHT_DEVIATION = 0.25
 """How far a weight is expected to lie from 1 (assumed)."""
 
@@ -78,6 +80,8 @@ class StackingFit:
         gains: By challenger how many nats a person it is better, with its interval; below 0: worse.
         weights: Weights of the pool, learned from all of these people.
         behaviour_weight: Factor on the behaviour temperature that is to be served; 1: as it is.
+        slopes: Calibration slopes of the posterior that is to be served, on these people:
+            ``over_all`` of P(under 18), ``within_the_line`` of P(under 18 | 15 to 20).
     """
 
     people: int
@@ -85,6 +89,7 @@ class StackingFit:
     gains: dict[str, Estimate] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
     behaviour_weight: float = 1.0
+    slopes: dict[str, Estimate] = field(default_factory=dict)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the figures for the manifest; None: cannot be told."""
@@ -97,6 +102,10 @@ class StackingFit:
             },
             "weights": {name: figure(weight) for name, weight in self.weights.items()},
             "behaviour_weight": figure(self.behaviour_weight),
+            "calibration_slopes": {
+                name: [figure(slope.value), figure(slope.low), figure(slope.high)]
+                for name, slope in self.slopes.items()
+            },
         }
 
     def sentence(self) -> str:
@@ -110,7 +119,9 @@ class StackingFit:
         return (
             f"stacking: {self.people} people who taught no table, log loss of the posterior "
             f"{self.log_loss:.4f}; gained by {gained}; factor on the behaviour temperature "
-            f"{self.behaviour_weight:.2f}"
+            f"{self.behaviour_weight:.2f}; evidence and behaviour together: slope of P(under 18) "
+            f"{_slope(self.slopes['over_all'])}, of P(under 18 | 15-20) "
+            f"{_slope(self.slopes['within_the_line'])}"
         )
 
 
@@ -167,12 +178,24 @@ def fit_stacking(
     )
     full = pool.fit(everybody, evidence=True)
     shipped = gains[BEHAVIOUR_WEIGHT].low > 0.0
+    served = pool.as_it_is
+    if shipped:
+        served[0] = pool.fit(everybody, evidence=False)[0]
+    posteriors = pool.posteriors(served, everybody)
+
+    def slopes(drawn: Array) -> dict[str, float]:
+        found = line_calibration(posteriors, evidence.rows.ages, drawn)
+        return {"over_all": found.over_all, "within_the_line": found.within_the_line}
+
     return StackingFit(
         people=people,
         log_loss=float((weights * champion).sum() / weights.sum()),
         gains=gains,
         weights=dict(zip(("behaviour", *GROUPS), full.tolist(), strict=True)),
-        behaviour_weight=float(pool.fit(everybody, evidence=False)[0]) if shipped else 1.0,
+        behaviour_weight=float(served[0]),
+        slopes=Resamples([groups], count=SLOPE_RESAMPLES, seed=compute.seed).estimate(
+            slopes, weights
+        ),
     )
 
 
@@ -233,6 +256,10 @@ class _Pool:
         full = self.as_it_is
         full[:free] = np.clip(found.x, 0.0, most)
         return full
+
+
+def _slope(slope: Estimate) -> str:
+    return f"{slope.value:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
 
 
 def _features(pool: _Pool) -> Array:

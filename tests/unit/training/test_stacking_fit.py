@@ -33,7 +33,12 @@ def seen(ages: Array, errors: Array, deviation: float) -> Array:
 
 
 def stacked(
-    *, count: int = 2_500, repeated: float = 0.0, claimed: float = 1.0, most: float = 1.5
+    *,
+    count: int = 2_500,
+    repeated: float = 0.0,
+    claimed: float = 1.0,
+    most: float = 1.5,
+    face_deviation: float = 4.0,
 ) -> StackingFit:
     """Judge challengers on people whose behaviour repeats the error of their faces.
 
@@ -42,12 +47,13 @@ def stacked(
         repeated: Correlation of the two errors; 0: the posterior is exact.
         claimed: Factor on the behaviour row.
         most: Bound on the weight.
+        face_deviation: What a face is claimed to be off by, where it is off by 4 years.
     """
     rng = np.random.default_rng(7)
     ages = rng.choice(AGE_COUNT, count, p=PRIOR).astype(np.float64)
     face, own = rng.normal(0.0, 1.0, (2, count))
     behaviour = repeated * face + np.sqrt(1.0 - repeated**2) * own
-    estimated = seen(ages, 4.0 * face, 4.0)
+    estimated = seen(ages, 4.0 * face, face_deviation)
     posteriors = np.exp(estimated) * PRIOR
     posteriors /= posteriors.sum(axis=1, keepdims=True)
     names = [f"p{i}" for i in range(count)]
@@ -77,6 +83,15 @@ def test_an_exact_posterior_is_left_as_it_is() -> None:
     # What is fitted to chance loses on people left out.
     assert found.gains[TREES].value < 0.0
     assert abs(found.gains[BEHAVIOUR_WEIGHT].value) < 0.002
+    for slope in found.slopes.values():
+        assert slope.low < 1.0 < slope.high
+
+
+def test_evidence_that_claims_too_little_is_told_by_the_slope_of_the_whole() -> None:
+    (flat, exact) = (stacked(face_deviation=8.0), stacked())
+    assert flat.slopes["over_all"].low > 1.0
+    assert flat.slopes["over_all"].low > exact.slopes["over_all"].value
+    assert "together: slope of P(under 18)" in flat.sentence()
 
 
 def test_behaviour_that_repeats_the_evidence_is_believed_less() -> None:

@@ -174,6 +174,19 @@ def test_columns_outside_the_schema_are_ignored_and_named(tmp_path: Path) -> Non
     assert any("'a note'" in warning for warning in read.warnings)
 
 
+def test_times_without_a_zone_are_taken_as_utc_and_named(tmp_path: Path) -> None:
+    tables = frames()
+    told = read_tables(write(tmp_path / "with", tables))
+    assert not any("time zone" in warning for warning in told.warnings)
+    without = pl.col("observed_time").dt.replace_time_zone(None)
+    tables["snapshots"] = tables["snapshots"].with_columns(without)
+    found = read_tables(write(tmp_path / "without", tables))
+    assert (
+        "snapshots: times without a time zone are taken as UTC: 'observed_time'" in found.warnings
+    )
+    assert found.snapshots["observed_time"].equals(told.snapshots["observed_time"])
+
+
 def test_codes_for_missing_become_null(tmp_path: Path) -> None:
     tables = frames()
     _set("snapshots", **{"signal.vpn": [0.0, 1.0, -1.0], "signal.session_seconds": [0, -1, 7]})(

@@ -42,7 +42,7 @@ def import_warehouse(
         catalogue: Signals that columns are compared with, for warnings.
 
     Raises:
-        TablesRefused: With every problem of the mapping, of their tables, or of the result.
+        TablesRefused: With every problem of the mapping; else of their tables; else of the result.
     """
     try:
         document = tomllib.loads(mapping_toml.read_text(encoding="utf-8"))

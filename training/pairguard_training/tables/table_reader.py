@@ -26,6 +26,7 @@ class TableReader:
 
     Attributes:
         ignored: Names of columns outside the schema.
+        without_zone: Names of its times whose zone is not told.
         rows: How many rows were taken.
     """
 
@@ -38,6 +39,11 @@ class TableReader:
             (column, Findings()) for column in (*schema.columns, *families)
         ]
         self.ignored = [name for name, column in others.items() if column is None]
+        self.without_zone = [
+            name
+            for name, dtype in found.items()
+            if name in fixed and isinstance(dtype, pl.Datetime) and dtype.time_zone is None
+        ]
         self.rows = 0
         for column, findings in self._columns:
             if column.required and found and column.name not in found:
@@ -72,11 +78,15 @@ class TableReader:
 
     def warnings(self) -> list[str]:
         """Return what is odd but usable."""
-        if not self.ignored:
-            return []
-        shown = ", ".join(map(repr, self.ignored[:_SHOWN]))
-        more = ", ..." if len(self.ignored) > _SHOWN else ""
-        return [f"{self._schema.name}: columns outside the schema are ignored: {shown}{more}"]
+        warnings = []
+        for told, names in (
+            ("columns outside the schema are ignored", self.ignored),
+            ("times without a time zone are taken as UTC", self.without_zone),
+        ):
+            if names:
+                shown = ", ".join(map(repr, names[:_SHOWN])) + (", ..." * (len(names) > _SHOWN))
+                warnings.append(f"{self._schema.name}: {told}: {shown}")
+        return warnings
 
 
 class KeptParts:
