@@ -48,6 +48,9 @@ def main() -> int:
     parser.add_argument("--columns", type=int, default=60, help="of these rows")
     parser.add_argument("--worlds", type=int, default=1, help="of a whole fit: 100,000 pairs each")
     parser.add_argument("--pairings", type=int, default=3, help="so many times as many of these")
+    parser.add_argument(
+        "--worker-threads", type=int, default=4, help="of the server whose latency is measured"
+    )
     parser.add_argument("--part", choices=("all", *_PARTS), default="all")
     given = parser.parse_args()
     for name, measure in _PARTS.items():
@@ -177,7 +180,13 @@ def _latency(given: argparse.Namespace) -> None:
     server_cpu, load_cpus = (cpus[0], frozenset(cpus[1:])) if len(cpus) > 1 else (None, None)
     with tempfile.TemporaryDirectory() as workplace:
         store = f"sqlite:{Path(workplace) / 'pairguard.sqlite3'}"
-        with measured_server(given.bundle, Path(workplace), server_cpu, store=store) as measured:
+        with measured_server(
+            given.bundle,
+            Path(workplace),
+            server_cpu,
+            store=store,
+            worker_threads=given.worker_threads,
+        ) as measured:
             _say(
                 latency_report(
                     measured,

@@ -54,6 +54,7 @@ def measured_server(
     *,
     store: str | None,
     tls: tuple[Path, Path] | None = None,
+    worker_threads: int = 4,
 ) -> Iterator[Measured]:
     """Serve in a process of its own, on one processor if one is given; yield what it is.
 
@@ -63,10 +64,13 @@ def measured_server(
         cpu: The processor of the server; the importing process has the others.
         store: As in the settings; None: nothing is kept and nothing recorded.
         tls: Its certificate and key; None: cleartext.
+        worker_threads: As in the settings.
     """
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(there, bundle_path, workplace, cpu, store, tls))
+    process = spawn.Process(
+        target=_serve, args=(there, bundle_path, workplace, cpu, store, tls, worker_threads)
+    )
     process.start()
     try:
         if not here.poll(60):
@@ -86,10 +90,12 @@ def _serve(  # noqa: PLR0917 - what another process is started with
     cpu: int | None,
     store: str | None,
     tls: tuple[Path, Path] | None,
+    worker_threads: int,
 ) -> None:
     is_file = store is None or store.startswith("sqlite:")
     settings = Settings(
         bundle_path=bundle_path,
+        worker_threads=worker_threads,
         store=store or f"sqlite:{workplace / 'unused.sqlite3'}",
         identity_key_file=None if is_file else workplace / "identity.key",
         journal_directory=workplace / "journal",
